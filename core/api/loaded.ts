@@ -1,0 +1,49 @@
+/** What a set of files, or a cluster's objects, comes to after reading: good objects, and what is left of broken ones. */
+import type { Diagnostic } from "./diagnostic.ts";
+import type {
+  ClusterSecretAccessPolicy,
+  Connection,
+  IdentityProvider,
+  PolicyTest,
+  SecretAccessPolicy,
+} from "./kinds.gen.ts";
+
+export type Policy = SecretAccessPolicy | ClusterSecretAccessPolicy;
+
+export interface PolicyId {
+  readonly kind: Policy["kind"];
+  /** Absent for the cluster kind. */
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/**
+ * Which connections a broken policy closes while no good version of it is known: those it selects, or, when that
+ * cannot be read either, all of its namespace; `cluster` when even the namespace is unknown or the kind is cluster-wide.
+ */
+export type Reach =
+  | { readonly scope: "names"; readonly namespace: string; readonly names: readonly string[] }
+  | { readonly scope: "labels"; readonly namespace: string; readonly matchLabels: Readonly<Record<string, string>> }
+  | { readonly scope: "namespace"; readonly namespace: string }
+  | { readonly scope: "cluster" };
+
+/** A policy as it was found. `origin` (a file's path, an object's uid) ties versions of the same thing together. */
+export type PolicySource =
+  | { readonly state: "good"; readonly origin: string; readonly policy: Policy }
+  | {
+      readonly state: "broken";
+      readonly origin: string;
+      /** Absent when the file cannot be read far enough to tell. */
+      readonly id?: PolicyId;
+      readonly reach: Reach;
+      readonly diagnostics: readonly Diagnostic[];
+    };
+
+export interface Loaded {
+  readonly connections: readonly Connection[];
+  readonly policies: readonly PolicySource[];
+  readonly identityProviders: readonly IdentityProvider[];
+  readonly tests: readonly PolicyTest[];
+  /** Everything found, in file order; holds those of broken policies too. */
+  readonly diagnostics: readonly Diagnostic[];
+}

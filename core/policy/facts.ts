@@ -1,0 +1,40 @@
+/** The facts a decision is made from: who asks, whose child it is, which connection, when, and what is asked. */
+import type { PostgresRequest } from "../statements/postgres/facts.ts";
+
+export type ClaimValue = string | number | boolean | readonly string[];
+
+/** A verified identity. Never built from labels. */
+export interface Identity {
+  readonly serviceAccount?: { readonly namespace: string; readonly name: string };
+  readonly oidc?: { readonly provider: string; readonly claims: Readonly<Record<string, ClaimValue>> };
+  /** A person, as the cluster or the identity provider names them. */
+  readonly user?: { readonly name: string; readonly groups: readonly string[] };
+}
+
+export type AncestorKind = "agent" | "person" | "ci" | "controller";
+
+export interface Ancestor {
+  readonly kind: AncestorKind;
+  readonly identity: Identity;
+}
+
+export interface Caller {
+  readonly identity: Identity;
+  /** Nearest parent first, root last. */
+  readonly ancestors: readonly Ancestor[];
+}
+
+export interface ConnectionRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** One member per protocol; a protocol's analysis makes it. */
+export type Request = PostgresRequest;
+
+export interface Facts {
+  readonly caller: Caller;
+  readonly connection: ConnectionRef;
+  readonly nowMs: number;
+  readonly request: Request;
+}
