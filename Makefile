@@ -1,0 +1,48 @@
+# `make` lists the targets. Each does its own set-up; nothing has to be run first.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup check fmt generate test fuzz bench build clean accept-foundation
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+MINUTES ?= 5
+TESTS ?= test/**/*.test.ts
+NODE_TEST := node --test --test-concurrency=2 --test-reporter=./tools/test/reporter.ts
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the locked packages (done by every other target)
+	@tools/setup/setup.sh
+
+test: check ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
+	@$(NODE_TEST) '$(TESTS)'
+
+check: setup ## format, lint, types, dead code, generated files
+	@biome format --log-level=warn .
+	@oxlint --type-aware --deny-warnings --quiet
+	@tsc
+	@knip
+	@node tools/kinds/generate.ts --check
+
+fmt: setup ## format the sources
+	@biome format --write .
+
+generate: setup ## write what is generated from crds/ and from PostgreSQL's own catalogs
+	@node tools/kinds/generate.ts
+	@node tools/stock-catalog/generate.ts
+	@biome format --write --log-level=warn crds
+
+fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUTES=n (5)
+	@node tools/fuzz/run.ts --minutes $(MINUTES)
+
+bench: setup ## side-by-side figures
+	@node bench/policy.ts
+
+build: setup ## bundle the programs into dist/
+	@rolldown -c rolldown.config.ts --log-level warn
+
+accept-foundation: setup ## prove the foundation point by point
+	@node tools/accept/foundation.ts
+
+clean: ## remove what the targets made
+	rm -rf node_modules dist .cache
