@@ -19,7 +19,9 @@ export class PostgresUnavailable extends Error {
 /** Where npm put the server of that version. */
 export function findBinaries(version: PostgresVersion): Binaries {
   if (process.platform !== "linux" || process.arch !== "x64")
-    throw new PostgresUnavailable(`PostgreSQL for tests is packaged for linux-x64, not ${process.platform}-${process.arch}`);
+    throw new PostgresUnavailable(
+      `PostgreSQL for tests is packaged for linux-x64, not ${process.platform}-${process.arch}`,
+    );
   const home = fileURLToPath(new URL(`../../node_modules/pg${version}-linux-x64`, import.meta.url));
   const binaries = { initdb: `${home}/native/bin/initdb`, postgres: `${home}/native/bin/postgres` };
   try {

@@ -74,7 +74,11 @@ async function startOnce(options: PostgresOptions): Promise<PostgresServer> {
   }
 }
 
-function serverFlags(folder: string, port: number, { tcp = false, settings = {} }: PostgresOptions): string[] {
+function serverFlags(
+  folder: string,
+  port: number,
+  { tcp = false, settings = {} }: PostgresOptions,
+): string[] {
   const all = {
     listen_addresses: tcp ? "127.0.0.1" : "",
     fsync: "off",
@@ -102,7 +106,12 @@ exec 3<&0
     fi ) </dev/null >/dev/null 2>&1 & )
 exec "$@" 3<&- </dev/null 2>&1`;
 
-function spawnGuarded(program: string, flags: readonly string[], account: Account, folder: string): ChildProcess {
+function spawnGuarded(
+  program: string,
+  flags: readonly string[],
+  account: Account,
+  folder: string,
+): ChildProcess {
   return spawn("sh", ["-c", GUARDED, "sh", folder, program, ...flags], {
     uid: account.uid,
     gid: account.gid,

@@ -31,7 +31,15 @@ async function templateOf(binaries: Binaries, account: Account): Promise<string>
 }
 
 async function initdb(binaries: Binaries, account: Account, folder: string): Promise<void> {
-  const flags = ["-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "--locale=C.UTF-8", "-E", "UTF8"];
+  const flags = [
+    "-U",
+    "postgres",
+    "--auth-local=trust",
+    "--auth-host=scram-sha-256",
+    "--locale=C.UTF-8",
+    "-E",
+    "UTF8",
+  ];
   try {
     await run(binaries.initdb, ["-D", folder, ...flags, "--no-sync", "--no-instructions"], {
       ...as(account),
@@ -39,7 +47,9 @@ async function initdb(binaries: Binaries, account: Account, folder: string): Pro
     });
   } catch (cause) {
     // Typical: a checkout under a home folder that the borrowed account may not enter.
-    throw new PostgresUnavailable(`initdb failed as uid ${account.uid}: ${(cause as Error).message}`, { cause });
+    throw new PostgresUnavailable(`initdb failed as uid ${account.uid}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
