@@ -1,210 +1,650 @@
-/* Generated from crds/ by `make generate`. Do not edit. */
+/* Generated from crds/source by `make generate`. Do not edit. */
+
+export const PROTOCOLS = ["postgres"] as const;
+export type ProtocolName = (typeof PROTOCOLS)[number];
 
 export interface Metadata {
-  name: string;
-  namespace?: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
+  readonly name: string;
+  /** Absent for kinds that are not kept in a namespace. */
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export interface Connection {
-  apiVersion: "sallyport.dev/v1alpha1";
-  kind: "Connection";
-  metadata: Metadata;
-  spec: {
-    protocol: "postgres";
-    address: { host: string; port: number };
-    reachedAs?: { host: string; port?: number }[];
-    tls?: {
-      mode?: "verify-full" | "verify-ca" | "disable";
-      serverName?: string;
-      ca?: { file?: string; secret?: { name: string; key: string }; configMap?: { name: string; key: string } };
+/**
+ * A guardrail for the whole cluster: what is refused, asked, masked and limited wherever a
+ * SecretAccessPolicy would let it pass. A guardrail allows nothing.
+ */
+export interface ClusterSecretAccessPolicy {
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "ClusterSecretAccessPolicy";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /**
+     * `enforce` decides. `observe` only reports what it would have decided; what nothing else decides then
+     * passes only where no enforcing policy selects the same caller and connection.
+     */
+    readonly mode?: PolicyMode;
+    /**
+     * From this moment on the policy's rules no longer hold, to the second. Date and time with zone.
+     * Example: `2026-12-31T18:00:00Z`.
+     */
+    readonly expires?: string;
+    /** Who the guardrail speaks of; a caller that fits one entry is meant. Left out, everyone is. */
+    readonly subjects?: readonly SubjectSelector[];
+    /**
+     * Which Connections it holds for; all given fields must hold. Left out, every Connection of the
+     * cluster. Example: `{namespaces: [prod], matchLabels: {data: personal}}`.
+     */
+    readonly connections?: {
+      /** Namespaces of the Connections. Example: `[prod]`. */
+      readonly namespaces?: readonly string[];
+      /** Names of Connections. Example: `[orders]`. */
+      readonly names?: readonly string[];
+      /** Labels that an object must all have. Example: `{tier: reporting}`. */
+      readonly matchLabels?: Readonly<Record<string, string>>;
     };
-    credential: {
-      mode: "static" | "leased" | "minted";
-      source: {
-        file?: { path: string };
-        env?: { name: string };
-        secret?: { name: string; key: string };
-        postgresRole?: {
-          /** Role whose membership a minted role gets. */
-          template: string;
-          ttlSeconds?: number;
-          minter: {
-            user: string;
-            file?: { path: string };
-            env?: { name: string };
-            secret?: { name: string; key: string };
+    /** What is refused, whatever any policy allows. */
+    readonly deny?: readonly DenyRule[];
+    /** What waits for a person, where a policy would let it pass. */
+    readonly ask?: readonly GuardrailAskRule[];
+    /** What results do not show. */
+    readonly mask?: readonly MaskRule[];
+    /**
+     * Limits per session. Of several policies that select the caller for the connection the smallest number
+     * holds. At least one field.
+     */
+    readonly limits?: LimitsSpec;
+    /**
+     * What becomes of sessions under this policy when an agent above the caller merely ends: `finish` lets
+     * open sessions go on but opens none and renews no lease, `end` closes them. If one policy that selects
+     * the caller says `end`, that holds. (When an agent above is revoked, sessions always end.)
+     */
+    readonly whenParentEnds?: WhenParentEnds;
+  };
+}
+
+/**
+ * Something that agents reach through the gateway without a credential of their own: where it is, how its
+ * certificate is checked, and where the broker finds the credential. A Connection gives nobody access; a
+ * SecretAccessPolicy in the same namespace does.
+ */
+export interface Connection {
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "Connection";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /** The protocol spoken. The block of the same name holds its particulars. */
+    readonly protocol: "postgres";
+    /** Where the gateway finds it. Example: `{host: orders.db.example.com, port: 5432}`. */
+    readonly address: {
+      /** Host name or IP address. Example: `orders.db.example.com`. */
+      readonly host: string;
+      /** TCP port. Example: `5432`. */
+      readonly port: number;
+    };
+    /**
+     * What agents dial to reach it, besides `address`: a service's name in the cluster, an old host name.
+     * Example: `[{host: orders-db}, {host: orders-db.prod.svc, port: 5432}]`.
+     */
+    readonly reachedAs?: readonly {
+      /** Host name or IP address as agents write it. Example: `orders-db`. */
+      readonly host: string;
+      /** TCP port as agents write it; left out, that of `address`. */
+      readonly port?: number;
+    }[];
+    /**
+     * How the connection to the upstream is encrypted. Left out: TLS is demanded, and the certificate must
+     * be trusted by the system and be for `address.host`.
+     */
+    readonly tls?: {
+      /**
+       * `verify-full` checks that the certificate is trusted and is for this host; `verify-ca` only that it
+       * is trusted; `disable` sends everything in the clear and belongs on a loopback.
+       */
+      readonly mode?: "verify-full" | "verify-ca" | "disable";
+      /** The name the certificate must be for, where it is not `address.host`. */
+      readonly serverName?: string;
+      /**
+       * The certificates to trust, in PEM form, instead of those the system trusts. Exactly one place.
+       * Example: `{configMap: {name: corporate-ca, key: ca.crt}}`.
+       */
+      readonly ca?: CertificateAuthority;
+    };
+    /** The credential, by reference. It stays with the broker; no agent and no file of ours holds it. */
+    readonly credential: {
+      /**
+       * `static`: one that stays as it is. `leased`: one that somebody else renews, so that it is read anew
+       * for each session. `minted`: one that the broker makes for each session and takes back after it.
+       */
+      readonly mode: "static" | "leased" | "minted";
+      /** Where it comes from; exactly one. Example: `{secret: {name: orders-db, key: password}}`. */
+      readonly source: {
+        /** A file of the broker's host that holds the password. */
+        readonly file?: FileReference;
+        /** A variable in the broker's environment that holds the password. */
+        readonly env?: EnvironmentReference;
+        /**
+         * A key of a Secret in the Connection's namespace. The Secret must name this Connection and its
+         * host in the annotation `sallyport.dev/used-by`, so that nobody else can send it elsewhere.
+         */
+        readonly secret?: KeyReference;
+        /** A role of its own for each session, made on the PostgreSQL server and dropped afterwards. */
+        readonly postgresRole?: {
+          /** Role whose membership a minted role gets: all that agents may do. Example: `orders_agent`. */
+          readonly template: string;
+          /** After this time the server itself refuses the role, even if the broker is gone. */
+          readonly ttlSeconds?: number;
+          /**
+           * Who makes the roles: a role with CREATEROLE that may grant `template`. Its password comes from
+           * exactly one of the places below.
+           */
+          readonly minter: {
+            /** Name of the role. Example: `sallyport_minter`. */
+            readonly user: string;
+            /** A file of the broker's host that holds its password. */
+            readonly file?: FileReference;
+            /** A variable in the broker's environment that holds its password. */
+            readonly env?: EnvironmentReference;
+            /** A key of a Secret in the Connection's namespace that holds its password. */
+            readonly secret?: KeyReference;
           };
         };
       };
     };
-    postgres?: { database: string; user?: string };
+    /** What is particular to PostgreSQL. */
+    readonly postgres?: PostgresConnection;
   };
 }
 
-export interface ServiceAccountSelector {
-  name: string;
-  namespace?: string;
-}
-export interface OidcSelector {
-  provider: string;
-  claims?: Record<string, string>;
-}
-export interface AgentSelector {
-  serviceAccount?: ServiceAccountSelector;
-  namespace?: string;
-  oidc?: OidcSelector;
-}
-export interface RootSelector {
-  kind?: "person" | "ci" | "controller";
-  user?: string;
-  group?: string;
-  serviceAccount?: ServiceAccountSelector;
-  oidc?: OidcSelector;
-}
-export interface SubjectSelector extends AgentSelector {
-  descendantsOf?: AgentSelector;
-  launchedBy?: RootSelector;
-}
-
-export interface PostgresPermission {
-  preset?: "readOnly" | "writeOnly";
-  statements?: (
-    | "any"
-    | "read"
-    | "insert"
-    | "update"
-    | "delete"
-    | "truncate"
-    | "copyIn"
-    | "copyOut"
-    | "lock"
-    | "ddl"
-    | "dcl"
-    | "notify"
-    | "maintenance"
-    | "admin"
-    | "transaction"
-    | "session"
-  )[];
-  tables?: string[];
-  functions?: string[];
-  unfiltered?: boolean;
-}
-
-export interface DenyRule {
-  name: string;
-  reason?: string;
-  postgres?: PostgresPermission;
-}
-export interface AllowRule extends DenyRule {
-  delegate?: "no" | "also" | "only";
-}
-export type AskRule = AllowRule;
-
-export interface MaskRule {
-  action?: "redact" | "nullify";
-  postgres?: { columns: string[] };
-}
-
-export interface LimitsSpec {
-  rows?: number;
-  bytes?: number;
-  statements?: number;
-  sessionSeconds?: number;
-  concurrentSessions?: number;
-}
-
-export interface SecretAccessPolicy {
-  apiVersion: "sallyport.dev/v1alpha1";
-  kind: "SecretAccessPolicy";
-  metadata: Metadata;
-  spec: {
-    mode?: "enforce" | "observe";
-    expires?: string;
-    subjects: SubjectSelector[];
-    connections: { names?: string[]; matchLabels?: Record<string, string> };
-    allow?: AllowRule[];
-    deny?: DenyRule[];
-    ask?: AskRule[];
-    mask?: MaskRule[];
-    limits?: LimitsSpec;
-    whenParentEnds?: "finish" | "end";
-  };
-}
-
-export interface ClusterSecretAccessPolicy {
-  apiVersion: "sallyport.dev/v1alpha1";
-  kind: "ClusterSecretAccessPolicy";
-  metadata: Metadata;
-  spec: {
-    mode?: "enforce" | "observe";
-    expires?: string;
-    /** Absent: every subject. */
-    subjects?: SubjectSelector[];
-    /** Absent: every connection of the cluster. */
-    connections?: { namespaces?: string[]; names?: string[]; matchLabels?: Record<string, string> };
-    deny?: DenyRule[];
-    ask?: DenyRule[];
-    mask?: MaskRule[];
-    limits?: LimitsSpec;
-    whenParentEnds?: "finish" | "end";
-  };
-}
-
+/**
+ * An OpenID Connect issuer whose tokens are believed: of a CI system, of another cluster, of people. Its
+ * tokens give no access by themselves; policies name it in `subjects[].oidc.provider`.
+ */
 export interface IdentityProvider {
-  apiVersion: "sallyport.dev/v1alpha1";
-  kind: "IdentityProvider";
-  metadata: Metadata;
-  spec: {
-    issuer: string;
-    audiences: string[];
-    algorithms?: ("RS256" | "PS256" | "ES256" | "ES384" | "EdDSA")[];
-    clockSkewSeconds?: number;
-    requiredClaims?: Record<string, string>;
-    ca?: { file?: string; secret?: { name: string; key: string }; configMap?: { name: string; key: string } };
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "IdentityProvider";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /**
+     * The issuer's URL, letter for letter as in the token's `iss`; keys are found below it by discovery.
+     * Example: `https://token.actions.githubusercontent.com`.
+     */
+    readonly issuer: string;
+    /**
+     * A token must be meant for one of these (`aud`). Use one that nothing else accepts. Example:
+     * `[sallyport.example.com]`.
+     */
+    readonly audiences: readonly string[];
+    /** Signature algorithms that are believed; left out, all of them. Example: `[RS256]`. */
+    readonly algorithms?: readonly ("RS256" | "PS256" | "ES256" | "ES384" | "EdDSA")[];
+    /** How far the issuer's clock may be off. */
+    readonly clockSkewSeconds?: number;
+    /**
+     * Claims that every token must have, whatever a policy asks for. A value must be equal as text; of a
+     * claim that is a list, one item must be equal. Example: `{repository_owner: acme}`.
+     */
+    readonly requiredClaims?: Readonly<Record<string, string>>;
+    /**
+     * The certificates to trust, in PEM form, instead of those the system trusts. Exactly one place.
+     * Example: `{configMap: {name: corporate-ca, key: ca.crt}}`.
+     */
+    readonly ca?: CertificateAuthority;
   };
 }
 
-export interface PolicyTest {
-  apiVersion: "sallyport.dev/v1alpha1";
-  kind: "PolicyTest";
-  metadata: Metadata;
-  spec: {
-    cases: {
-      name: string;
-      subject: {
-        serviceAccount?: { namespace: string; name: string };
-        oidc?: { provider: string; claims?: Record<string, string> };
-        user?: { name: string; groups?: string[] };
-      };
-      /** Nearest parent first. */
-      ancestors?: {
-        kind: "agent" | "person" | "ci" | "controller";
-        serviceAccount?: { namespace: string; name: string };
-        oidc?: { provider: string; claims?: Record<string, string> };
-        user?: { name: string; groups?: string[] };
-      }[];
-      connection: { namespace: string; name: string };
-      /** RFC 3339; a policy's expiry is judged at this time. */
-      at?: string;
-      postgres?: { statement: string; searchPath?: string[] };
-      expect: {
-        outcome: "allow" | "ask" | "deny";
-        code?: string;
-        /** `policy/rule` */
-        by?: string;
-        mask?: string[];
-        limits?: LimitsSpec;
-      };
-    }[];
+/**
+ * Says what some callers may do on some Connections of its own namespace, and what is demanded of them:
+ * masks and limits. What no policy allows is refused. deny wins over ask, ask over allow; the order of
+ * rules and of policies never matters.
+ */
+export interface SecretAccessPolicy {
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "SecretAccessPolicy";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /**
+     * `enforce` decides. `observe` only reports what it would have decided; what nothing else decides then
+     * passes only where no enforcing policy selects the same caller and connection.
+     */
+    readonly mode?: PolicyMode;
+    /**
+     * From this moment on the policy's rules no longer hold, to the second. Date and time with zone.
+     * Example: `2026-12-31T18:00:00Z`.
+     */
+    readonly expires?: string;
+    /** Who the policy speaks of; a caller that fits one entry is meant. */
+    readonly subjects: readonly SubjectSelector[];
+    /**
+     * Connections of the policy's own namespace: by name or by label, not both. Example: `{names:
+     * [orders]}` or `{matchLabels: {tier: reporting}}`.
+     */
+    readonly connections: {
+      /** Names of Connections. Example: `[orders, invoices]`. */
+      readonly names?: readonly string[];
+      /** Labels that an object must all have. Example: `{tier: reporting}`. */
+      readonly matchLabels?: Readonly<Record<string, string>>;
+    };
+    /** What passes. */
+    readonly allow?: readonly AllowRule[];
+    /** What is refused, whatever any policy allows. */
+    readonly deny?: readonly DenyRule[];
+    /** What waits for a person. */
+    readonly ask?: readonly AskRule[];
+    /** What results do not show. */
+    readonly mask?: readonly MaskRule[];
+    /**
+     * Limits per session. Of several policies that select the caller for the connection the smallest number
+     * holds. At least one field.
+     */
+    readonly limits?: LimitsSpec;
+    /**
+     * What becomes of sessions under this policy when an agent above the caller merely ends: `finish` lets
+     * open sessions go on but opens none and renews no lease, `end` closes them. If one policy that selects
+     * the caller says `end`, that holds. (When an agent above is revoked, sessions always end.)
+     */
+    readonly whenParentEnds?: WhenParentEnds;
   };
+}
+
+/**
+ * What policies are expected to decide. `sallyport test DIR` decides every case with the policies of the
+ * same directory and compares.
+ */
+export interface PolicyTest {
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "PolicyTest";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /** The cases. */
+    readonly cases: readonly TestCase[];
+  };
+}
+
+/**
+ * `enforce` decides. `observe` only reports what it would have decided; what nothing else decides then
+ * passes only where no enforcing policy selects the same caller and connection.
+ */
+export type PolicyMode = "enforce" | "observe";
+
+/**
+ * One kind of caller. At least one field; all given fields must hold. Example: `{serviceAccount: {name:
+ * summariser}, descendantsOf: {serviceAccount: {name: planner}}}`.
+ */
+export interface SubjectSelector extends AgentSelector {
+  /** The service account the caller runs as. */
+  readonly serviceAccount?: ServiceAccountSelector;
+  /** Any service account of this namespace. Example: `agents`. */
+  readonly namespace?: string;
+  /** The OpenID Connect token the caller came with. */
+  readonly oidc?: OidcSelector;
+  /** An agent that stands above the caller, at any distance, in its verified lineage. */
+  readonly descendantsOf?: AgentSelector;
+  /** Who stands at the root of the caller's lineage. */
+  readonly launchedBy?: RootSelector;
+}
+
+/** A Kubernetes service account, proved by the pod's projected token and not by a label. */
+export interface ServiceAccountSelector {
+  /** Name of the service account. Example: `report-writer`. */
+  readonly name: string;
+  /**
+   * Namespace of the service account. Left out, it is the policy's own namespace; in a
+   * ClusterSecretAccessPolicy, which has none, it is every namespace.
+   */
+  readonly namespace?: string;
+}
+
+/** A caller that was identified by an OpenID Connect token. */
+export interface OidcSelector {
+  /** Name of the IdentityProvider whose token it must be. Example: `github-actions`. */
+  readonly provider: string;
+  /**
+   * Claims of the token, by name. A value must be equal as text; of a claim that is a list, one item must
+   * be equal. Example: `{repository: acme/reports, ref: refs/heads/main}`.
+   */
+  readonly claims?: Readonly<Record<string, string>>;
+}
+
+/** An agent, named by what it proved about itself. At least one field; all given fields must hold. */
+export interface AgentSelector {
+  /** The service account it runs as. */
+  readonly serviceAccount?: ServiceAccountSelector;
+  /** Any service account of this namespace. Example: `agents`. */
+  readonly namespace?: string;
+  /** The OpenID Connect token it came with. */
+  readonly oidc?: OidcSelector;
+}
+
+/**
+ * Who stands at the root of a lineage and set the first agent going. At least one field; all given fields
+ * must hold.
+ */
+export interface RootSelector {
+  /**
+   * What it is: `person` (signed in), `ci` (a pipeline's job token) or `controller` (a workload that made
+   * the pod, such as a CronJob).
+   */
+  readonly kind?: "person" | "ci" | "controller";
+  /** A person, as the identity provider names them. Example: `ada@example.com`. */
+  readonly user?: string;
+  /** A group that the person is in. Example: `data-platform`. */
+  readonly group?: string;
+  /** The service account of the controller. */
+  readonly serviceAccount?: ServiceAccountSelector;
+  /** The OpenID Connect token of the pipeline or the person. */
+  readonly oidc?: OidcSelector;
+}
+
+/**
+ * Refuses what its block describes, whatever any rule allows. In a deny rule an absent list narrows
+ * nothing: `postgres: {tables: [hr.*]}` refuses every kind of statement on those tables.
+ */
+export interface DenyRule {
+  /** Name of the rule, shown in decisions and in the audit trail. Unique within the policy. */
+  readonly name: string;
+  /**
+   * What the agent is told when this rule decides; say what to do instead. Example: `Personal data: ask for
+   * the view public.customers_masked.`
+   */
+  readonly reason?: string;
+  /**
+   * Statements on PostgreSQL; what is left out narrows nothing, and an empty block is every statement.
+   * Example: `{statements: [delete, truncate], tables: [ledger.*]}`.
+   */
+  readonly postgres?: PostgresPermission;
+}
+
+/** Statements on PostgreSQL. */
+export interface PostgresPermission {
+  /**
+   * A ready list of statements. `readOnly`: read, and the transaction and session statements that every
+   * driver sends. `writeOnly`: insert, update, delete and copyIn, likewise, without read: what is written
+   * cannot be read back.
+   */
+  readonly preset?: "readOnly" | "writeOnly";
+  /**
+   * Kinds of statement. One statement may need several: `INSERT … SELECT` needs insert and read. `[any]`
+   * stands alone and passes everything on without looking at it: the connection's own rights are then the
+   * only limit. Example: `[read, insert]`.
+   */
+  readonly statements?: readonly ("any" | "read" | "insert" | "update" | "delete" | "truncate" | "copyIn" | "copyOut" | "lock" | "ddl" | "dcl" | "notify" | "maintenance" | "admin" | "transaction" | "session")[];
+  /**
+   * Tables, views and other relations, always with their schema: `schema.table`, `schema.*` or `*.*`.
+   * Unquoted names are lower case, as in PostgreSQL; others stand in double quotes (`public."Odd.Name"`).
+   * Left out, the rule is about every table. Example: `[public.orders, reporting.*]`.
+   */
+  readonly tables?: readonly string[];
+  /**
+   * Functions, operators and types of your own that statements may run beside those known to be harmless:
+   * `schema.function` or `schema.*`. In a deny rule: that they may not run. Example:
+   * `[public.order_total]`.
+   */
+  readonly functions?: readonly string[];
+  /**
+   * Narrows the rule to statements that nothing narrows (`true`: no WHERE or a constant one, and for reads
+   * no LIMIT), or to those that something does (`false`). Left out, the rule is about both. Example of a
+   * deny rule against dumping tables: `{statements: [read, delete, update], unfiltered: true}`.
+   */
+  readonly unfiltered?: boolean;
+}
+
+/** Holds what its block describes until a person agrees, wherever another policy would let it pass. */
+export interface GuardrailAskRule extends DenyRule {
+  /** Name of the rule, shown in decisions and in the audit trail. Unique within the policy. */
+  readonly name: string;
+  /** What the agent and the approver are told. Say what the approver should look at. */
+  readonly reason?: string;
+  /**
+   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{preset: readOnly, tables:
+   * [public.orders]}`.
+   */
+  readonly postgres?: PostgresPermission;
+}
+
+/**
+ * What results must not show. Masks are a union over every policy that selects the caller for the
+ * connection, whichever rule allowed the statement; adding a policy never takes a mask away.
+ */
+export interface MaskRule {
+  /**
+   * `redact` puts a fixed text in the value's place (or NULL where the type holds no text); `nullify`
+   * always puts NULL. Where two policies mask one column, the stronger action (`nullify`) holds.
+   */
+  readonly action?: "redact" | "nullify";
+  /** Columns of PostgreSQL results. */
+  readonly postgres?: PostgresMask;
+}
+
+/** Columns of PostgreSQL results. */
+export interface PostgresMask {
+  /**
+   * Columns, with schema and table: `schema.table.column`, `schema.*.column` or `*.*.column`. Names are
+   * written as in `tables`. Example: `[public.customers.email, "*.*.ssn"]`.
+   */
+  readonly columns: readonly string[];
+}
+
+/**
+ * Limits per session. Of several policies that select the caller for the connection the smallest number
+ * holds. At least one field.
+ */
+export interface LimitsSpec {
+  /** Rows that may come back in one session. Example: `10000`. */
+  readonly rows?: number;
+  /** Bytes of results that may come back in one session. Example: `50000000`. */
+  readonly bytes?: number;
+  /** Statements that one session may run. Example: `500`. */
+  readonly statements?: number;
+  /** How long one session may last. Example: `900`. */
+  readonly sessionSeconds?: number;
+  /** Sessions that one caller may hold open on the connection at a time. Example: `4`. */
+  readonly concurrentSessions?: number;
+}
+
+/**
+ * What becomes of sessions under this policy when an agent above the caller merely ends: `finish` lets open
+ * sessions go on but opens none and renews no lease, `end` closes them. If one policy that selects the
+ * caller says `end`, that holds. (When an agent above is revoked, sessions always end.)
+ */
+export type WhenParentEnds = "finish" | "end";
+
+/**
+ * The certificates to trust, in PEM form, instead of those the system trusts. Exactly one place. Example:
+ * `{configMap: {name: corporate-ca, key: ca.crt}}`.
+ */
+export interface CertificateAuthority {
+  /** Absolute path of a file. Example: `/etc/sallyport/ca.pem`. */
+  readonly file?: string;
+  /** A key of a Secret in the object's namespace (for cluster-wide kinds, in the operator's). */
+  readonly secret?: KeyReference;
+  /** A key of a ConfigMap in the object's namespace (for cluster-wide kinds, in the operator's). */
+  readonly configMap?: KeyReference;
+}
+
+/** One key of a Secret or ConfigMap in the object's own namespace. */
+export interface KeyReference {
+  /** Name of the Secret or ConfigMap. */
+  readonly name: string;
+  /** Key in its data. Example: `password`. */
+  readonly key: string;
+}
+
+/** A file, for gateways that run outside a cluster. */
+export interface FileReference {
+  /**
+   * Absolute path, read by the broker and never by the data plane. Example: `/run/secrets/orders-password`.
+   */
+  readonly path: string;
+}
+
+/** A variable in the broker's own environment, for trials on a laptop. */
+export interface EnvironmentReference {
+  /** Name of the variable. Example: `ORDERS_PASSWORD`. */
+  readonly name: string;
+}
+
+/** What is particular to PostgreSQL. */
+export interface PostgresConnection {
+  /** The database that sessions are opened on; agents reach no other. Example: `orders`. */
+  readonly database: string;
+  /**
+   * The role to sign in as with a static or leased credential. Minted roles have a name of their own.
+   * Example: `orders_reader`.
+   */
+  readonly user?: string;
+}
+
+/** Lets pass what its block describes, unless a deny or ask rule says otherwise. */
+export interface AllowRule extends DenyRule {
+  /** Name of the rule, shown in decisions and in the audit trail. Unique within the policy. */
+  readonly name: string;
+  /** Why this is right, for those who read the policy and the audit trail. */
+  readonly reason?: string;
+  /**
+   * Whether an agent that this rule allows something may hand it on to agents it launches. `"no"` (in
+   * quotes: YAML readers take a bare no for false): it may not. `also`: it may use it and hand it on.
+   * `only`: it may hand it on but not use it, as a planner does that should never touch the data itself.
+   */
+  readonly delegate?: Delegate;
+  /**
+   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{preset: readOnly, tables:
+   * [public.orders]}`.
+   */
+  readonly postgres?: PostgresPermission;
+}
+
+/**
+ * Whether an agent that this rule allows something may hand it on to agents it launches. `"no"` (in quotes:
+ * YAML readers take a bare no for false): it may not. `also`: it may use it and hand it on. `only`: it may
+ * hand it on but not use it, as a planner does that should never touch the data itself.
+ */
+export type Delegate = "no" | "also" | "only";
+
+/** Holds what its block describes until a person agrees; wins over allow, loses to deny. */
+export interface AskRule extends AllowRule {
+  /** Name of the rule, shown in decisions and in the audit trail. Unique within the policy. */
+  readonly name: string;
+  /** What the agent and the approver are told. Say what the approver should look at. */
+  readonly reason?: string;
+  /**
+   * Whether an agent that this rule allows something may hand it on to agents it launches. `"no"` (in
+   * quotes: YAML readers take a bare no for false): it may not. `also`: it may use it and hand it on.
+   * `only`: it may hand it on but not use it, as a planner does that should never touch the data itself.
+   */
+  readonly delegate?: Delegate;
+  /**
+   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{preset: readOnly, tables:
+   * [public.orders]}`.
+   */
+  readonly postgres?: PostgresPermission;
+}
+
+/** One question and the answer expected. */
+export interface TestCase {
+  /**
+   * A sentence that says what holds. Example: `the reporter cannot read salaries`. Unique within the test.
+   */
+  readonly name: string;
+  /** Who asks. */
+  readonly subject: TestIdentity;
+  /** Whose child it is, nearest parent first. */
+  readonly ancestors?: readonly TestAncestor[];
+  /** Which Connection is asked for. */
+  readonly connection: {
+    /** Its namespace. */
+    readonly namespace: string;
+    /** Its name. */
+    readonly name: string;
+  };
+  /**
+   * The time at which the case is decided; expiries are judged by it. Left out: now. Example:
+   * `2026-12-31T18:00:00Z`.
+   */
+  readonly at?: string;
+  /** What is asked of PostgreSQL. */
+  readonly postgres?: PostgresRequest;
+  /** The answer. Fields left out are not compared. */
+  readonly expect: {
+    /** What the decision must be. */
+    readonly outcome: "allow" | "ask" | "deny";
+    /** The decision's code. Example: `DENY_RULE`. */
+    readonly code?: "ALLOWED" | "OBSERVED" | "ASK_RULE" | "DENY_RULE" | "DENY_NO_RULE" | "DENY_NO_POLICY" | "DENY_NOT_DELEGATED" | "DENY_UNANALYSED" | "DENY_POLICY_INVALID" | "DENY_UNKNOWN_CONNECTION" | "DENY_PROTOCOL" | "OBLIGATION_UNSUPPORTED";
+    /** The rule that decides, as `policy/rule`. Example: `orders-readers/no-salaries`. */
+    readonly by?: string;
+    /**
+     * The masked columns, all of them, in any order. An empty list: nothing is masked. Example:
+     * `[public.customers.email]`.
+     */
+    readonly mask?: readonly string[];
+    /** The limits that hold, all of them. */
+    readonly limits?: LimitsSpec;
+  };
+}
+
+/** A verified identity; at least one field. */
+export interface TestIdentity {
+  /** A service account of the cluster. */
+  readonly serviceAccount?: {
+    /** Its namespace. */
+    readonly namespace: string;
+    /** Its name. */
+    readonly name: string;
+  };
+  /** An OpenID Connect token. */
+  readonly oidc?: {
+    /** Name of the IdentityProvider it comes from. */
+    readonly provider: string;
+    /** Its claims. Example: `{repository: acme/reports}`. */
+    readonly claims?: Readonly<Record<string, string>>;
+  };
+  /** A person. */
+  readonly user?: {
+    /** As the identity provider names them. Example: `ada@example.com`. */
+    readonly name: string;
+    /** Groups they are in. */
+    readonly groups?: readonly string[];
+  };
+}
+
+/** Someone above the caller in its lineage; besides its kind at least one field. */
+export interface TestAncestor extends TestIdentity {
+  /** What it is. Only agents narrow what their children may do. */
+  readonly kind: "agent" | "person" | "ci" | "controller";
+  /** A service account of the cluster. */
+  readonly serviceAccount?: {
+    /** Its namespace. */
+    readonly namespace: string;
+    /** Its name. */
+    readonly name: string;
+  };
+  /** An OpenID Connect token. */
+  readonly oidc?: {
+    /** Name of the IdentityProvider it comes from. */
+    readonly provider: string;
+    /** Its claims. Example: `{repository: acme/reports}`. */
+    readonly claims?: Readonly<Record<string, string>>;
+  };
+  /** A person. */
+  readonly user?: {
+    /** As the identity provider names them. Example: `ada@example.com`. */
+    readonly name: string;
+    /** Groups they are in. */
+    readonly groups?: readonly string[];
+  };
+}
+
+/** What is asked of PostgreSQL. */
+export interface PostgresRequest {
+  /** The text, as a client would send it. Example: `select * from public.orders where id = 7`. */
+  readonly statement: string;
+  /** The session's schemas in order; left out: `[public]`. */
+  readonly searchPath?: readonly string[];
 }
 
 export type Kind =
-  | Connection
-  | SecretAccessPolicy
   | ClusterSecretAccessPolicy
+  | Connection
   | IdentityProvider
+  | SecretAccessPolicy
   | PolicyTest;

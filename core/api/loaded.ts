@@ -23,7 +23,11 @@ export interface PolicyId {
  */
 export type Reach =
   | { readonly scope: "names"; readonly namespace: string; readonly names: readonly string[] }
-  | { readonly scope: "labels"; readonly namespace: string; readonly matchLabels: Readonly<Record<string, string>> }
+  | {
+      readonly scope: "labels";
+      readonly namespace: string;
+      readonly matchLabels: Readonly<Record<string, string>>;
+    }
   | { readonly scope: "namespace"; readonly namespace: string }
   | { readonly scope: "cluster" };
 
