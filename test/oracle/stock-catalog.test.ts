@@ -10,7 +10,16 @@ const harm = (name: string, version: 15 | 16 | 17 | 18 = 18) =>
 
 test("plain computation is harmless in every version", () => {
   for (const version of STOCK_VERSIONS) {
-    for (const name of ["lower", "now", "count", "jsonb_agg", "to_char", "generate_series", "version", "bernoulli"])
+    for (const name of [
+      "lower",
+      "now",
+      "count",
+      "jsonb_agg",
+      "to_char",
+      "generate_series",
+      "version",
+      "bernoulli",
+    ])
       assert.equal(harm(name, version), "harmless", `${name} of ${version}`);
     assert.equal(harm("leak", version), "absent");
   }
