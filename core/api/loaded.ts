@@ -33,7 +33,13 @@ export type Reach =
 
 /** A policy as it was found. `origin` (a file's path, an object's uid) ties versions of the same thing together. */
 export type PolicySource =
-  | { readonly state: "good"; readonly origin: string; readonly policy: Policy }
+  | {
+      readonly state: "good";
+      readonly origin: string;
+      readonly policy: Policy;
+      /** Present when this is the last good version, kept in force while the newer one is broken: what is wrong there. */
+      readonly stale?: readonly Diagnostic[];
+    }
   | {
       readonly state: "broken";
       readonly origin: string;

@@ -13,6 +13,7 @@ export const DECISION_CODES = {
   DENY_NOT_DELEGATED: "an agent above this one may not hand this on",
   DENY_UNANALYSED: "it cannot be told what this would do",
   DENY_POLICY_INVALID: "a policy for this connection is broken; nothing passes until it is mended",
+  DENY_FACTS_INVALID: "the gateway did not give whole facts to decide from",
   DENY_UNKNOWN_CONNECTION: "there is no such connection",
   DENY_PROTOCOL: "the connection speaks another protocol",
   OBLIGATION_UNSUPPORTED: "this gateway cannot carry out what the policy demands",

@@ -1,0 +1,21 @@
+/** The fingerprint of a policy's text, the same for every spelling of the same content. */
+import { createHash } from "node:crypto";
+import { isRecord } from "./shape.ts";
+
+const DEPTH_MAX = 32;
+
+export function specHash(spec: unknown): string {
+  return `sha256:${createHash("sha256").update(canonicalJson(spec)).digest("hex")}`;
+}
+
+/** JSON with sorted keys, without spaces; undefined fields are absent. */
+export function canonicalJson(value: unknown, depth = 0): string {
+  if (depth > DEPTH_MAX) throw new RangeError(`nested deeper than ${DEPTH_MAX}`);
+  if (Array.isArray(value)) return `[${value.map((entry) => canonicalJson(entry, depth + 1)).join(",")}]`;
+  if (!isRecord(value)) return JSON.stringify(value) ?? "null";
+  const fields = Object.keys(value)
+    .filter((key) => value[key] !== undefined)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key], depth + 1)}`);
+  return `{${fields.join(",")}}`;
+}

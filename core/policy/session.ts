@@ -1,0 +1,65 @@
+/**
+ * Decisions of one session, remembered by request. A statement that runs ten thousand times is analysed once and its
+ * facts are one object, so that the object is the key and an entry lives no longer than the facts it belongs to.
+ */
+import { connectionOf, decide, decideSelected } from "./decide.ts";
+import type { Decision } from "./decision.ts";
+import type { Caller, ConnectionRef, Facts, Request } from "./facts.ts";
+import { isInstantMs } from "./instant.ts";
+import type { Plan } from "./plan.ts";
+import { type Selection, select } from "./selection.ts";
+import { areWholeFacts } from "./whole-facts.ts";
+
+export interface PolicySession {
+  decide(request: Request, nowMs: number): Decision;
+}
+
+/** A decision or a selection is good from the moment it was made until something in it expires. */
+interface Dated<Value> {
+  readonly value: Value;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** Beyond that the memory starts afresh; requests that others keep alive would otherwise make it grow without end. */
+const REMEMBERED_MAX = 4_096;
+
+/** For one plan: a new plan needs a new session. Neither caller nor requests may be changed while it lives. */
+export function openSession(plan: Plan, caller: Caller, connection: ConnectionRef): PolicySession {
+  let remembered = new WeakMap<Request, Dated<Decision>>();
+  let count = 0;
+  let selection: Dated<Selection> | undefined;
+
+  function decideAnew(request: Request, nowMs: number): Decision {
+    const facts: Facts = { caller, connection, nowMs, request };
+    const found = areWholeFacts(facts) ? connectionOf(plan, facts) : undefined;
+    if (found === undefined) return decide(plan, facts);
+    if (selection === undefined || !isGood(selection, nowMs)) {
+      const value = select(plan, found, caller, nowMs);
+      selection = { value, fromMs: nowMs, untilMs: value.validUntilMs };
+    }
+    return decideSelected(found, selection.value, request);
+  }
+
+  return {
+    decide(request, nowMs) {
+      const known = remembered.get(request);
+      if (known !== undefined && isGood(known, nowMs)) return known.value;
+      const value = decideAnew(request, nowMs);
+      // A refusal of facts that cannot be judged is no answer to keep.
+      if (value.code === "DENY_FACTS_INVALID") return value;
+      if (known === undefined) count += 1;
+      if (count > REMEMBERED_MAX) {
+        remembered = new WeakMap();
+        count = 1;
+      }
+      remembered.set(request, { value, fromMs: nowMs, untilMs: value.validUntilMs });
+      return value;
+    },
+  };
+}
+
+/** A clock that went back makes an expired policy valid again, so that nothing known counts. */
+function isGood({ fromMs, untilMs }: Dated<unknown>, nowMs: number): boolean {
+  return nowMs >= fromMs && nowMs < untilMs && isInstantMs(nowMs);
+}

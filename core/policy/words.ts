@@ -1,0 +1,31 @@
+/** Identities in words, for refusals and explanations. */
+import type { Identity } from "./facts.ts";
+import type { RuleRef } from "./decision.ts";
+import type { PolicyId } from "#core/api/loaded.ts";
+
+const NAME_CHARS_MAX = 120;
+
+export function sayIdentity({ serviceAccount, oidc, user }: Identity): string {
+  if (serviceAccount) return clean(`service account ${serviceAccount.namespace}/${serviceAccount.name}`);
+  if (user) return clean(`user ${user.name}`);
+  if (oidc) return clean(`a token of ${oidc.provider}${saySubject(oidc.claims)}`);
+  return "an unnamed identity";
+}
+
+export function sayPolicy({ kind, namespace, name }: PolicyId): string {
+  return namespace === undefined ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+}
+
+export function sayRule({ effect, rule, namespace, policy }: RuleRef): string {
+  return `${effect} rule ${rule} of ${namespace === undefined ? "" : `${namespace}/`}${policy}`;
+}
+
+function saySubject(claims: Readonly<Record<string, unknown>>): string {
+  const subject = Object.hasOwn(claims, "sub") ? claims["sub"] : undefined;
+  return typeof subject === "string" ? ` for ${subject}` : "";
+}
+
+function clean(text: string): string {
+  const printable = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
+  return printable.length > NAME_CHARS_MAX ? `${printable.slice(0, NAME_CHARS_MAX)}…` : printable;
+}
