@@ -14,6 +14,10 @@ interface Head<Kind extends string> {
   readonly session: string;
   readonly seq: number;
   readonly atMs: number;
+  /** What was cut so that the leaf fits: path → list items, entries or characters (UTF-16) left out. */
+  readonly omitted?: Readonly<Record<string, number>>;
+  /** Requests refused with TRAIL_UNAVAILABLE since the event before, while there was no room to record each. */
+  readonly unrecorded?: number;
 }
 
 export type SessionOpen = Head<"session.open"> & {
@@ -46,7 +50,8 @@ export type RequestEvent = Head<"request"> & {
 
 export type ResultEvent = Head<"result"> & {
   readonly request: number;
-  readonly ended: "complete" | "error" | "cancelled" | "limit" | "lost";
+  /** `refused`: allowed, then not forwarded, because the request itself could not be put on record in time. */
+  readonly ended: "complete" | "error" | "cancelled" | "limit" | "lost" | "refused";
   readonly rows: number;
   readonly bytes: number;
   readonly maskedValues: number;
@@ -77,6 +82,25 @@ export type SessionClose = Head<"session.close"> & {
 /** Written by the broker for a session whose data plane is gone: a gap is a fact, never silence. */
 export type SessionLost = Head<"session.lost"> & { readonly lastSeq: number };
 
+/** Written by the broker when a data plane tells a different story of what is already on record. Ends the session. */
+export type SessionFork = Head<"session.fork"> & {
+  /** The sequence number that came twice, or did not continue what is stored. */
+  readonly atSeq: number;
+  readonly how: "other-hash" | "other-previous" | "broken-hash" | "broken-leaf" | "after-end";
+};
+
+/** The broker's own record is a session too: it opens with each start, so that gaps between starts can be seen. */
+export type BrokerStart = Head<"broker.start"> & { readonly broker: string; readonly trail: string };
+export type BrokerStop = Head<"broker.stop">;
+
+/** Found at start: bytes of the trail that cannot be read, or that were never acknowledged and were set aside. */
+export type TrailDamaged = Head<"trail.damaged"> & {
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: "torn-tail" | "corrupt" | "missing";
+};
+
 export type AuditEvent =
   | SessionOpen
   | SessionRefused
@@ -85,4 +109,8 @@ export type AuditEvent =
   | CredentialEvent
   | SecretPresented
   | SessionClose
-  | SessionLost;
+  | SessionLost
+  | SessionFork
+  | BrokerStart
+  | BrokerStop
+  | TrailDamaged;

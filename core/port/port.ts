@@ -87,9 +87,15 @@ export interface SealedEvent {
 }
 export interface Acknowledged {
   readonly session: SessionId;
-  /** Everything up to here is durable. */
+  /** Everything up to here is durable; -1 when nothing is. Less than what was sent: send again from there on. */
   readonly seq: number;
 }
+/** This session's record takes nothing more (TRAIL_BROKEN), and the session has to end. Others go on. */
+export interface RecordBroken {
+  readonly session: SessionId;
+  readonly refusal: Refusal;
+}
+export type AppendAnswer = Acknowledged | RecordBroken;
 
 /** A Connection as the data plane sees it: where to go and whom to trust, nothing of the credential. */
 export interface ConnectionView {
@@ -141,8 +147,11 @@ export interface BrokerPort {
   prove(lease: LeaseId, challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal>;
   /** Holds a request until people have answered. Until approvals exist the answer is ASK_NOT_AVAILABLE. */
   hold(session: SessionId, question: string, signal: AbortSignal): Promise<"approved" | Refusal>;
-  /** Resolves when every event of the batch is durable. */
-  append(batch: readonly SealedEvent[], signal: AbortSignal): Promise<readonly Acknowledged[] | Refusal>;
+  /**
+   * Resolves when what the answers acknowledge is durable: one answer for each session of the batch. A refusal means that
+   * nothing of the batch is known to be stored; send it again, it is idempotent by session, sequence number and hash.
+   */
+  append(batch: readonly SealedEvent[], signal: AbortSignal): Promise<readonly AppendAnswer[] | Refusal>;
   /** The current plan at once, then everything that changes. Ends with the signal. */
   subscribe(listener: (push: Push) => void, signal: AbortSignal): void;
   applied(worker: string, planVersion: string): void;

@@ -10,6 +10,7 @@ export const RUNTIME_CODES = {
   ASK_NOT_AVAILABLE: "this needs the approval of a person, which this gateway cannot ask for yet",
   BROKER_UNREACHABLE: "the broker cannot be reached; no new session is opened",
   TRAIL_UNAVAILABLE: "the record of this action cannot be stored, so the action is refused",
+  TRAIL_BROKEN: "the record of this session has broken off, so the session ends",
   CREDENTIAL_UNAVAILABLE: "no credential for the upstream can be had now",
   CREDENTIAL_REFUSED: "the upstream does not accept the credential",
   LEASE_ENDED: "the credential of this session has ended",
