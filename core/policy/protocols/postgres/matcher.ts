@@ -4,8 +4,7 @@
  * Where the language leaves room:
  * - `statements` and `preset` add up. An allow rule without either permits no statement, only the `functions` that it
  *   names; a deny or ask rule without either means every statement, unless it speaks of `functions` alone.
- * - `unfiltered: true` narrows a deny or ask rule to unfiltered acts and `false` to filtered ones. In an allow rule
- *   `false` permits filtered acts only; `true` says aloud what leaving it out means, both.
+ * - `unfiltered: true` narrows a rule to unfiltered acts, `false` to filtered ones, whatever the rule's effect.
  * - `any` forwards what nobody understood only when nothing beside it narrows the rule.
  */
 import {
@@ -91,7 +90,7 @@ export function compileMatcher(
     verbs: every ? everyVerb(effect, listed) : listed,
     tables,
     functions,
-    unfiltered: effect === "allow" && unfiltered ? undefined : unfiltered,
+    unfiltered,
     whole: every && !narrows,
     forwards: any && !narrows,
   };

@@ -51,12 +51,5 @@ function overlapsPart(pattern: PartPattern, part: string): boolean {
 }
 
 function matchesPart(pattern: PartPattern, part: string): boolean {
-  switch (pattern.kind) {
-    case "any":
-      return true;
-    case "exact":
-      return pattern.text === part;
-    case "prefix":
-      return part.startsWith(pattern.text);
-  }
+  return pattern.kind === "any" || pattern.text === part;
 }

@@ -1,14 +1,11 @@
 /**
- * Names in rules: `public.orders`, `public.*`, `audit.events_*`, `sales."Odd Name"`. A bare part is written as
+ * Names in rules: `public.orders`, `public.*`, `sales."Odd Name"`. A bare part is written as
  * PostgreSQL stores it, in lower case: a bare `public.Orders` would silently never match the table `orders`, so it is
  * an error; quotes say that the capitals are meant.
  */
 import type { Report } from "../../shape.ts";
 
-export type PartPattern =
-  | { readonly kind: "any" }
-  | { readonly kind: "exact"; readonly text: string }
-  | { readonly kind: "prefix"; readonly text: string };
+export type PartPattern = { readonly kind: "any" } | { readonly kind: "exact"; readonly text: string };
 
 export interface NamePattern {
   readonly schema: PartPattern;
@@ -20,7 +17,6 @@ const PATTERN_CHARS_MAX = 400;
 const NAME_BYTES_MAX = 63;
 
 const IDENTIFIER = /^[a-z_\u0080-\uffff][a-z0-9_$\u0080-\uffff]*$/u;
-const OPERATOR = /^[-+*/<>=~!@#%^&|`?]+$/;
 const QUOTED_OR_BARE = /"(?:[^"]|"")*"|[^."]+/y;
 
 /** The operator `*`, told apart from the star that means every name; no name holds a NUL. */
@@ -45,13 +41,13 @@ export function parseTablePattern(text: string, path: string, report: Report): N
   return parts?.[0] && parts[1] ? { schema: parts[0], name: parts[1] } : undefined;
 }
 
-/** Code: a function, type or operator, `schema.name`; `pg_catalog."*"` is the operator, `pg_catalog.*` is all. */
+/** Code: `schema.function`, a type, or a quoted operator; `pg_catalog."*"` is one operator, `pg_catalog.*` is all. */
 export function parseCodePattern(text: string, path: string, report: Report): NamePattern | undefined {
   const parts = parseParts(text, CODE, path, report);
   return parts?.[0] && parts[1] ? { schema: parts[0], name: parts[1] } : undefined;
 }
 
-/** A masked column, `schema.table.column`; only whole stars, and none for the column. */
+/** A masked column, `schema.table.column`; and no star for the column. */
 export function parseColumnPattern(
   text: string,
   path: string,
@@ -63,10 +59,6 @@ export function parseColumnPattern(
   if (!schema || !table || !column) return undefined;
   if (column.kind !== "exact") {
     report(path, `"${text}" must name one column; a star is taken for the schema and the table only`);
-    return undefined;
-  }
-  if (schema.kind === "prefix" || table.kind === "prefix") {
-    report(path, `"${text}" must spell schema and table out, or have a whole * in their place`);
     return undefined;
   }
   return { schema: textOrStar(schema), table: textOrStar(table), column: column.text };
@@ -115,15 +107,13 @@ function splitParts(text: string): string[] | undefined {
 function parsePart(part: string, of: "relation" | "code"): PartPattern | string {
   if (part === "*") return ANY;
   if (part.startsWith('"')) return parseQuoted(part.slice(1, -1).replaceAll('""', '"'), of);
-  if (of === "code" && OPERATOR.test(part)) return { kind: "exact", text: part };
-  const stem = part.endsWith("*") ? part.slice(0, -1) : part;
-  if (!IDENTIFIER.test(stem)) {
+  if (!IDENTIFIER.test(part)) {
     return /[A-Z]/.test(stem)
       ? `PostgreSQL stores an unquoted ${part} as ${part.toLowerCase()}; write that, or put the name in double quotes if the capitals are meant`
       : `${part} is not a name; put it in double quotes if it really is spelled so`;
   }
-  if (isTooLong(stem)) return `${part} is longer than the ${NAME_BYTES_MAX} bytes of a PostgreSQL name`;
-  return { kind: stem === part ? "exact" : "prefix", text: stem };
+  if (isTooLong(part)) return `${part} is longer than the ${NAME_BYTES_MAX} bytes of a PostgreSQL name`;
+  return { kind: "exact", text: part };
 }
 
 function parseQuoted(name: string, of: "relation" | "code"): PartPattern | string {
