@@ -51,6 +51,8 @@ export interface ObjectSchema extends Common {
   readonly properties: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly minProperties?: number;
+  /** What to say about a field that is refused or missing here, where there is more to say than its name. */
+  readonly hints?: Readonly<Record<string, string>>;
 }
 
 /** Keys that the author chooses. */

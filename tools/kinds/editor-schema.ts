@@ -3,7 +3,7 @@ import type { KindNode, Node } from "./node.ts";
 import type { Raw } from "./sources.ts";
 
 export const EDITOR_SCHEMA_ID = "https://sallyport.dev/schema/v1alpha1/sallyport.schema.json";
-const NAME_PATTERN = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+const NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
 export function editorSchemaText(kinds: readonly KindNode[]): string {
   const definitions = new Map<string, Raw>();

@@ -1,0 +1,118 @@
+/** Reads one document of a file: a good object, or what is left of it. */
+import type { Diagnostic } from "./diagnostic.ts";
+import type { DocumentText } from "./documents.ts";
+import { collectFindings, type Findings, type Position } from "./findings.ts";
+import { type Identified, identify, isPolicy } from "./identify.ts";
+import type { KindName } from "./kind-schemas.ts";
+import { schemaOf } from "./kind-schemas.ts";
+import type { Kind } from "./kinds.gen.ts";
+import type { PolicyId, Reach } from "./loaded.ts";
+import { entryOf, type Located } from "./located.ts";
+import { certainText, namespaceOf, policyIdOf, reachOf } from "./reach.ts";
+import { readTree } from "./tree.ts";
+import { validate } from "./validate.ts";
+
+export interface ReadDocument {
+  readonly file: string;
+  /** The file's path, with the document's number from the second on. */
+  readonly origin: string;
+  readonly root: Located | undefined;
+  /** Present when the document is without error. */
+  readonly object?: Kind;
+  /** Absent when not even that can be told. */
+  readonly kind?: KindName;
+  /** True for policies, and for what may have been meant as one. */
+  readonly mayBePolicy: boolean;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly policyId?: PolicyId;
+  readonly reach: Reach;
+  readonly findings: Findings;
+}
+
+/** What a document or file is when nothing of it can be read: possibly a policy, for anything. */
+export function unreadable(file: string, origin: string, findings: Findings): ReadDocument {
+  return { file, origin, root: undefined, mayBePolicy: true, reach: { scope: "cluster" }, findings };
+}
+
+export function readDocument(
+  file: string,
+  origin: string,
+  { text, start }: DocumentText,
+  positionOf: (offset: number) => Position,
+): ReadDocument {
+  const findings = collectFindings(file, positionOf);
+  const tree = readTree(text, start, findings);
+  if ("root" in tree) return readRoot(file, origin, tree.root, findings);
+  const { code, offset, message } = tree;
+  findings.add({ code, start: start + offset, path: [], message });
+  return { ...readHead(file, origin, text, start, offset), root: undefined, findings };
+}
+
+function readRoot(file: string, origin: string, root: Located, findings: Findings): ReadDocument {
+  const identified = identify(root, findings);
+  const checked =
+    identified.state === "known"
+      ? validate(root, schemaOf(identified.kind), [], findings)
+      : ({ ok: false } as const);
+  const described = describe(file, origin, root, identified, findings);
+  // The schema has checked it; this is the one place where a checked value gets its type.
+  return checked.ok && findings.errors === 0 ? { ...described, object: checked.value as Kind } : described;
+}
+
+function describe(
+  file: string,
+  origin: string,
+  root: Located,
+  identified: Identified,
+  findings: Findings,
+): ReadDocument {
+  const kind = identified.state === "known" ? identified.kind : undefined;
+  const namespace = namespaceOf(root, findings);
+  const name = certainText(root, "name", findings);
+  const policyId = policyIdOf(root, identified, findings);
+  return {
+    file,
+    origin,
+    root,
+    mayBePolicy: kind === undefined ? identified.state === "maybePolicy" : isPolicy(kind),
+    reach: reachOf(root, identified, findings),
+    findings,
+    ...(kind === undefined ? {} : { kind }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
+    ...(policyId === undefined ? {} : { policyId }),
+  };
+}
+
+const HEADS_TRIED_MAX = 16;
+
+/**
+ * What stands before a syntax error may tell whose policy this was: the text is cut before a top-level field, ever
+ * further up, until it can be read. The selectors after the cut are unknown, so a namespace is the narrowest reach.
+ */
+function readHead(file: string, origin: string, text: string, start: number, stopped: number): ReadDocument {
+  const silent = collectFindings(file, () => ({ line: 1, column: 1 }));
+  const cuts = [...text.slice(0, stopped).matchAll(/(?:\r\n|\r|\n)(?=[^\s#-])/g)]
+    .map(({ index }) => index)
+    .reverse();
+  for (const cut of cuts.slice(0, HEADS_TRIED_MAX)) {
+    const findings = collectFindings(file, () => ({ line: 1, column: 1 }));
+    const tree = readTree(text.slice(0, cut), start, findings);
+    if (!("root" in tree)) continue;
+    // A second `metadata` after the cut would make the first one doubtful.
+    if (/(^|[\r\n])["']?(apiVersion|kind|metadata)\b/.test(text.slice(cut))) break;
+    if (entryOf(tree.root, "spec") !== undefined) break;
+    const { object: _, ...head } = readRoot(file, origin, tree.root, findings);
+    return { ...head, reach: widened(head.reach) };
+  }
+  return unreadable(file, origin, silent);
+}
+
+function widened(reach: Reach): Reach {
+  return reach.scope === "cluster" ? reach : { scope: "namespace", namespace: reach.namespace };
+}
+
+export function diagnosticsOf(document: ReadDocument): readonly Diagnostic[] {
+  return document.findings.diagnostics;
+}
