@@ -1,0 +1,103 @@
+import { loadModule, parseSync, type ScanToken, scanSync } from "libpg-query";
+import type { Dice } from "./dice.ts";
+
+await loadModule();
+
+/**
+ * The same statement in other spelling: whitespace and nested comments between the tokens, case of keywords, quoted and
+ * unicode-escaped identifiers, escape strings and dollar quotes. Undefined when PostgreSQL cannot read the text.
+ */
+export function disguise(sql: string, dice: Dice): string | undefined {
+  const tokens = tokensOf(sql);
+  if (tokens === undefined) return undefined;
+  const bytes = Buffer.from(sql);
+  let out = "";
+  let end = 0;
+  tokens.forEach((token, index) => {
+    const previous = tokens[index - 1];
+    const spelling = spell(token, tokens[index + 1], dice);
+    const joined = token.start === end && spelling === token.text;
+    // Two strings with a newline between them would become one.
+    const oneLine = isString(previous) && isString(token);
+    out += gap(joined, oneLine, dice) + spelling;
+    end = token.end;
+  });
+  return out + bytes.subarray(end).toString();
+}
+
+/** The parse tree without positions: two texts with the same one mean the same. */
+export function meaningOf(sql: string): string {
+  return JSON.stringify(parseSync(sql), (key, value: unknown) => (POSITION.test(key) ? undefined : value));
+}
+
+const POSITION = /location$|^stmt_len$|^(list|rexpr_list)_(start|end)$/;
+const SCONST = "SCONST";
+const IDENT = "IDENT";
+
+function tokensOf(sql: string): readonly ScanToken[] | undefined {
+  try {
+    parseSync(sql);
+    return scanSync(sql).tokens.filter(({ tokenName }) => !tokenName.endsWith("_COMMENT"));
+  } catch {
+    // The generator of cases and the hostile ones among them make texts that are no SQL; those have no disguise.
+    return undefined;
+  }
+}
+
+const isString = (token: ScanToken | undefined): boolean =>
+  token !== undefined && /^([eEnN]|[uU]&)?'/.test(token.text);
+
+function gap(joined: boolean, oneLine: boolean, dice: Dice): string {
+  const inLine = [" ", "  ", "\t", " /* ' */ ", ' /* a /* " */ ; b */ ', " /*--*/ "];
+  const any = [...inLine, "\n", "\r\n", "\f", " -- it's\n", " --/*\n ", "\n/*\n*/\n"];
+  const choices = oneLine ? inLine : any;
+  if (joined && dice.roll(2) === 0) return "";
+  return choices[dice.roll(choices.length)] ?? " ";
+}
+
+function spell(token: ScanToken, next: ScanToken | undefined, dice: Dice): string {
+  const { text } = token;
+  if (token.keywordKind > 0) return mixCase(text, dice);
+  if (token.tokenName === IDENT && /^[A-Za-z_][A-Za-z0-9_]*$/.test(text))
+    return spellName(text.toLowerCase(), dice);
+  if (token.tokenName === IDENT && /^"[ -!#-[\]-~]+"$/.test(text))
+    return dice.pick(text, unicodeName(text.slice(1, -1), dice));
+  const escaped = next?.text.toLowerCase() === "uescape";
+  if (token.tokenName === SCONST && /^'[ -&(-[\]-~]*'$/.test(text) && !escaped)
+    return spellString(text.slice(1, -1), dice);
+  return text;
+}
+
+function mixCase(text: string, dice: Dice): string {
+  return dice.pick(
+    text,
+    text.toUpperCase(),
+    text.toLowerCase(),
+    [...text].map((c) => dice.pick(c, c.toUpperCase())).join(""),
+  );
+}
+
+function spellName(name: string, dice: Dice): string {
+  return dice.pick(name, `"${name}"`, unicodeName(name, dice), mixCase(name, dice));
+}
+
+function unicodeName(name: string, dice: Dice): string {
+  return `U&"${escapeSome(name, dice)}"`;
+}
+
+/** Four or six hexadecimal digits, as `U&` strings and names take them. */
+function escapeSome(text: string, dice: Dice): string {
+  return [...text].map((c) => dice.pick(c, `\\${hex(c, 4)}`, `\\+${hex(c, 6)}`)).join("");
+}
+
+const hex = (character: string, digits: number): string =>
+  (character.codePointAt(0) ?? 0).toString(16).padStart(digits, "0");
+
+function spellString(value: string, dice: Dice): string {
+  const octal = (c: string): string => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`;
+  const escaped = [...value]
+    .map((c) => dice.pick(c, `\\x${hex(c, 2)}`, `\\u${hex(c, 4)}`, octal(c)))
+    .join("");
+  const tag = value.includes("$") ? "$other$" : dice.pick("$$", "$q$");
+  return dice.pick(`'${value}'`, `E'${escaped}'`, `${tag}${value}${tag}`, `U&'${escapeSome(value, dice)}'`);
+}
