@@ -108,7 +108,7 @@ function parsePart(part: string, of: "relation" | "code"): PartPattern | string 
   if (part === "*") return ANY;
   if (part.startsWith('"')) return parseQuoted(part.slice(1, -1).replaceAll('""', '"'), of);
   if (!IDENTIFIER.test(part)) {
-    return /[A-Z]/.test(stem)
+    return /[A-Z]/.test(part)
       ? `PostgreSQL stores an unquoted ${part} as ${part.toLowerCase()}; write that, or put the name in double quotes if the capitals are meant`
       : `${part} is not a name; put it in double quotes if it really is spelled so`;
   }
