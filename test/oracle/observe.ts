@@ -36,7 +36,8 @@ async function attempt(world: World, sql: string, searchPath: readonly string[])
   } catch (error) {
     return (error as Error).message;
   } finally {
-    await world.agent.query("rollback");
+    // Prepared statements outlive the transaction.
+    await world.agent.query("rollback; deallocate all");
   }
 }
 

@@ -101,7 +101,8 @@ folder=$1; shift
 exec 3<&0
 ( ( if ! read -r word <&3; then
       kill -QUIT $$ 2>/dev/null
-      while kill -0 $$ 2>/dev/null; do sleep 0.1; done
+      tries=0
+      while kill -0 $$ 2>/dev/null && [ $tries -lt 50 ]; do tries=$((tries + 1)); sleep 0.1; done
       rm -rf -- "$folder"
     fi ) </dev/null >/dev/null 2>&1 & )
 exec "$@" 3<&- </dev/null 2>&1`;
