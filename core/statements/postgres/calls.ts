@@ -1,0 +1,39 @@
+/** Function calls and type names, as the text writes them. */
+import { called, doubtUnknownPath } from "./names.ts";
+import { setConfigCalled } from "./settings.ts";
+import { qualified, stringsOf } from "./tree.ts";
+import type { Visitor } from "./work.ts";
+
+export const visitFuncCall: Visitor<"FuncCall"> = (work, call, scope) => {
+  const { schema, name } = qualified(stringsOf(call.funcname));
+  const isStock = schema === undefined || schema === "pg_catalog";
+  if (isStock && name === "set_config") setConfigCalled(work, call.args ?? []);
+  else called(work, "function", schema, name);
+  if (isStock && name === "pg_notify") work.facts.deed("notify");
+  work.visit(call.agg_filter, { ...scope, condition: true });
+  work.children("FuncCall", call, scope, ["agg_filter"]);
+};
+
+/** `name` in quotes reaches the same type as the keyword, so the spelling does not matter here. */
+export const visitTypeName: Visitor<"TypeName"> = (work, type, scope) => {
+  const { schema, name } = qualified(stringsOf(type.names));
+  if (name !== "" && type.pct_type !== true) called(work, "type", schema, name);
+  else if (name !== "" && schema === undefined) doubtUnknownPath(work, "a type");
+  work.children("TypeName", type, scope);
+};
+
+/** Not types but shorthands of CREATE TABLE, looked at before any type of that name. */
+const SERIALS: ReadonlySet<string> = new Set([
+  "serial",
+  "serial2",
+  "serial4",
+  "serial8",
+  "smallserial",
+  "bigserial",
+]);
+
+export const visitColumnDef: Visitor<"ColumnDef"> = (work, column, scope) => {
+  const parts = stringsOf(column.typeName?.names);
+  const isSerial = parts.length === 1 && SERIALS.has(parts[0] ?? "");
+  work.children("ColumnDef", column, scope, isSerial ? ["typeName"] : []);
+};

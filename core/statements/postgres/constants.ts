@@ -1,0 +1,179 @@
+/** Folds what a condition says before it has seen a row. Only literals: nothing here knows a column or a parameter. */
+import { as, type Fields, type Node, stringsOf } from "./tree.ts";
+
+export type Constant = boolean | number | string | null;
+type Maybe = Constant | undefined;
+
+/** Conditions nested deeper are not folded, which only ever makes them count as depending on something. */
+const FOLD_DEPTH_MAX = 50;
+
+/** The value of an expression of literals; undefined when it depends on anything else. */
+export function constantOf(node: Node | undefined, depth = 0): Maybe {
+  if (node === undefined || depth > FOLD_DEPTH_MAX) return undefined;
+  const literal = as(node, "A_Const");
+  if (literal !== undefined) return literalValue(literal);
+  const cast = as(node, "TypeCast");
+  if (cast !== undefined) return castValue(cast, depth);
+  const expression = as(node, "A_Expr");
+  if (expression !== undefined) return comparison(expression, depth);
+  const logic = as(node, "BoolExpr");
+  if (logic !== undefined) return connective(logic, depth);
+  return testValue(node, depth);
+}
+
+/** A WHERE that lets every row through, whatever the row holds. NULL lets none through. */
+export const isAlwaysTrue = (node: Node | undefined): boolean => asBoolean(constantOf(node)) === true;
+export const isNeverTrue = (node: Node | undefined): boolean => {
+  const value = constantOf(node);
+  return value === null || asBoolean(value) === false;
+};
+
+export function literalValue(literal: Fields<"A_Const">): Maybe {
+  if (literal.isnull === true) return null;
+  if (literal.boolval !== undefined) return literal.boolval.boolval === true;
+  if (literal.ival !== undefined) return literal.ival.ival ?? 0;
+  if (literal.fval !== undefined) return Number(literal.fval.fval ?? "0");
+  if (literal.sval !== undefined) return literal.sval.sval ?? "";
+  return undefined;
+}
+
+function castValue(cast: Fields<"TypeCast">, depth: number): Maybe {
+  const value = constantOf(cast.arg, depth + 1);
+  if (value === null) return null;
+  const type = stringsOf(cast.typeName?.names).at(-1);
+  if (type === "bool") return asBoolean(value);
+  if (type === "text" && typeof value === "string") return value;
+  const isWhole = type === "int2" || type === "int4" || type === "int8";
+  if (!isWhole) return undefined;
+  if (typeof value === "number") return Math.round(value);
+  return typeof value === "string" && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : undefined;
+}
+
+/** PostgreSQL takes any unambiguous prefix of true, false, yes, no, on, off. */
+function asBoolean(value: Maybe): boolean | undefined {
+  if (typeof value === "boolean") return value;
+  if (typeof value === "number") return value !== 0;
+  if (typeof value !== "string") return undefined;
+  const word = value.trim().toLowerCase();
+  if (/^(?:t(?:r(?:u(?:e)?)?)?|y(?:e(?:s)?)?|on|1)$/.test(word)) return true;
+  return /^(?:f(?:a(?:l(?:s(?:e)?)?)?)?|n(?:o)?|of(?:f)?|0)$/.test(word) ? false : undefined;
+}
+
+function comparison(expression: Fields<"A_Expr">, depth: number): Maybe {
+  const left = constantOf(expression.lexpr, depth + 1);
+  if (left === undefined) return undefined;
+  const operator = stringsOf(expression.name).at(-1) ?? "";
+  if (expression.kind === "AEXPR_IN") return membership(left, expression, operator, depth);
+  const right = constantOf(expression.rexpr, depth + 1);
+  if (right === undefined) return undefined;
+  if (expression.kind === "AEXPR_DISTINCT" || expression.kind === "AEXPR_NOT_DISTINCT") {
+    const same = left === null || right === null ? left === right : equal(left, right);
+    return same === undefined ? undefined : same === (expression.kind === "AEXPR_NOT_DISTINCT");
+  }
+  if (expression.kind !== "AEXPR_OP") return undefined;
+  if (left === null || right === null) return null;
+  return compared(operator, left, right);
+}
+
+function membership(left: Constant, expression: Fields<"A_Expr">, operator: string, depth: number): Maybe {
+  const items = as(expression.rexpr, "List")?.items ?? [];
+  let found = false;
+  for (const item of items) {
+    const value = constantOf(item, depth + 1);
+    if (value === undefined) return undefined;
+    if (value === null || left === null) return null;
+    const same = equal(left, value);
+    if (same === undefined) return undefined;
+    found ||= same;
+  }
+  return operator === "=" ? found : !found;
+}
+
+/** A number beside a string means that PostgreSQL reads the string as a number. */
+function equal(left: Constant, right: Constant): boolean | undefined {
+  if (typeof left === typeof right) return left === right;
+  if (typeof left === "number" && typeof right === "string") return left === Number(right);
+  if (typeof left === "string" && typeof right === "number") return Number(left) === right;
+  const [a, b] = [asBoolean(left), asBoolean(right)];
+  return a === undefined || b === undefined ? undefined : a === b;
+}
+
+function compared(operator: string, left: Constant, right: Constant): Maybe {
+  if (operator === "=") return equal(left, right);
+  if (operator === "<>") {
+    const same = equal(left, right);
+    return same === undefined ? undefined : !same;
+  }
+  // The order of strings depends on the collation.
+  if (typeof left !== "number" || typeof right !== "number") return undefined;
+  if (operator === "<") return left < right;
+  if (operator === "<=") return left <= right;
+  if (operator === ">") return left > right;
+  if (operator === ">=") return left >= right;
+  return undefined;
+}
+
+function connective(logic: Fields<"BoolExpr">, depth: number): Maybe {
+  const values = (logic.args ?? []).map((arg) => {
+    const value = constantOf(arg, depth + 1);
+    return value === null ? null : asBoolean(value);
+  });
+  if (logic.boolop === "NOT_EXPR")
+    return values[0] === null ? null : values[0] === undefined ? undefined : !values[0];
+  const decisive = logic.boolop === "OR_EXPR";
+  if (values.includes(decisive)) return decisive;
+  if (values.includes(undefined)) return undefined;
+  return values.includes(null) ? null : !decisive;
+}
+
+function testValue(node: Node, depth: number): Maybe {
+  const nullness = as(node, "NullTest");
+  if (nullness !== undefined) {
+    const value = constantOf(nullness.arg, depth + 1);
+    return value === undefined ? undefined : (value === null) === (nullness.nulltesttype === "IS_NULL");
+  }
+  const truth = as(node, "BooleanTest");
+  if (truth !== undefined) return truthTest(truth, depth);
+  const coalesce = as(node, "CoalesceExpr");
+  if (coalesce !== undefined) return firstNotNull(coalesce.args ?? [], depth);
+  const choice = as(node, "CaseExpr");
+  return choice === undefined || choice.arg !== undefined ? undefined : caseValue(choice, depth);
+}
+
+function truthTest(test: Fields<"BooleanTest">, depth: number): Maybe {
+  const folded = constantOf(test.arg, depth + 1);
+  if (folded === undefined) return undefined;
+  const value = folded === null ? null : asBoolean(folded);
+  if (value === undefined) return undefined;
+  switch (test.booltesttype) {
+    case "IS_TRUE":
+      return value === true;
+    case "IS_NOT_TRUE":
+      return value !== true;
+    case "IS_FALSE":
+      return value === false;
+    case "IS_NOT_FALSE":
+      return value !== false;
+    case "IS_UNKNOWN":
+      return value === null;
+    case "IS_NOT_UNKNOWN":
+      return value !== null;
+    default:
+      return undefined;
+  }
+}
+
+function firstNotNull(args: readonly Node[], depth: number): Maybe {
+  for (const arg of args) {
+    const value = constantOf(arg, depth + 1);
+    if (value !== null) return value;
+  }
+  return null;
+}
+
+function caseValue(choice: Fields<"CaseExpr">, depth: number): Maybe {
+  const arms = [...(choice.args ?? []).map((arm) => as(arm, "CaseWhen")?.result), choice.defresult];
+  const values = arms.map((arm) => (arm === undefined ? null : constantOf(arm, depth + 1)));
+  // Whichever arm is taken, the outcome is the same.
+  return values.every((value) => value === values[0]) ? values[0] : undefined;
+}

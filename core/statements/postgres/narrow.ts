@@ -1,0 +1,180 @@
+/**
+ * When does a query hand on every row of a relation? This is the "dump the whole table" fact, and it errs towards yes.
+ *
+ * A condition narrows the relations whose columns it tests, and those joined to them. So `orders, customers where
+ * orders.id = 1` narrows orders alone, while with `and customers.id = orders.customer_id` both are narrowed. These do
+ * not narrow: a condition that is true whatever the row holds, one that tests no column (`$1`, `random() < 2`), one
+ * arm of an OR (every arm must test the relation), IS NOT NULL, a column compared with itself, the ON of an outer join,
+ * HAVING, and OFFSET. Other tautologies over columns (`id > 0`, `id < 9 or id > 1`) are not recognised: a rule that
+ * must hold against a hostile author limits rows as well.
+ *
+ * A constant LIMIT of up to LIMIT_ROWS_MAX narrows everything below it, and so does an aggregate without GROUP BY when
+ * every column of the result is summed up (`count(*)`, not `json_agg(t)`).
+ */
+import { constantOf, isNeverTrue } from "./constants.ts";
+import { isSummary } from "./functions.ts";
+import { as, type Fields, type Node, qualified, stringsOf, tagOf } from "./tree.ts";
+import type { Deed, Level, Source } from "./work.ts";
+
+/** A constant LIMIT above this is as good as none. */
+export const LIMIT_ROWS_MAX = 10_000;
+
+/** A condition larger than this narrows nothing, so that nested subqueries cannot make analysis slow. */
+const CONDITION_NODES_MAX = 20_000;
+
+/** The reads of this level that come out whole. */
+export function openReads(level: Level, where: Node | undefined): Deed[] {
+  if (where !== undefined && isNeverTrue(where)) return [];
+  const narrowed = narrowedSources(level, where);
+  return level.sources.filter((source) => !narrowed.has(source)).flatMap((source) => source.open);
+}
+
+export function isLimited(stmt: Fields<"SelectStmt">): boolean {
+  // WITH TIES returns as many rows as are equal.
+  if (stmt.limitCount === undefined || stmt.limitOption === "LIMIT_OPTION_WITH_TIES") return false;
+  const rows = constantOf(stmt.limitCount);
+  return typeof rows === "number" && rows <= LIMIT_ROWS_MAX;
+}
+
+export function isSummedUp(stmt: Fields<"SelectStmt">): boolean {
+  if ((stmt.groupClause?.length ?? 0) > 0 || (stmt.distinctClause?.length ?? 0) > 0) return false;
+  const found = { summary: false, other: false };
+  for (const target of stmt.targetList ?? []) findSummaries(target, found);
+  return found.summary && !found.other;
+}
+
+function findSummaries(value: unknown, found: { summary: boolean; other: boolean }): void {
+  if (typeof value !== "object" || value === null) return;
+  const tag = tagOf(value);
+  if (tag === "ColumnRef" || tag === "SubLink" || tag === "JsonArrayAgg" || tag === "JsonObjectAgg") {
+    found.other = true;
+    return;
+  }
+  const call = tag === "FuncCall" ? as(value as Node, "FuncCall") : undefined;
+  if (call !== undefined) {
+    const { schema, name } = qualified(stringsOf(call.funcname));
+    if (call.over === undefined && isSummary(schema, name)) {
+      found.summary = true;
+      return;
+    }
+  }
+  for (const child of Object.values(value)) findSummaries(child, found);
+}
+
+/** What one condition does: the sources that it tests alone, and those that it ties together. */
+interface Effect {
+  readonly tests: Set<Source>;
+  readonly ties: Source[][];
+}
+
+function narrowedSources(level: Level, where: Node | undefined): Set<Source> {
+  const groups = new Map<Source, Set<Source>>(level.sources.map((source) => [source, new Set([source])]));
+  const tested = new Set(level.sources.filter((source) => source.bounded));
+  for (const join of level.joins) {
+    if (join.byName) tieByName(groups, join.left, join.right);
+    const effect = effectOf(join.quals, level);
+    for (const tie of effect.ties) tieAll(groups, tie);
+    if (!join.outer) for (const source of effect.tests) tested.add(source);
+  }
+  const effect = effectOf(where, level);
+  for (const tie of effect.ties) tieAll(groups, tie);
+  for (const source of effect.tests) tested.add(source);
+  const narrowed = new Set<Source>();
+  for (const source of tested) for (const member of groups.get(source) ?? []) narrowed.add(member);
+  return narrowed;
+}
+
+function tieAll(groups: Map<Source, Set<Source>>, tie: readonly Source[]): void {
+  const all = new Set(tie.flatMap((source) => [...(groups.get(source) ?? [])]));
+  for (const member of all) groups.set(member, all);
+}
+
+/** USING does not say which item on its left has the column, unless those already hang together. */
+function tieByName(
+  groups: Map<Source, Set<Source>>,
+  left: readonly Source[],
+  right: readonly Source[],
+): void {
+  const hangsTogether = (side: readonly Source[]): boolean =>
+    side.every((source) => side[0] !== undefined && groups.get(side[0])?.has(source) === true);
+  if (hangsTogether(left) && hangsTogether(right)) tieAll(groups, [...left, ...right]);
+}
+
+function effectOf(node: Node | undefined, level: Level): Effect {
+  const none: Effect = { tests: new Set(), ties: [] };
+  if (node === undefined) return none;
+  const logic = as(node, "BoolExpr");
+  if (logic?.boolop === "AND_EXPR") {
+    const effects = (logic.args ?? []).map((arg) => effectOf(arg, level));
+    return {
+      tests: new Set(effects.flatMap((effect) => [...effect.tests])),
+      ties: effects.flatMap((effect) => effect.ties),
+    };
+  }
+  if (logic?.boolop === "OR_EXPR") {
+    const arms = (logic.args ?? [])
+      .filter((arg) => !isNeverTrue(arg))
+      .map((arg) => effectOf(arg, level).tests);
+    const [first, ...rest] = arms;
+    if (first === undefined) return none;
+    return { tests: new Set([...first].filter((source) => rest.every((arm) => arm.has(source)))), ties: [] };
+  }
+  if (constantOf(node) !== undefined || isHollow(node)) return none;
+  const touched = sourcesTouched(node, level);
+  return touched.size > 1 ? { tests: new Set(), ties: [[...touched]] } : { tests: touched, ties: [] };
+}
+
+/** Tests that hardly ever leave a row out. */
+function isHollow(node: Node): boolean {
+  if (as(node, "NullTest")?.nulltesttype === "IS_NOT_NULL") return true;
+  const negated = as(node, "BoolExpr");
+  if (negated?.boolop === "NOT_EXPR") return as(negated.args?.[0], "NullTest")?.nulltesttype === "IS_NULL";
+  const expression = as(node, "A_Expr");
+  if (expression === undefined) return false;
+  if (expression.kind === "AEXPR_LIKE" || expression.kind === "AEXPR_ILIKE") {
+    const pattern = constantOf(expression.rexpr);
+    return typeof pattern === "string" && /^%+$/.test(pattern);
+  }
+  const [left, right] = [as(expression.lexpr, "ColumnRef"), as(expression.rexpr, "ColumnRef")];
+  return left !== undefined && right !== undefined && columnPath(left) === columnPath(right);
+}
+
+const columnPath = (column: Fields<"ColumnRef">): string => stringsOf(column.fields).join("\0");
+
+/** The items of this level whose columns stand in an expression. */
+function sourcesTouched(node: Node, level: Level): Set<Source> {
+  const touched = new Set<Source>();
+  let nodes = 0;
+  collect(node, false);
+  return nodes > CONDITION_NODES_MAX ? new Set() : touched;
+
+  function collect(value: unknown, insideSubquery: boolean): void {
+    if (typeof value !== "object" || value === null || ++nodes > CONDITION_NODES_MAX) return;
+    const column = as(value as Node, "ColumnRef");
+    if (column !== undefined) {
+      const source = sourceOf(column, level, insideSubquery);
+      if (source !== undefined) touched.add(source);
+      return;
+    }
+    const link = as(value as Node, "SubLink");
+    if (link !== undefined) {
+      collect(link.testexpr, insideSubquery);
+      collect(link.subselect, true);
+      return;
+    }
+    for (const child of Object.values(value)) collect(child, insideSubquery);
+  }
+}
+
+function sourceOf(column: Fields<"ColumnRef">, level: Level, insideSubquery: boolean): Source | undefined {
+  const parts = stringsOf(column.fields);
+  // A bare name belongs to the one item there is; inside a subquery it is rather the subquery's own.
+  if (parts.length === 1) return level.sources.length === 1 && !insideSubquery ? level.sources[0] : undefined;
+  const [qualifier, table] = parts;
+  const matches = level.sources.filter(
+    (source) =>
+      source.alias === qualifier ||
+      (parts.length > 2 && source.relations.some((each) => each.schema === qualifier && each.name === table)),
+  );
+  return matches.length === 1 ? matches[0] : undefined;
+}

@@ -1,0 +1,139 @@
+/**
+ * Settings that a session may change without changing what a text means, what it may do or what comes back beside
+ * rows. Everything else, extensions' settings included, is a doubt: `standard_conforming_strings` and `backslash_quote`
+ * move the ends of literals, an unsafe `client_encoding` their bytes, `client_min_messages = log` shows other people's
+ * log lines, `session_replication_role` skips triggers, `row_security` policies.
+ */
+import { type Constant, constantOf } from "./constants.ts";
+import type { Fields, Node } from "./tree.ts";
+import type { Scope, Visitor, Work } from "./work.ts";
+
+type Check = (values: readonly Constant[]) => boolean;
+
+const anything: Check = () => true;
+const oneOf =
+  (...words: readonly string[]): Check =>
+  (values) =>
+    values.every((value) => words.includes(String(value).toLowerCase()));
+
+const SAFE_SETTINGS: Readonly<Record<string, Check>> = {
+  application_name: anything,
+  array_nulls: anything,
+  bytea_output: anything,
+  // The text is judged as UTF-8: with any other encoding the same bytes would name other relations.
+  client_encoding: oneOf("utf8", "utf-8", "unicode"),
+  client_min_messages: oneOf("notice", "warning", "error"),
+  constraint_exclusion: anything,
+  cursor_tuple_fraction: anything,
+  datestyle: anything,
+  default_transaction_deferrable: anything,
+  default_transaction_isolation: anything,
+  default_transaction_read_only: anything,
+  escape_string_warning: anything,
+  extra_float_digits: anything,
+  idle_in_transaction_session_timeout: anything,
+  idle_session_timeout: anything,
+  intervalstyle: anything,
+  jit: anything,
+  lc_monetary: anything,
+  lc_numeric: anything,
+  lc_time: anything,
+  lock_timeout: anything,
+  plan_cache_mode: anything,
+  quote_all_identifiers: anything,
+  search_path: anything,
+  standard_conforming_strings: oneOf("on", "true", "yes", "1"),
+  statement_timeout: anything,
+  synchronize_seqscans: anything,
+  timezone: anything,
+  transaction_deferrable: anything,
+  transaction_isolation: anything,
+  transaction_read_only: anything,
+  transaction_timeout: anything,
+  xmlbinary: anything,
+  xmloption: anything,
+};
+
+/** Choices of the planner, which change how a query runs and not what it does. */
+const PLANNER_SETTING =
+  /^(?:enable_(?:async_append|bitmapscan|gathermerge|hashagg|hashjoin|incremental_sort|indexonlyscan|indexscan|material|memoize|mergejoin|nestloop|parallel_append|parallel_hash|partition_pruning|partitionwise_aggregate|partitionwise_join|seqscan|sort|tidscan)|(?:seq|random)_page_cost|(?:from|join)_collapse_limit|geqo|jit_above_cost)$/;
+
+/** These say who the session is, whatever value they are given. */
+const ROLE_SETTINGS: ReadonlySet<string> = new Set(["role", "session_authorization"]);
+
+/** SET, RESET, SET TRANSACTION. */
+export const visitSet: Visitor<"VariableSetStmt"> = (work, stmt, scope) => {
+  const name = (stmt.name ?? "").toLowerCase();
+  const isTransaction = stmt.kind === "VAR_SET_MULTI";
+  work.facts.classify(isTransaction ? "transaction" : "session");
+  work.facts.deed(isTransaction ? "transaction" : "session");
+  if (stmt.kind === "VAR_RESET_ALL") return pathForgotten(work);
+  if (isTransaction) return setTransaction(work, name, stmt.args, scope);
+  const isReset =
+    stmt.kind === "VAR_RESET" || stmt.kind === "VAR_SET_DEFAULT" || stmt.kind === "VAR_SET_CURRENT";
+  // What a session started with is the gateway's to check, but for what the server's own files may say of literals.
+  const values = isReset ? undefined : (stmt.args ?? []).map((arg) => constantOf(arg) ?? null);
+  doubtSetting(work, name, values);
+  if (name === "search_path") changePath(work, values);
+  work.children("VariableSetStmt", stmt, scope);
+};
+
+/** The same judgement for set_config('name', 'value', …); what is not a literal could be any setting. */
+export function setConfigCalled(work: Work, args: readonly Node[]): void {
+  const [name, value] = args.map((arg) => constantOf(arg));
+  if (typeof name !== "string" || typeof value !== "string") {
+    work.doubt("UNSAFE_SETTING", "set_config changes a setting that the text does not tell");
+    return pathForgotten(work);
+  }
+  doubtSetting(work, name.toLowerCase(), [value]);
+  if (name.toLowerCase() === "search_path") pathForgotten(work);
+}
+
+export function pathForgotten(work: Work): void {
+  work.flow.pathUnknown = true;
+}
+
+export function isSafeSetting(name: string, values: readonly Constant[] | undefined): boolean {
+  if (PLANNER_SETTING.test(name)) return true;
+  const check = Object.hasOwn(SAFE_SETTINGS, name) ? SAFE_SETTINGS[name] : undefined;
+  if (check === undefined) return false;
+  // The server's default for it may be the unsafe one.
+  if (values === undefined) return name !== "standard_conforming_strings" && name !== "client_min_messages";
+  return check(values);
+}
+
+function doubtSetting(work: Work, name: string, values: readonly Constant[] | undefined): void {
+  if (ROLE_SETTINGS.has(name)) work.doubt("ROLE_CHANGE", "changes the role that the session acts as");
+  else if (!isSafeSetting(name, values)) {
+    work.doubt("UNSAFE_SETTING", `changes the setting ${name}, or to a value, that is not known to be safe`);
+  }
+}
+
+/** A path of plain schema names is known from now on; the old one stays possible, as when the SET is rolled back. */
+function changePath(work: Work, values: readonly Constant[] | undefined): void {
+  if (values === undefined || values.some((value) => typeof value !== "string" || value === "$user")) {
+    return pathForgotten(work);
+  }
+  if (work.flow.paths.length >= PATHS_MAX) return pathForgotten(work);
+  work.flow.paths.push(values.map(String).filter((schema) => schema !== "pg_temp"));
+}
+
+/** More changes of the path within one string are not followed. */
+const PATHS_MAX = 8;
+
+function setTransaction(work: Work, name: string, args: readonly Node[] | undefined, scope: Scope): void {
+  if (name === "transaction snapshot")
+    work.doubt("UNSAFE_SETTING", "takes over the snapshot of another session");
+  work.visit(args, scope);
+}
+
+/** SHOW tells a setting, never a row. */
+export const visitShow: Visitor<"VariableShowStmt"> = (work) => {
+  work.facts.classify("session");
+  work.facts.deed("session");
+};
+
+/** Settings that outlive the session, of a role, a database or the server. */
+export function lastingSetting(work: Work, stmt: Fields<"VariableSetStmt"> | undefined): void {
+  work.doubt("UNSAFE_SETTING", `changes the setting ${stmt?.name ?? "ALL"} for sessions to come`);
+}
