@@ -1,0 +1,182 @@
+/**
+ * Finds the frames of PostgreSQL's protocol in a stream that arrives in arbitrary pieces. It looks at five bytes of each
+ * frame, allocates nothing per frame, and never holds more than one frame that its user asked to have whole.
+ */
+
+/** Type byte and length. The length counts itself but not the type. */
+export const HEADER_BYTES = 5;
+/** PostgreSQL allocates no more than this for one message (`MaxAllocSize`). */
+export const FRAME_BYTES_MAX = 0x3fffffff;
+
+/** What may arrive in one direction. Bounds are on the whole frame, header included. */
+export interface FrameTable {
+  /** By type byte; 0: there is no such type. */
+  readonly bytesMax: Int32Array;
+  /** By type byte: frames up to this size are yielded in one piece, larger ones in the pieces they arrive in. */
+  readonly wholeBytesMax: Int32Array;
+}
+
+export interface FrameRow {
+  readonly bytesMax: number;
+  readonly wholeBytesMax: number;
+}
+
+export function frameTable(rows: Readonly<Record<string, FrameRow>>): FrameTable {
+  const table = { bytesMax: new Int32Array(256), wholeBytesMax: new Int32Array(256) };
+  for (const [types, row] of Object.entries(rows)) {
+    for (const type of types) {
+      table.bytesMax[type.charCodeAt(0)] = row.bytesMax;
+      table.wholeBytesMax[type.charCodeAt(0)] = row.wholeBytesMax;
+    }
+  }
+  return table;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const whole = (bytesMax: number): FrameRow => ({ bytesMax, wholeBytesMax: bytesMax });
+
+/** From a client. What policy reads is had whole; the rest passes in pieces. */
+export const FRONTEND_FRAMES: FrameTable = frameTable({
+  QP: whole(16 * MIB),
+  // Values may be large and are nobody's business; around them stand names and formats.
+  B: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 64 * KIB },
+  dF: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 0 },
+  DEC: whole(4 * KIB),
+  HScX: whole(HEADER_BYTES),
+  fp: whole(64 * KIB),
+});
+
+/** From a server. */
+export const BACKEND_FRAMES: FrameTable = frameTable({
+  DdV: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 0 },
+  TtGHW: whole(MIB),
+  // An error quotes statements and values: COPY's CONTEXT a whole line.
+  EN: whole(32 * MIB),
+  // NOTIFY's payload ends at 8,000 bytes; names of parameters and tags are shorter still.
+  ASCvRK: whole(MIB),
+  "123nsIc": whole(HEADER_BYTES),
+  Z: whole(HEADER_BYTES + 1),
+});
+
+/**
+ * - `more`: nothing left that is complete; push the next chunk.
+ * - `frame`: a whole frame stands in `bytes` from `start` to `end`.
+ * - `head`: the first piece of a frame; `missing` bytes of it are yet to come.
+ * - `piece`: another piece of that frame; the last one when `missing` is 0.
+ * - `broken`: the stream is not PostgreSQL's protocol; `fault` says why. Nothing follows.
+ */
+export type Step = "more" | "frame" | "head" | "piece" | "broken";
+
+const NOTHING = Buffer.alloc(0);
+
+export class FrameScanner {
+  /** What `start` and `end` point into. Changes with `push`, and may then begin with bytes of earlier chunks. */
+  bytes: Buffer = NOTHING;
+  start = 0;
+  end = 0;
+  /** Type byte of the current frame. */
+  type = 0;
+  /** Length of the current frame, header included. */
+  frameBytes = 0;
+  /** Bytes of the current frame that have not arrived. */
+  missing = 0;
+  fault = "";
+
+  readonly #bytesMax: Int32Array;
+  #wholeBytesMax: Int32Array;
+  #ownsTable = false;
+  /** Pieces of a frame that is wanted whole, or of a header, until there is enough. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #neededBytes = HEADER_BYTES;
+
+  constructor(table: FrameTable) {
+    this.#bytesMax = table.bytesMax;
+    this.#wholeBytesMax = table.wholeBytesMax;
+  }
+
+  /** Bytes that arrived and were not yielded: how much a frame that is wanted whole holds in memory. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** From the next frame on, frames of this type are wanted whole up to this size. */
+  wantWhole(type: number, bytesMax: number): void {
+    if (!this.#ownsTable) this.#wholeBytesMax = this.#wholeBytesMax.slice();
+    this.#ownsTable = true;
+    this.#wholeBytesMax[type] = bytesMax;
+  }
+
+  /** Only after `more`. The chunk belongs to the scanner from now on. */
+  push(chunk: Buffer): void {
+    this.start = 0;
+    this.end = 0;
+    if (this.#heldBytes === 0) {
+      this.bytes = chunk;
+      return;
+    }
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes < this.#neededBytes) {
+      this.bytes = NOTHING;
+      return;
+    }
+    this.bytes = Buffer.concat(this.#held, this.#heldBytes);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#neededBytes = HEADER_BYTES;
+  }
+
+  next(): Step {
+    if (this.fault !== "") return "broken";
+    if (this.#heldBytes > 0) return "more";
+    const { bytes } = this;
+    const at = this.end;
+    const available = bytes.length - at;
+    if (this.missing > 0) {
+      if (available === 0) return "more";
+      const taken = Math.min(available, this.missing);
+      this.start = at;
+      this.end = at + taken;
+      this.missing -= taken;
+      return "piece";
+    }
+    if (available < HEADER_BYTES) return this.#hold(HEADER_BYTES);
+    this.type = bytes[at] as number;
+    // One more than the length field says, for the type byte. The sum cannot overflow: it is a double.
+    this.frameBytes = bytes.readInt32BE(at + 1) + 1;
+    const bytesMax = this.#bytesMax[this.type] as number;
+    if (this.frameBytes < HEADER_BYTES || this.frameBytes > bytesMax) return this.#break(bytesMax);
+    if (available >= this.frameBytes) {
+      this.start = at;
+      this.end = at + this.frameBytes;
+      return "frame";
+    }
+    if (this.frameBytes <= (this.#wholeBytesMax[this.type] as number)) return this.#hold(this.frameBytes);
+    this.start = at;
+    this.end = bytes.length;
+    this.missing = this.frameBytes - available;
+    return "head";
+  }
+
+  #hold(neededBytes: number): Step {
+    const rest = this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
+    if (rest.length > 0) {
+      this.#held.push(rest);
+      this.#heldBytes += rest.length;
+      this.bytes = this.bytes.subarray(0, this.end);
+    }
+    this.#neededBytes = neededBytes;
+    return "more";
+  }
+
+  #break(bytesMax: number): Step {
+    const type = bytesMax === 0 ? `0x${this.type.toString(16)}` : `'${String.fromCharCode(this.type)}'`;
+    if (bytesMax === 0) this.fault = `there is no message of type ${type}`;
+    else if (this.frameBytes < HEADER_BYTES)
+      this.fault = `a message of type ${type} has an impossible length`;
+    else this.fault = `a message of type ${type} has ${this.frameBytes} bytes; ${bytesMax} are allowed`;
+    return "broken";
+  }
+}
