@@ -1,0 +1,82 @@
+/** The dispatcher: finds the command, reads its arguments, and turns every way of failing into an exit code. */
+import manifest from "../../package.json" with { type: "json" };
+import { readArguments } from "./arguments.ts";
+import type { Command, ExitCode } from "./command.ts";
+import { commandHelp, overview, usageLine } from "./help.ts";
+import type { Io } from "./io.ts";
+import { nearest } from "#core/api/nearest.ts";
+import { painter, printable } from "./paint.ts";
+
+export type CommandTable = Readonly<Record<string, Command>>;
+
+export async function run(commands: CommandTable, words: readonly string[], io: Io): Promise<ExitCode> {
+  const [name, ...rest] = words;
+  if (name === undefined) {
+    io.err.write(overview(commands, painter(io.err.colour)));
+    return 2;
+  }
+  if (name === "--version" || name === "version") {
+    io.out.write(`sallyport ${manifest.version}\n`);
+    return 0;
+  }
+  if (name === "help" || name === "--help" || name === "-h") return help(commands, rest, io);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) return unknown("command", name, [...Object.keys(commands), "help"], io);
+  return runCommand(name, command, rest, io);
+}
+
+async function runCommand(name: string, command: Command, words: string[], io: Io): Promise<ExitCode> {
+  const given = readArguments(command, words);
+  if (given.kind === "help") {
+    io.out.write(commandHelp(name, command, painter(io.out.colour)));
+    return 0;
+  }
+  if (given.kind === "wrong") {
+    complain(io, given.message);
+    io.err.write(`\nUsage: ${usageLine(name, command)}\nMore:  sallyport help ${name}\n`);
+    return 2;
+  }
+  const result = await command.run(
+    // readArguments filled every row of this command's own table, by the row's own type.
+    { options: given.options as Parameters<Command["run"]>[0]["options"], positionals: given.positionals },
+    io,
+  );
+  if (typeof result === "number") return result;
+  complain(io, result.cannotRun);
+  return 2;
+}
+
+function help(commands: CommandTable, [name]: readonly string[], io: Io): ExitCode {
+  const paint = painter(io.out.colour);
+  if (name === undefined) {
+    io.out.write(overview(commands, paint));
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command !== undefined) {
+    io.out.write(commandHelp(name, command, paint));
+    return 0;
+  }
+  const topics = Object.assign({}, ...Object.values(commands).map((each) => each.topics ?? {})) as Topics;
+  const topic = name.toUpperCase();
+  const render = Object.hasOwn(topics, topic) ? topics[topic] : undefined;
+  if (render === undefined)
+    return unknown("command or topic", name, [...Object.keys(commands), ...Object.keys(topics)], io);
+  io.out.write(render(paint));
+  return 0;
+}
+
+type Topics = NonNullable<Command["topics"]>;
+
+function unknown(what: string, name: string, known: readonly string[], io: Io): ExitCode {
+  const guess = nearest(name, known);
+  const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+  complain(io, `there is no ${what} "${name}"${hint}`);
+  io.err.write(`\nAll commands: sallyport --help\n`);
+  return 2;
+}
+
+function complain(io: Io, message: string): void {
+  const paint = painter(io.err.colour);
+  io.err.write(`${paint("red", "sallyport:")} ${message.split("\n").map(printable).join("\n")}\n`);
+}

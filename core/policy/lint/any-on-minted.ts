@@ -1,0 +1,57 @@
+import type { Lint } from "./lint.ts";
+import { connectionsOf, finding, rulesIn } from "./world.ts";
+
+export const anyOnMinted: Lint = {
+  title: "unanalysed statements on a minted role, which can give itself a password",
+  why:
+    "`statements: [any]` forwards what was not analysed, and PostgreSQL lets every role change its own password. An " +
+    "agent could run ALTER ROLE … PASSWORD on the role that was minted for it and dial the database past the " +
+    "gateway for as long as the role lives. Name the statements it needs; none of the named classes covers a " +
+    "password change.",
+  find: (input) =>
+    rulesIn(input).flatMap(({ policy, effect, rule, path }) => {
+      if (effect === "deny" || !rule.postgres?.statements?.includes("any")) return [];
+      const minted = connectionsOf(policy, input).find(
+        (connection) => connection.spec.credential.mode === "minted",
+      );
+      if (minted === undefined) return [];
+      return [
+        finding(
+          policy,
+          [...path, "postgres", "statements"],
+          `"any" on ${minted.metadata.name}, whose role is minted: the agent could give that role a password and dial ` +
+            "the database without the gateway; name the statements it needs",
+        ),
+      ];
+    }),
+  wrong: mintedWith("statements: [any]"),
+  right: mintedWith("statements: [read, insert], tables: [public.orders]"),
+};
+
+function mintedWith(permission: string): string {
+  return `
+apiVersion: sallyport.dev/v1alpha1
+kind: Connection
+metadata: { name: orders-db, namespace: shop }
+spec:
+  protocol: postgres
+  address: { host: orders.db.example, port: 5432 }
+  credential:
+    mode: minted
+    source:
+      postgresRole:
+        template: reporting
+        minter: { user: sallyport_minter, secret: { name: orders-db-minter, key: password } }
+  postgres: { database: orders }
+---
+apiVersion: sallyport.dev/v1alpha1
+kind: SecretAccessPolicy
+metadata: { name: reporting, namespace: shop }
+spec:
+  subjects: [{ serviceAccount: { name: reporter } }]
+  connections: { names: [orders-db] }
+  allow:
+    - name: work
+      postgres: { ${permission} }
+`;
+}

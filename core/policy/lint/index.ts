@@ -1,0 +1,45 @@
+/** Every lint. The code is what machines and `sallyport lint --about` know it by; the order is that of this table. */
+import type { Finding, Lint, LintInput } from "./lint.ts";
+import { anyOnMinted } from "./any-on-minted.ts";
+import { broadRule } from "./broad-rule.ts";
+import { broadSubject } from "./broad-subject.ts";
+import { connectionWithoutPolicy } from "./connection-without-policy.ts";
+import { duplicateRule } from "./duplicate-rule.ts";
+import { expiredPolicy } from "./expired-policy.ts";
+import { impossibleSubject } from "./impossible-subject.ts";
+import { inlineCredential } from "./inline-credential.ts";
+import { leakyRelation } from "./leaky-relation.ts";
+import { maskBypass } from "./mask-bypass.ts";
+import { maskWithoutReader } from "./mask-without-reader.ts";
+import { noConnection } from "./no-connection.ts";
+import { ruleWithoutReason } from "./rule-without-reason.ts";
+import { shadowedRule } from "./shadowed-rule.ts";
+
+export const LINTS = {
+  EXPIRED_POLICY: expiredPolicy,
+  NO_CONNECTION: noConnection,
+  CONNECTION_WITHOUT_POLICY: connectionWithoutPolicy,
+  IMPOSSIBLE_SUBJECT: impossibleSubject,
+  SHADOWED_RULE: shadowedRule,
+  DUPLICATE_RULE: duplicateRule,
+  BROAD_RULE: broadRule,
+  BROAD_SUBJECT: broadSubject,
+  ANY_ON_MINTED: anyOnMinted,
+  LEAKY_RELATION: leakyRelation,
+  MASK_BYPASS: maskBypass,
+  MASK_WITHOUT_READER: maskWithoutReader,
+  INLINE_CREDENTIAL: inlineCredential,
+  RULE_WITHOUT_REASON: ruleWithoutReason,
+} as const satisfies Record<string, Lint>;
+
+export type LintCode = keyof typeof LINTS;
+
+export interface CodedFinding extends Finding {
+  readonly code: LintCode;
+}
+
+export function lintKinds(input: LintInput): readonly CodedFinding[] {
+  return (Object.keys(LINTS) as LintCode[]).flatMap((code) =>
+    LINTS[code].find(input).map((finding) => ({ ...finding, code })),
+  );
+}
