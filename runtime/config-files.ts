@@ -115,31 +115,37 @@ function readBounded(
   }
 }
 
-/** The size is not asked first: the file may grow between the question and the reading. */
+/** A file that is being written while it is read would come out cut short: half a policy must not pass for a whole one. */
 function readAtMost(path: string, bytesMax: number): Uint8Array {
   const descriptor = openSync(path, "r");
   try {
-    const buffer = Buffer.alloc(Math.min(bytesMax, fstatSync(descriptor).size + 1));
+    const before = fstatSync(descriptor);
+    const buffer = Buffer.alloc(Math.min(bytesMax, before.size));
     let length = 0;
     while (length < buffer.length) {
       const count = readSync(descriptor, buffer, length, buffer.length - length, null);
       if (count === 0) break;
       length += count;
     }
-    return buffer.subarray(0, length);
+    const after = fstatSync(descriptor);
+    if (length !== buffer.length || after.size !== before.size || after.mtimeMs !== before.mtimeMs) {
+      throw new ChangedWhileRead();
+    }
+    return buffer;
   } finally {
     closeSync(descriptor);
   }
 }
+
+class ChangedWhileRead extends Error {}
 
 /** What the operating system refuses is an answer; anything else is a fault of ours. */
 function attempt<T>(action: () => T): { readonly value: T } | { readonly problem: string } {
   try {
     return { value: action() };
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && "syscall" in cause) {
-      return { problem: cause.message };
-    }
+    if (cause instanceof ChangedWhileRead) return { problem: "it changed while it was read" };
+    if (cause instanceof Error && "code" in cause && "syscall" in cause) return { problem: cause.message };
     throw cause;
   }
 }

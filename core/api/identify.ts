@@ -21,7 +21,8 @@ export function identify(root: Located, findings: Findings): Identified {
   const kind = textOf(root, "kind");
   const apiVersion = textOf(root, "apiVersion");
   const known = KIND_NAMES.find((name) => name === kind);
-  if (findings.doubts(["kind"]) || findings.doubts(["apiVersion"])) return { state: "maybePolicy" };
+  if (root.damaged || findings.doubts(["kind"]) || findings.doubts(["apiVersion"]))
+    return { state: "maybePolicy" };
   if (apiVersion === API_VERSION && known !== undefined) return { state: "known", kind: known };
   for (const name of ["apiVersion", "kind"] as const) {
     if (entryOf(root, name) !== undefined) continue;

@@ -23,6 +23,8 @@ export interface LocatedMap {
   readonly start: number;
   /** A key that stands twice is here once; the second is a finding. */
   readonly entries: readonly LocatedEntry[];
+  /** Some entry was refused, so nothing can be said about what is missing. */
+  readonly damaged: boolean;
 }
 
 export interface LocatedList {

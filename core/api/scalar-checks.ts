@@ -69,22 +69,26 @@ function textTrap(
 function textFault(text: string, schema: StringSchema, wanted: string): Fault | undefined {
   if (schema.enum !== undefined) {
     if (schema.enum.includes(text)) return undefined;
-    const near = nearest(text, schema.enum);
+    const near = lookUp(schema.synonyms, text.toLowerCase()) ?? nearest(text, schema.enum);
     const hint = near === undefined || schema.enum.length === 1 ? "" : `; did you mean ${quoted(near)}?`;
     return { code: "WRONG_VALUE", message: `expected ${wanted}, found ${quoted(text)}${hint}` };
   }
   const length = [...text].length;
-  if (length < (schema.minLength ?? 0))
-    return { code: "TOO_SHORT", message: `expected ${wanted}, found an empty text` };
+  const short = length < (schema.minLength ?? 0);
+  if (short && length === 0) return { code: "EMPTY", message: `expected ${wanted}, found an empty text` };
   if (length > (schema.maxLength ?? Number.POSITIVE_INFINITY)) {
     return { code: "TOO_LONG", message: `${length} characters; at most ${schema.maxLength} are allowed` };
   }
-  const form = schema.pattern === undefined || patternOf(schema.pattern).test(text);
+  const form = !short && (schema.pattern === undefined || patternOf(schema.pattern).test(text));
   if (!form) return { code: "WRONG_FORM", message: `found ${quoted(text)}; expected ${wanted}` };
   if (schema.format === "date-time" && !isDateTime(text)) {
     return { code: "WRONG_FORM", message: `there is no such day: ${quoted(text)}` };
   }
   return undefined;
+}
+
+function lookUp(table: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
+  return table !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 const patterns = new Map<string, RegExp>();
@@ -140,6 +144,11 @@ export function checkBoolean(node: Node, path: Path, findings: Findings): Checke
   const { type } = plainType(text);
   if (plain && type === "null") return refuse("has no value; give true or false or remove it");
   if (type === "boolean" && !plain) return refuse("expected true or false, found text; remove the quotes");
-  if (type !== "boolean") return refuse(`expected true or false, found ${quoted(text)}`);
+  const meant = /^(y|yes|on)$/i.test(text)
+    ? "; write true"
+    : /^(n|no|off)$/i.test(text)
+      ? "; write false"
+      : "";
+  if (type !== "boolean") return refuse(`expected true or false, found ${quoted(text)}${meant}`);
   return { ok: true, value: text.toLowerCase() === "true" };
 }

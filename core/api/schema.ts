@@ -15,6 +15,8 @@ interface Common {
 export interface StringSchema extends Common {
   readonly type: "string";
   readonly enum?: readonly string[];
+  /** Words of neighbouring vocabularies, in lower case, with what they are called here. */
+  readonly synonyms?: Readonly<Record<string, string>>;
   readonly pattern?: string;
   /** What a value must look like, for people; stands in for the pattern. */
   readonly expects?: string;

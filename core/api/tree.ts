@@ -3,6 +3,7 @@ import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLEx
 import type { Findings } from "./findings.ts";
 import { DOCUMENT_NESTING_MAX, DOCUMENT_NODES_MAX, SCALAR_CHARACTERS_MAX } from "./limits.ts";
 import { type Located, type LocatedEntry, type Path, quoted } from "./located.ts";
+import { syntaxWords } from "./syntax-words.ts";
 
 export type Tree =
   | { readonly root: Located }
@@ -23,7 +24,7 @@ export function readTree(text: string, start: number, findings: Findings): Tree 
     if (cause.reason.startsWith("nesting exceeded")) {
       return { code: "TOO_DEEP", offset, message: `nested deeper than ${DOCUMENT_NESTING_MAX} levels` };
     }
-    return { code: "SYNTAX", offset, message: `this is not YAML: ${cause.reason}` };
+    return { code: "SYNTAX", offset, message: `not valid YAML: ${syntaxWords(cause.reason)}` };
   }
 }
 
@@ -34,6 +35,7 @@ interface Frame {
   readonly entries: LocatedEntry[];
   readonly keys: Set<string>;
   readonly items: Located[];
+  damaged: boolean;
   key:
     | { readonly text: string; readonly start: number; readonly plain: boolean; readonly refused: boolean }
     | undefined;
@@ -88,8 +90,8 @@ function node(
   if (event.type === EVENT_ID.POP) {
     const frame = frames.pop();
     if (frame === undefined) return undefined;
-    const { kind, start, entries, items } = frame;
-    return kind === "map" ? { kind, start, entries } : { kind, start, items };
+    const { kind, start, entries, items, damaged } = frame;
+    return kind === "map" ? { kind, start, entries, damaged } : { kind, start, items };
   }
   refuseProperties(event, base, path, findings);
   if (event.type === EVENT_ID.ALIAS) return { kind: "hole", start: base + event.anchorStart };
@@ -102,6 +104,7 @@ function node(
     entries: [],
     keys: new Set(),
     items: [],
+    damaged: false,
     key: undefined,
   });
   return undefined;
@@ -137,7 +140,10 @@ function place(done: Located, event: Event, parent: Frame, findings: Findings): 
     return;
   }
   parent.key = undefined;
-  if (key.refused) return;
+  if (key.refused) {
+    parent.damaged = true;
+    return;
+  }
   // An empty value has no place of its own; its key has.
   const atKey = done.kind === "scalar" && event.type === EVENT_ID.SCALAR && event.valueStart < 0;
   const value = atKey ? { ...done, start: key.start } : done;
@@ -147,11 +153,12 @@ function place(done: Located, event: Event, parent: Frame, findings: Findings): 
 function readKey(done: Located, parent: Frame, findings: Findings): NonNullable<Frame["key"]> {
   const { path } = parent;
   const { start } = done;
+  const refused = { text: "", start, plain: true, refused: true };
   const refuse = (code: string, at: Path, message: string): NonNullable<Frame["key"]> => {
     findings.add({ code, start, path: at, message });
-    return { text: "", start, plain: true, refused: true };
+    return refused;
   };
-  if (done.kind === "hole") return { text: "", start, plain: true, refused: true };
+  if (done.kind === "hole") return refused;
   if (done.kind !== "scalar") return refuse("COMPLEX_KEY", path, "a field's name must be plain text");
   const { text, plain } = done;
   if (plain && text === "<<")
@@ -171,7 +178,8 @@ function refuseProperties(
   findings: Findings,
 ): void {
   if (event.type === EVENT_ID.ALIAS) {
-    const message = "aliases (*name) are not read here; write the value out";
+    const message =
+      "aliases (*name) are not read here; write the value out (text that starts with * goes in quotes)";
     findings.add({ code: "ALIAS", start: base + event.anchorStart - 1, path, message });
     return;
   }

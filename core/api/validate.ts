@@ -156,6 +156,7 @@ function checkObject(node: LocatedMap, schema: ObjectSchema, path: Path, finding
     if (checked.ok) value[entry.key] = checked.value;
     else ok = false;
   }
+  if (node.damaged) return WRONG;
   for (const name of schema.required ?? []) {
     if (entryOf(node, name) !== undefined) continue;
     ok = false;
@@ -199,6 +200,7 @@ function checkMap(node: LocatedMap, schema: MapSchema, path: Path, findings: Fin
   const { start, entries } = node;
   const value: Record<string, unknown> = Object.create(null);
   let ok = true;
+  if (node.damaged) return WRONG;
   if (entries.length < minProperties) {
     ok = false;
     findings.add({

@@ -36,6 +36,8 @@ const STRUCTURE_KEYWORDS = [
   "$expects",
   "$keyPattern",
   "$keyExpects",
+  "$hints",
+  "$synonyms",
 ] as const;
 const KEYWORDS: ReadonlySet<string> = new Set([...PLAIN_KEYWORDS, ...STRUCTURE_KEYWORDS]);
 const BESIDE_USE: ReadonlySet<string> = new Set([
@@ -115,6 +117,8 @@ function literal(raw: Raw, sources: Sources, at: string, depth: number): Node {
     expects: text("$expects"),
     keyPattern: text("$keyPattern"),
     keyExpects: text("$keyExpects"),
+    hints: raw["$hints"],
+    synonyms: raw["$synonyms"],
   }) as unknown as Node;
 }
 

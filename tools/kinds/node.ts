@@ -25,6 +25,8 @@ export interface Node {
   readonly expects?: string;
   readonly keyPattern?: string;
   readonly keyExpects?: string;
+  readonly hints?: Readonly<Record<string, string>>;
+  readonly synonyms?: Readonly<Record<string, string>>;
 }
 
 export interface KindNode {

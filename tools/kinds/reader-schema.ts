@@ -45,10 +45,11 @@ function literalText(node: Node, constants: Map<string, string>): string {
       ([name, child]) => `${name}: ${schemaText(child, constants)}`,
     );
     const required = node.required.length === 0 ? "" : field("required", node.required);
-    return `{ type: "object", ${field("minProperties", k["minProperties"])}${required}${rules}properties: { ${properties.join(", ")} } }`;
+    const counts = field("minProperties", k["minProperties"]);
+    return `{ type: "object", ${counts}${required}${field("hints", node.hints)}${rules}properties: { ${properties.join(", ")} } }`;
   }
   const plain = ["enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "default"];
-  return `{ type: "${node.type}", ${plain.map((name) => field(name, k[name])).join("")}${field("expects", node.expects)}${rules}}`;
+  return `{ type: "${node.type}", ${plain.map((name) => field(name, k[name])).join("")}${field("expects", node.expects)}${field("synonyms", node.synonyms)}${rules}}`;
 }
 
 function uniqueText(node: Node): string {
