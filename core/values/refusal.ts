@@ -6,6 +6,7 @@ export const RUNTIME_CODES = {
   IDENTITY_MISSING: "no identity was presented",
   IDENTITY_INVALID: "the identity presented is not valid",
   IDENTITY_EXPIRED: "the identity presented has expired",
+  IDENTITY_UNCHECKED: "the identity presented cannot be checked now; try again",
   IDENTITY_AMBIGUOUS: "it cannot be told which local user this connection belongs to",
   ASK_NOT_AVAILABLE: "this needs the approval of a person, which this gateway cannot ask for yet",
   BROKER_UNREACHABLE: "the broker cannot be reached; no new session is opened",
