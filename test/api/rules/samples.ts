@@ -1,0 +1,309 @@
+/**
+ * For every CEL rule of the kinds an object that it accepts and one that it refuses, each a whole object, so that any
+ * evaluator can be asked: ours now, the Kubernetes API server where there is one.
+ */
+import type { KindName } from "#core/api/kind-schemas.ts";
+
+type Spec = Readonly<Record<string, unknown>>;
+type Kinded = {
+  readonly apiVersion: string;
+  readonly kind: KindName;
+  readonly metadata: object;
+  readonly spec: Spec;
+};
+
+export interface RuleSample {
+  readonly kind: KindName;
+  /** Where the rule stands: `spec.allow[].postgres`. */
+  readonly at: string;
+  /** How its message starts. */
+  readonly message: string;
+  readonly accepted: Kinded;
+  readonly refused: Kinded;
+}
+
+const BASES = {
+  SecretAccessPolicy: { subjects: [{ namespace: "agents" }], connections: { matchLabels: { tier: "a" } } },
+  ClusterSecretAccessPolicy: {},
+  Connection: {
+    protocol: "postgres",
+    address: { host: "db", port: 5432 },
+    credential: { mode: "static", source: { env: { name: "PASSWORD" } } },
+    postgres: { database: "orders" },
+  },
+  IdentityProvider: { issuer: "https://idp.example.com", audiences: ["sallyport"] },
+  PolicyTest: {},
+} satisfies Record<KindName, Spec>;
+
+function object(kind: KindName, change: Spec): Kinded {
+  const inNamespace = kind === "SecretAccessPolicy" || kind === "Connection";
+  const metadata = { name: "sample", ...(inNamespace ? { namespace: "prod" } : {}) };
+  return { apiVersion: "sallyport.dev/v1alpha1", kind, metadata, spec: { ...BASES[kind], ...change } };
+}
+
+function pair(kind: KindName, at: string, message: string, accepted: Spec, refused: Spec): RuleSample {
+  return { kind, at, message, accepted: object(kind, accepted), refused: object(kind, refused) };
+}
+
+const POLICY_KINDS = ["SecretAccessPolicy", "ClusterSecretAccessPolicy"] as const;
+const limits = { rows: 10 };
+const readOnly = { preset: "readOnly" };
+
+const subjects = POLICY_KINDS.flatMap((kind) => {
+  const one = (subject: Spec): Spec => ({ subjects: [subject], limits });
+  const empty = "an empty selector would mean everyone";
+  return [
+    pair(kind, "spec.subjects[]", empty, one({ serviceAccount: { name: "a" } }), one({})),
+    pair(
+      kind,
+      "spec.subjects[].descendantsOf",
+      empty,
+      one({ descendantsOf: { namespace: "a" } }),
+      one({ descendantsOf: {} }),
+    ),
+    pair(
+      kind,
+      "spec.subjects[].launchedBy",
+      empty,
+      one({ launchedBy: { kind: "ci" } }),
+      one({ launchedBy: {} }),
+    ),
+  ];
+});
+
+const RULE_LISTS = [
+  ["SecretAccessPolicy", "allow"],
+  ["SecretAccessPolicy", "deny"],
+  ["SecretAccessPolicy", "ask"],
+  ["ClusterSecretAccessPolicy", "deny"],
+  ["ClusterSecretAccessPolicy", "ask"],
+] as const;
+
+const rules = RULE_LISTS.flatMap(([kind, list]) => {
+  const one = (postgres: Spec): Spec => ({ [list]: [{ name: "a", postgres }] });
+  const block = `spec.${list}[].postgres`;
+  const alone = pair(kind, `spec.${list}[]`, "a rule speaks of exactly one", one(readOnly), {
+    [list]: [{ name: "a" }],
+  });
+  const both = { ...readOnly, statements: ["ddl"] };
+  const narrowed = { statements: ["any"], tables: ["public.orders"] };
+  return [
+    alone,
+    pair(kind, block, "preset is a ready list", one({ statements: ["ddl"] }), one(both)),
+    pair(kind, block, "any passes everything on", one({ statements: ["any"] }), one(narrowed)),
+    pair(
+      kind,
+      block,
+      "any passes everything on",
+      one({ statements: ["read"] }),
+      one({ statements: ["any", "read"] }),
+    ),
+    pair(
+      kind,
+      block,
+      "any passes everything on",
+      one({ statements: ["any"] }),
+      one({ statements: ["any"], unfiltered: true }),
+    ),
+    ...(list === "deny"
+      ? []
+      : [pair(kind, block, "say which statements", one(readOnly), one({ tables: ["public.orders"] }))]),
+  ];
+});
+
+const masks = POLICY_KINDS.map((kind) => {
+  const mask = [{ postgres: { columns: ["*.*.ssn"] } }];
+  return pair(
+    kind,
+    "spec.mask[]",
+    "a mask speaks of exactly one",
+    { mask },
+    { mask: [{ action: "nullify" }] },
+  );
+});
+
+const named = (name: string): readonly Spec[] => [{ name, postgres: { statements: ["ddl"] } }];
+const unique = "rule names are unique within a policy: one name stands under both";
+const policies: readonly RuleSample[] = [
+  pair("SecretAccessPolicy", "spec", "the policy says nothing", { limits }, { mode: "observe" }),
+  pair(
+    "ClusterSecretAccessPolicy",
+    "spec",
+    "the guardrail says nothing",
+    { whenParentEnds: "end" },
+    { mode: "observe" },
+  ),
+  pair(
+    "SecretAccessPolicy",
+    "spec",
+    `${unique} allow and deny`,
+    { allow: named("a"), deny: named("b") },
+    { allow: named("a"), deny: named("a") },
+  ),
+  pair(
+    "SecretAccessPolicy",
+    "spec",
+    `${unique} allow and ask`,
+    { allow: named("a"), ask: named("b") },
+    { allow: named("a"), ask: named("a") },
+  ),
+  pair(
+    "SecretAccessPolicy",
+    "spec",
+    `${unique} deny and ask`,
+    { deny: named("a"), ask: named("b") },
+    { deny: named("a"), ask: named("a") },
+  ),
+  pair(
+    "ClusterSecretAccessPolicy",
+    "spec",
+    `${unique} deny and ask`,
+    { deny: named("a"), ask: named("b") },
+    { deny: named("a"), ask: named("a") },
+  ),
+  pair(
+    "SecretAccessPolicy",
+    "spec.connections",
+    "select connections in one way",
+    { connections: { names: ["a"] }, limits },
+    { connections: {}, limits },
+  ),
+  pair(
+    "SecretAccessPolicy",
+    "spec.connections",
+    "select connections in one way",
+    { limits },
+    { connections: { names: ["a"], matchLabels: { tier: "a" } }, limits },
+  ),
+  pair(
+    "ClusterSecretAccessPolicy",
+    "spec.connections",
+    "an empty selector is easily",
+    { connections: { namespaces: ["a"] }, limits },
+    { connections: {}, limits },
+  ),
+  pair(
+    "ClusterSecretAccessPolicy",
+    "spec.connections",
+    "select connections in one way",
+    { connections: { namespaces: ["a"], names: ["a"] }, limits },
+    { connections: { names: ["a"], matchLabels: { tier: "a" } }, limits },
+  ),
+];
+
+const env = { name: "PASSWORD" };
+const file = { path: "/run/secrets/password" };
+const minter = { user: "minter", env };
+const credential = (mode: string, source: Spec): Spec => ({ credential: { mode, source } });
+const minted = (change: Spec): Spec =>
+  credential("minted", { postgresRole: { template: "t", minter: { user: "m", ...change } } });
+const CONNECTION: KindName = "Connection";
+const tls = "mode is disable, so no certificate is checked: remove";
+const connections: readonly RuleSample[] = [
+  pair(CONNECTION, "spec", "give the block named as", {}, { postgres: undefined }),
+  pair(
+    CONNECTION,
+    "spec.tls",
+    `${tls} serverName`,
+    { tls: { serverName: "db" } },
+    { tls: { mode: "disable", serverName: "db" } },
+  ),
+  pair(
+    CONNECTION,
+    "spec.tls",
+    `${tls} ca`,
+    { tls: { ca: { file: "/ca.pem" } } },
+    { tls: { mode: "disable", ca: { file: "/ca.pem" } } },
+  ),
+  pair(
+    CONNECTION,
+    "spec.tls.ca",
+    "give exactly one",
+    { tls: { ca: { file: "/ca.pem" } } },
+    { tls: { ca: {} } },
+  ),
+  pair(CONNECTION, "spec.credential", "minted goes with", minted({ env }), credential("minted", { file })),
+  pair(
+    CONNECTION,
+    "spec.credential",
+    "minted goes with",
+    credential("leased", { file }),
+    credential("static", { postgresRole: { template: "t", minter } }),
+  ),
+  pair(
+    CONNECTION,
+    "spec.credential",
+    "an environment variable",
+    credential("leased", { file }),
+    credential("leased", { env }),
+  ),
+  pair(
+    CONNECTION,
+    "spec.credential.source",
+    "a credential comes from one place",
+    credential("static", { file }),
+    credential("static", { file, env }),
+  ),
+  pair(
+    CONNECTION,
+    "spec.credential.source.postgresRole.minter",
+    "the minter's password",
+    minted({ file }),
+    minted({ file, env }),
+  ),
+];
+
+const IDP: KindName = "IdentityProvider";
+const issuer = "give an https URL";
+const issuers = [
+  ["https://idp.example.com/realms/a", "http://idp.example.com"],
+  ["https://idp.example.com:8443", "https://user@idp.example.com"],
+  ["http://localhost:8080/a", "http://localhost.example.com"],
+  ["http://127.0.0.1", "http://127.0.0.10"],
+  ["http://[::1]:80", "http://[::2]"],
+  ["https://idp.example.com/", "https://idp.example.com/?a=b"],
+  ["https://a", "https://"],
+] as const;
+const providers: readonly RuleSample[] = [
+  ...issuers.map(([good, bad]) => pair(IDP, "spec.issuer", issuer, { issuer: good }, { issuer: bad })),
+  pair(
+    IDP,
+    "spec.ca",
+    "give exactly one",
+    { ca: { file: "/ca.pem" } },
+    { ca: { file: "/ca.pem", secret: { name: "a", key: "b" } } },
+  ),
+];
+
+const user = { name: "ada" };
+const testCase = (change: Spec): Spec => ({
+  cases: [
+    {
+      name: "a",
+      subject: { user },
+      connection: { namespace: "a", name: "b" },
+      expect: { outcome: "deny" },
+      ...change,
+    },
+  ],
+});
+const tests: readonly RuleSample[] = [
+  pair("PolicyTest", "spec.cases[].subject", "say who it is", testCase({}), testCase({ subject: {} })),
+  pair(
+    "PolicyTest",
+    "spec.cases[].ancestors[]",
+    "say who it is",
+    testCase({ ancestors: [{ kind: "ci", user }] }),
+    testCase({ ancestors: [{ kind: "ci" }] }),
+  ),
+];
+
+export const RULE_SAMPLES: readonly RuleSample[] = [
+  ...subjects,
+  ...rules,
+  ...masks,
+  ...policies,
+  ...connections,
+  ...providers,
+  ...tests,
+];
