@@ -79,6 +79,6 @@ export function positions(text: string): (offset: number) => Position {
       if ((starts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: [...text.slice(starts[low], offset)].length + 1 };
+    return { line: low + 1, column: Array.from(text.slice(starts[low], offset)).length + 1 };
   };
 }

@@ -41,11 +41,24 @@ interface Frame {
     | undefined;
 }
 
+interface Reading {
+  readonly text: string;
+  /** Where the document starts in its file. */
+  readonly base: number;
+  readonly findings: Findings;
+  /** The collections that are open, innermost last. */
+  readonly frames: Frame[];
+  /** Where the last value ended: the place of a value that is not there. */
+  last: number;
+}
+
+type NodeEvent = Exclude<Event, { type: typeof EVENT_ID.DOCUMENT }>;
+type ScalarEvent = Extract<Event, { type: typeof EVENT_ID.SCALAR }>;
+
 function build(events: readonly Event[], text: string, base: number, findings: Findings): Tree {
-  const frames: Frame[] = [];
+  const reading: Reading = { text, base, findings, frames: [], last: 0 };
   let root: Located | undefined;
   let documents = 0;
-  let last = 0;
   if (events.length > DOCUMENT_NODES_MAX * 2) {
     return {
       code: "TOO_MANY_NODES",
@@ -57,19 +70,15 @@ function build(events: readonly Event[], text: string, base: number, findings: F
     if (event.type === EVENT_ID.DOCUMENT) {
       documents += 1;
       if (documents > 1) {
-        return {
-          code: "UNSEPARATED_DOCUMENTS",
-          offset: last,
-          message: "separate documents by a line of `---`",
-        };
+        const message = "separate documents by a line of `---`";
+        return { code: "UNSEPARATED_DOCUMENTS", offset: reading.last, message };
       }
       continue;
     }
-    const top = frames.at(-1);
-    const done = node(event, text, base, last, top, frames, findings);
-    last = Math.max(last, endOf(event));
+    const done = nodeOf(event, reading);
+    reading.last = Math.max(reading.last, endOf(event));
     if (done === undefined) continue;
-    const parent = frames.at(-1);
+    const parent = reading.frames.at(-1);
     if (parent === undefined) root ??= done;
     else place(done, event, parent, findings);
   }
@@ -77,16 +86,9 @@ function build(events: readonly Event[], text: string, base: number, findings: F
 }
 
 /** The value that this event completes, if it completes one. */
-function node(
-  event: Exclude<Event, { type: typeof EVENT_ID.DOCUMENT }>,
-  text: string,
-  base: number,
-  last: number,
-  top: Frame | undefined,
-  frames: Frame[],
-  findings: Findings,
-): Located | undefined {
-  const path = pathOfNext(top);
+function nodeOf(event: NodeEvent, reading: Reading): Located | undefined {
+  const { base, frames, findings } = reading;
+  const path = pathOfNext(frames.at(-1));
   if (event.type === EVENT_ID.POP) {
     const frame = frames.pop();
     if (frame === undefined) return undefined;
@@ -95,29 +97,14 @@ function node(
   }
   refuseProperties(event, base, path, findings);
   if (event.type === EVENT_ID.ALIAS) return { kind: "hole", start: base + event.anchorStart };
-  if (event.type === EVENT_ID.SCALAR) return scalar(event, text, base, last, path, findings);
+  if (event.type === EVENT_ID.SCALAR) return scalarOf(event, reading, path);
   const kind = event.type === EVENT_ID.MAPPING ? "map" : "list";
-  frames.push({
-    kind,
-    start: base + event.start,
-    path,
-    entries: [],
-    keys: new Set(),
-    items: [],
-    damaged: false,
-    key: undefined,
-  });
+  const start = base + event.start;
+  frames.push({ kind, start, path, entries: [], keys: new Set(), items: [], damaged: false, key: undefined });
   return undefined;
 }
 
-function scalar(
-  event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>,
-  text: string,
-  base: number,
-  last: number,
-  path: Path,
-  findings: Findings,
-): Located {
+function scalarOf(event: ScalarEvent, { text, base, last, findings }: Reading, path: Path): Located {
   const absent = event.valueStart < 0;
   const start = base + (absent ? last : event.valueStart - (isQuoted(event.style) ? 1 : 0));
   const value = absent ? "" : getScalarValue(text, event);

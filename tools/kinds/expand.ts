@@ -168,9 +168,10 @@ function blockName(protocol: string, place: BlockPlace): string {
 function rulesOf(raw: Raw, sources: Sources, at: string): RuleText[] {
   const given = (raw["x-kubernetes-validations"] ?? []) as readonly Raw[];
   // With fewer protocols such a rule could not be broken, and nobody could show that it works.
-  const applies = ({ $fromProtocols = 1 }: Raw): boolean => sources.protocols.length >= Number($fromProtocols);
-  return given.filter(applies).map(({ rule, message, fieldPath, $fromProtocols: _, ...rest }) => {
-    const odd = Object.keys(rest)[0];
+  const applies = ({ $fromProtocols = 1 }: Raw): boolean =>
+    sources.protocols.length >= Number($fromProtocols);
+  return given.filter(applies).map(({ rule, message, fieldPath, ...rest }) => {
+    const odd = Object.keys(rest).find((key) => key !== "$fromProtocols");
     if (odd !== undefined) throw new Error(`${at}: a rule has no keyword ${odd}`);
     if (typeof rule !== "string" || typeof message !== "string")
       throw new Error(`${at}: a rule needs rule and message`);

@@ -12,7 +12,7 @@ export function manifestText(kind: KindNode, manifest: Raw): string {
     ...manifest,
     spec: { ...spec, versions: [{ ...version, schema: { openAPIV3Schema: crdSchema(kind.root) } }] },
   };
-  return HEADER + dump(whole, { lineWidth: 118, noRefs: true });
+  return HEADER + dump(whole, { lineWidth: -1, noRefs: true });
 }
 
 function crdSchema(node: Node): Raw {
