@@ -13,8 +13,13 @@ import {
 import type { BrokenPolicy, CompiledPolicy, ConnectionPlan, Plan } from "./plan.ts";
 import { type SubjectIndex, indexSubjects } from "./subject-index.ts";
 
+/** What policy needs of a Connection: a data plane knows no more of one than this and where it is. */
+export type PlannedConnection = Pick<Connection, "metadata"> & {
+  readonly spec: Pick<Connection["spec"], "protocol">;
+};
+
 export interface Sources {
-  readonly connections: readonly Connection[];
+  readonly connections: readonly PlannedConnection[];
   readonly policies: readonly PolicySource[];
 }
 
@@ -49,7 +54,7 @@ function ofBrokenSource(source: PolicySource & { readonly state: "broken" }): Br
 }
 
 function planConnections(
-  connections: readonly Connection[],
+  connections: readonly PlannedConnection[],
   policies: readonly CompiledPolicy[],
   broken: readonly BrokenPolicy[],
 ): Plan["connections"] {
@@ -81,7 +86,7 @@ function planConnections(
   return plans;
 }
 
-function selectableOf({ metadata }: Connection): SelectableConnection {
+function selectableOf({ metadata }: PlannedConnection): SelectableConnection {
   return {
     namespace: metadata.namespace ?? DEFAULT_NAMESPACE,
     name: metadata.name,
