@@ -20,3 +20,16 @@ export function count(number: number, singular: string, plural = `${singular}s`)
   if (number === 0) return `no ${plural}`;
   return `${number} ${number === 1 ? singular : plural}`;
 }
+
+/** Rows with their cells one below the other, two spaces in and two between. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    });
+  }
+  return rows.map((row) =>
+    `  ${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ")}`.trimEnd(),
+  );
+}

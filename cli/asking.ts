@@ -1,0 +1,40 @@
+/** Puts one question to the policies of a configuration, as a gateway would, with a stock catalog in place of the live one. */
+import type { Caller, ConnectionRef, Facts } from "#core/policy/facts.ts";
+import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
+import type { SessionContext } from "#core/statements/postgres/session.ts";
+import { type StockVersion, stockCatalog } from "#core/statements/postgres/stock.ts";
+
+export interface Question {
+  readonly caller: Caller;
+  readonly connection: ConnectionRef;
+  readonly nowMs: number;
+  /** Absent: whether a session may open at all. */
+  readonly statement?: string;
+  readonly searchPath: readonly string[];
+  readonly serverVersion: StockVersion;
+}
+
+/** As much of the parser's host as is needed here. */
+export type Analyse = (text: string, context: SessionContext) => Promise<PostgresRequest>;
+
+export const SEARCH_PATH_DEFAULT: readonly string[] = ["public"];
+
+export async function factsOf(question: Question, analyse: Analyse): Promise<Facts> {
+  const { caller, connection, nowMs, statement } = question;
+  const request: PostgresRequest =
+    statement === undefined
+      ? { protocol: "postgres", statements: [] }
+      : await analyse(statement, contextOf(question));
+  return { caller, connection, nowMs, request };
+}
+
+function contextOf({ searchPath, serverVersion }: Question): SessionContext {
+  return {
+    searchPath,
+    searchPathAfterTransaction: searchPath,
+    // A text that is judged by itself comes from a session in which nothing was prepared or declared before.
+    prepared: () => undefined,
+    cursor: () => undefined,
+    catalog: stockCatalog(serverVersion),
+  };
+}
