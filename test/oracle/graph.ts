@@ -54,10 +54,16 @@ const RELATIONS = `
   select c.oid, n.nspname as schema, c.relname as name
   from pg_class c join pg_namespace n on n.oid = c.relnamespace`;
 
-/** A view opens what its rule names, a table its children, indexes and toast table; nothing opens its parent. */
+/**
+ * A view opens what its rule names, a table its children, indexes and toast table; nothing opens its parent. The rule
+ * itself, and the body of the SQL functions that it calls, are read because pg_depend leaves out what initdb made, and so what system views are made of.
+ */
 const EDGES = `
-  select r.ev_class as "from", d.refobjid as "to" from pg_rewrite r
-    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+  select r.ev_class as "from", named[1]::oid as "to" from pg_rewrite r,
+    regexp_matches(r.ev_action::text, ':relid (\\d+)', 'g') as named
+  union select r.ev_class, named[1]::oid from pg_rewrite r,
+    regexp_matches(r.ev_action::text, ':funcid (\\d+)', 'g') as called, pg_proc p,
+    regexp_matches(p.prosqlbody::text, ':relid (\\d+)', 'g') as named where p.oid = called[1]::oid
   union select inhparent, inhrelid from pg_inherits
   union select indrelid, indexrelid from pg_index
   union select oid, reltoastrelid from pg_class where reltoastrelid <> 0`;

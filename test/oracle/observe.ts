@@ -54,7 +54,9 @@ async function holdings({ observer, agentPid }: World): Promise<Holdings> {
     // Every transaction holds its own virtual id; a real one is given at its first write.
     marks: rows
       .filter((row) => !isRelation(row) && row["locktype"] !== "virtualxid")
-      .map((row) => (row["hasId"] === true ? "a transaction id" : `a lock of type ${row["locktype"]}`)),
+      .map((row) =>
+        row["hasId"] === true ? "a transaction id" : `a lock of type ${String(row["locktype"])}`,
+      ),
   };
 }
 
@@ -63,10 +65,12 @@ export async function digest({ observer }: World): Promise<string> {
   const tables = await observer.query(
     `select quote_ident(schemaname) || '.' || quote_ident(relname) as name from pg_stat_user_tables order by 1`,
   );
-  const parts = tables.map(
-    ({ name }) =>
-      `select '${name}' as n, md5(coalesce(string_agg(t::text, '|' order by t::text), '')) as d from ${name} t`,
-  );
+  const parts = tables
+    .map(({ name }) => String(name))
+    .map(
+      (name) =>
+        `select '${name}' as n, md5(coalesce(string_agg(t::text, '|' order by t::text), '')) as d from ${name} t`,
+    );
   const others = [
     `select schemaname || '.' || sequencename, coalesce(last_value::text, 'unused') from pg_sequences`,
     `select 'large objects', count(*)::text from pg_largeobject_metadata`,

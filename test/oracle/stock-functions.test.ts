@@ -75,7 +75,7 @@ async function probe(
     const made = calls[row];
     assert.ok(made !== undefined);
     if (finding === null) completed.add(made.index);
-    else if (finding !== "error") findings.push(`${finding}: ${made.call}`);
+    else if (typeof finding === "string" && finding !== "error") findings.push(`${finding}: ${made.call}`);
   });
   return { findings, completed: completed.size };
 }

@@ -5,24 +5,21 @@ await loadModule();
 
 /**
  * The same statement in other spelling: whitespace and nested comments between the tokens, case of keywords, quoted and
- * unicode-escaped identifiers, escape strings and dollar quotes. Undefined when PostgreSQL cannot read the text.
+ * unicode-escaped identifiers, escape strings and dollar quotes. The text must be one that PostgreSQL can read.
  */
-export function disguise(sql: string, dice: Dice): string | undefined {
-  const tokens = tokensOf(sql);
-  if (tokens === undefined) return undefined;
-  const bytes = Buffer.from(sql);
+export function disguise(sql: string, dice: Dice): string {
+  const tokens = scanSync(sql).tokens.filter(({ tokenName }) => !tokenName.endsWith("_COMMENT"));
   let out = "";
   let end = 0;
   tokens.forEach((token, index) => {
-    const previous = tokens[index - 1];
     const spelling = spell(token, tokens[index + 1], dice);
     const joined = token.start === end && spelling === token.text;
     // Two strings with a newline between them would become one.
-    const oneLine = isString(previous) && isString(token);
+    const oneLine = isString(tokens[index - 1]) && isString(token);
     out += gap(joined, oneLine, dice) + spelling;
     end = token.end;
   });
-  return out + bytes.subarray(end).toString();
+  return out;
 }
 
 /** The parse tree without positions: two texts with the same one mean the same. */
@@ -33,16 +30,6 @@ export function meaningOf(sql: string): string {
 const POSITION = /location$|^stmt_len$|^(list|rexpr_list)_(start|end)$/;
 const SCONST = "SCONST";
 const IDENT = "IDENT";
-
-function tokensOf(sql: string): readonly ScanToken[] | undefined {
-  try {
-    parseSync(sql);
-    return scanSync(sql).tokens.filter(({ tokenName }) => !tokenName.endsWith("_COMMENT"));
-  } catch {
-    // The generator of cases and the hostile ones among them make texts that are no SQL; those have no disguise.
-    return undefined;
-  }
-}
 
 const isString = (token: ScanToken | undefined): boolean =>
   token !== undefined && /^([eEnN]|[uU]&)?'/.test(token.text);
@@ -73,7 +60,9 @@ function mixCase(text: string, dice: Dice): string {
     text,
     text.toUpperCase(),
     text.toLowerCase(),
-    [...text].map((c) => dice.pick(c, c.toUpperCase())).join(""),
+    Array.from(text)
+      .map((c) => dice.pick(c, c.toUpperCase()))
+      .join(""),
   );
 }
 
@@ -87,7 +76,9 @@ function unicodeName(name: string, dice: Dice): string {
 
 /** Four or six hexadecimal digits, as `U&` strings and names take them. */
 function escapeSome(text: string, dice: Dice): string {
-  return [...text].map((c) => dice.pick(c, `\\${hex(c, 4)}`, `\\+${hex(c, 6)}`)).join("");
+  return Array.from(text)
+    .map((c) => dice.pick(c, `\\${hex(c, 4)}`, `\\+${hex(c, 6)}`))
+    .join("");
 }
 
 const hex = (character: string, digits: number): string =>
@@ -95,7 +86,7 @@ const hex = (character: string, digits: number): string =>
 
 function spellString(value: string, dice: Dice): string {
   const octal = (c: string): string => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`;
-  const escaped = [...value]
+  const escaped = Array.from(value)
     .map((c) => dice.pick(c, `\\x${hex(c, 2)}`, `\\u${hex(c, 4)}`, octal(c)))
     .join("");
   const tag = value.includes("$") ? "$other$" : dice.pick("$$", "$q$");

@@ -6,6 +6,7 @@ export const TABLES = {
   "public.customers": { numbers: ["id", "parent_id"], texts: ["name", "email"] },
   "public.secrets": { numbers: ["id"], texts: ["name", "value"] },
   "public.staging": { numbers: ["id"], texts: ["status"] },
+  "audit.orders": { numbers: ["id"], texts: ["reason"] },
   "audit.events": { numbers: ["id"], texts: ["actor", "body"] },
   "public.secret_names": { numbers: ["id"], texts: ["name"] },
   "public.order_totals": { numbers: ["id"], texts: ["name"] },
@@ -29,6 +30,7 @@ export type Textual =
   | { readonly kind: "upper"; readonly of: Textual }
   | { readonly kind: "joined"; readonly left: Textual; readonly right: Textual }
   | { readonly kind: "secretValue"; readonly id: Numeric }
+  | { readonly kind: "row" | "leak"; readonly nr: number }
   | { readonly kind: "sequence" };
 
 export type Condition =
@@ -43,7 +45,7 @@ export type Condition =
 
 export type Source =
   | { readonly kind: "table"; readonly table: TableName }
-  | { readonly kind: "subquery"; readonly of: Query }
+  | { readonly kind: "subquery" | "lateral"; readonly of: Query }
   | { readonly kind: "write"; readonly of: Write };
 
 /** Always hands on two columns: `n` and `t`. */
@@ -52,7 +54,8 @@ export interface Query {
   readonly number: Numeric;
   readonly text: Textual;
   readonly where: Condition | undefined;
-  readonly limit: number | undefined;
+  readonly order: Textual | undefined;
+  readonly limit: Numeric | number | undefined;
   readonly union: Query | undefined;
 }
 
@@ -114,6 +117,8 @@ const trees = fc.letrec<Trees>((tie) => ({
     [2, kind("upper", { of: tie("textual") })],
     [2, kind("joined", { left: tie("textual"), right: tie("textual") })],
     [2, kind("secretValue", { id: tie("numeric") })],
+    [2, kind("row", { nr })],
+    [1, kind("leak", { nr })],
     [1, fc.constant({ kind: "sequence" })],
   ),
   condition: choose<Condition>(
@@ -127,13 +132,18 @@ const trees = fc.letrec<Trees>((tie) => ({
     [2, kind("exists", { of: tie("query") })],
     [2, kind("in", { left: tie("numeric"), of: tie("query") })],
   ),
-  source: choose<Source>([3, kind("table", { table })], [1, kind("subquery", { of: tie("query") })]),
+  source: choose<Source>(
+    [6, kind("table", { table })],
+    [2, kind("subquery", { of: tie("query") })],
+    [1, kind("lateral", { of: tie("query") })],
+  ),
   query: fc.record({
     from: fc.array(tie("source"), { minLength: 1, maxLength: 2 }),
     number: tie("numeric"),
     text: tie("textual"),
     where: maybe(tie("condition")),
-    limit: maybe(fc.nat(5)),
+    order: fc.option(tie("textual"), { nil: undefined, freq: 1 }),
+    limit: fc.oneof(fc.constant(undefined), fc.nat(5), tie("numeric")),
     union: fc.option(tie("query"), {
       nil: undefined,
       depthIdentifier: "tree",
@@ -173,3 +183,14 @@ export const statements: fc.Arbitrary<Statement> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constantFrom("copyTable", "lock", "truncate", "forUpdate"), table }),
   },
 );
+
+/** What the unqualified names among them are looked up in. */
+export const searchPaths = fc.constantFrom<readonly string[]>(
+  ["public"],
+  ["audit", "public"],
+  ["public", "audit"],
+  ["app", "public"],
+);
+
+/** What a disguise is rolled with. */
+export const disguises = fc.array(fc.nat(1_000), { minLength: 5, maxLength: 60 });

@@ -1,38 +1,17 @@
 import type { Dice } from "./dice.ts";
-import {
-  type Condition,
-  type Numeric,
-  type Query,
-  type Source,
-  type Statement,
-  TABLES,
-  type TableName,
-  type Textual,
-  type Write,
-} from "./grammar.ts";
-
-/** Columns in sight, innermost query first. */
-interface Scope {
-  readonly numbers: readonly string[];
-  readonly texts: readonly string[];
-}
-
-const NOWHERE: Scope = { numbers: [], texts: [] };
-
-interface Pen {
-  readonly dice: Dice;
-  /** Names for aliases and WITH queries, never twice the same. */
-  fresh(prefix: string): string;
-  /** WITH queries of the statement's top level that contain writes. */
-  readonly writes: string[];
-}
+import type { Condition, Query, Source, Statement, TableName, Write } from "./grammar.ts";
+import { TABLES } from "./grammar.ts";
+import { condition, numeric, textual } from "./render-values.ts";
+import { joinScopes, NOWHERE, type Pen, type Scope, tableName } from "./pen.ts";
 
 /** The statement as text. Plain dice write it simply; others qualify, wrap, alias, cast and put in parentheses. */
-export function render(statement: Statement, dice: Dice): string {
+export function render(statement: Statement, searchPath: readonly string[], dice: Dice): string {
   let names = 0;
   const pen: Pen = {
     dice,
+    searchPath,
     writes: [],
+    query,
     fresh: (prefix) => {
       names += 1;
       return `${prefix}${names}`;
@@ -45,6 +24,7 @@ export function render(statement: Statement, dice: Dice): string {
 }
 
 function top(statement: Statement, pen: Pen): string {
+  const { dice } = pen;
   switch (statement.kind) {
     case "query":
       return query(statement.of, NOWHERE, pen);
@@ -53,9 +33,9 @@ function top(statement: Statement, pen: Pen): string {
     case "copyQuery":
       return `copy (${query(statement.of, NOWHERE, pen)}) to stdout`;
     case "explain":
-      return `explain ${pen.dice.pick("", "verbose ", "(costs off) ")}${query(statement.of, NOWHERE, pen)}`;
+      return `explain ${dice.pick("", "verbose ", "(costs off) ")}${query(statement.of, NOWHERE, pen)}`;
     case "explainAnalyze":
-      return `explain ${pen.dice.pick("analyze ", "(analyze) ", "(verbose, analyze true) ")}${query(statement.of, NOWHERE, pen)}`;
+      return `explain ${dice.pick("analyze ", "(analyze) ", "(verbose, analyze true) ")}${query(statement.of, NOWHERE, pen)}`;
     case "declare":
       return `declare some_cursor cursor for ${query(statement.of, NOWHERE, pen)}`;
     case "prepare":
@@ -65,11 +45,11 @@ function top(statement: Statement, pen: Pen): string {
     case "copyTable":
       return `copy ${tableName(statement.table, pen)} to stdout`;
     case "lock":
-      return `lock ${pen.dice.pick("", "table ")}${tableName(statement.table, pen)} in access share mode`;
+      return `lock ${dice.pick("", "table ")}${tableName(statement.table, pen)} in access share mode`;
     case "truncate":
-      return `truncate ${pen.dice.pick("", "table ")}${tableName(statement.table, pen)}`;
+      return `truncate ${dice.pick("", "table ")}${tableName(statement.table, pen)}`;
     case "forUpdate":
-      return `select ${pen.dice.pick("*", "1 as n")} from ${tableName(statement.table, pen)} for update`;
+      return `select ${dice.pick("*", "1 as n")} from ${tableName(statement.table, pen)} for update`;
   }
 }
 
@@ -80,7 +60,8 @@ function query(tree: Query, outer: Scope, pen: Pen): string {
     case 1:
       return `select n, t from (${plain}) as ${pen.fresh("w")}`;
     case 2: {
-      const name = pen.fresh("orders");
+      // Named like a table: inside, that name still means the table.
+      const name = dice.pick("orders", "secrets", "customers", "events");
       return `with ${name} as ${dice.pick("", "materialized ", "not materialized ")}(${plain}) select n, t from ${name}`;
     }
     case 3: {
@@ -98,40 +79,39 @@ function selectOf(tree: Query, outer: Scope, pen: Pen): string {
   const { dice } = pen;
   const items: string[] = [];
   let scope = outer;
-  // Each subquery of FROM sees only what is outside, so that no LATERAL is needed.
   for (const source of tree.from) {
-    const [item, columns] = from(source, outer, pen);
+    // Only LATERAL sees the items before it.
+    const [item, columns] = from(source, source.kind === "lateral" ? scope : outer, pen);
     items.push(item);
-    scope = { numbers: [...columns.numbers, ...scope.numbers], texts: [...columns.texts, ...scope.texts] };
+    scope = joinScopes(columns, scope);
   }
-  const separator = dice.pick(", ", " cross join ");
   const where = tree.where === undefined ? "" : ` where ${condition(tree.where, scope, pen)}`;
-  const limit =
-    tree.limit === undefined
-      ? ""
-      : ` ${dice.pick(`limit ${tree.limit}`, `fetch first ${tree.limit} rows only`)}`;
+  const order = tree.order === undefined ? "" : ` order by ${textual(tree.order, scope, pen)}`;
   const as = dice.pick(" as ", " ");
   const columns = `${numeric(tree.number, scope, pen)}${as}n, ${textual(tree.text, scope, pen)}${as}t`;
-  const select = `select ${columns} from ${items.join(separator)}${where}${limit}`;
+  const select = `select ${columns} from ${items.join(dice.pick(", ", " cross join "))}${where}${order}${limit(tree, pen)}`;
   if (tree.union === undefined) return select;
   return `(${select}) union all (${query(tree.union, outer, pen)})`;
+}
+
+/** Nothing of FROM may be named in a LIMIT. */
+function limit({ limit: rows }: Query, pen: Pen): string {
+  if (rows === undefined) return "";
+  if (typeof rows !== "number") return ` limit (${numeric(rows, NOWHERE, pen)})`;
+  return ` ${pen.dice.pick(`limit ${rows}`, `fetch first ${rows} rows only`)}`;
 }
 
 function from(source: Source, outer: Scope, pen: Pen): [string, Scope] {
   const alias = pen.fresh("f");
   const as = pen.dice.pick(` as ${alias}`, ` ${alias}`);
-  const handedOn: Scope = { numbers: [`${alias}.n`], texts: [`${alias}.t`] };
+  const handedOn: Scope = { numbers: [`${alias}.n`], texts: [`${alias}.t`], rows: [alias], orders: [] };
   switch (source.kind) {
-    case "table": {
-      const { numbers, texts } = TABLES[source.table];
-      const columns = {
-        numbers: numbers.map((name) => `${alias}.${name}`),
-        texts: texts.map((name) => `${alias}.${name}::text`),
-      };
-      return [`${tableName(source.table, pen)}${as}`, columns];
-    }
+    case "table":
+      return [`${tableName(source.table, pen)}${as}`, columnsOf(source.table, alias)];
     case "subquery":
       return [`(${query(source.of, outer, pen)})${as}`, handedOn];
+    case "lateral":
+      return [`lateral (${query(source.of, outer, pen)})${as}`, handedOn];
     case "write": {
       const name = pen.fresh("secrets");
       pen.writes.push(`${name} as (${write(source.of, pen, true)})`);
@@ -140,9 +120,20 @@ function from(source: Source, outer: Scope, pen: Pen): [string, Scope] {
   }
 }
 
+function columnsOf(table: TableName, alias: string): Scope {
+  const { numbers, texts } = TABLES[table];
+  return {
+    numbers: numbers.map((name) => `${alias}.${name}`),
+    texts: texts.map((name) => `${alias}.${name}::text`),
+    rows: [alias],
+    orders: table === "public.orders" ? [alias] : [],
+  };
+}
+
 function write(tree: Write, pen: Pen, returning: boolean): string {
+  const { dice } = pen;
   const target = tableName("public.staging", pen);
-  const scope: Scope = { numbers: ["s.id"], texts: ["s.status"] };
+  const scope = columnsOf("public.staging", "s");
   const where = (of: Condition | undefined): string =>
     of === undefined ? "" : ` where ${condition(of, scope, pen)}`;
   const back = returning ? " returning s.id as n, s.status as t" : "";
@@ -150,9 +141,9 @@ function write(tree: Write, pen: Pen, returning: boolean): string {
     case "insert":
       return `insert into ${target} as s (id, status) ${query(tree.of, NOWHERE, pen)}${back}`;
     case "update":
-      return `update ${target}${pen.dice.pick(" as s", " s")} set id = ${numeric(tree.set, scope, pen)}${where(tree.where)}${back}`;
+      return `update ${target}${dice.pick(" as s", " s")} set id = ${numeric(tree.set, scope, pen)}${where(tree.where)}${back}`;
     case "delete":
-      return `delete from ${target}${pen.dice.pick(" as s", " s")}${where(tree.where)}${back}`;
+      return `delete from ${target}${dice.pick(" as s", " s")}${where(tree.where)}${back}`;
     case "merge":
       // RETURNING of MERGE is new in 17, and both must be written alike on every version.
       return returning
@@ -160,82 +151,4 @@ function write(tree: Write, pen: Pen, returning: boolean): string {
         : `merge into ${target} as s using (${query(tree.of, NOWHERE, pen)}) as u on u.n = s.id
            when matched then delete when not matched then insert (id, status) values (u.n, u.t)`;
   }
-}
-
-function tableName(table: TableName, { dice }: Pen): string {
-  const [schema = "", name = ""] = table.split(".");
-  if (schema !== "public") return dice.pick(table, `"${schema}"."${name}"`);
-  return dice.pick(name, table, `"${name}"`, `public . "${name}"`);
-}
-
-function numeric(tree: Numeric, scope: Scope, pen: Pen): string {
-  const { dice } = pen;
-  const inner = (): string => {
-    switch (tree.kind) {
-      case "number":
-        return String(tree.value);
-      case "column":
-        return scope.numbers[tree.nr % scope.numbers.length] ?? "0";
-      case "sum":
-        return `(${numeric(tree.left, scope, pen)} ${dice.pick("+", "operator(pg_catalog.+)")} ${numeric(tree.right, scope, pen)})`;
-      case "length":
-        return `${dice.pick("", "pg_catalog.")}length(${textual(tree.of, scope, pen)})`;
-      case "random":
-        return `${dice.pick("", "pg_catalog.")}random()`;
-      case "count":
-        return `(select count(*) from (${query(tree.of, scope, pen)}) as ${pen.fresh("c")})`;
-    }
-  };
-  return wrapped(`${inner()}::float8`, dice);
-}
-
-function textual(tree: Textual, scope: Scope, pen: Pen): string {
-  const { dice } = pen;
-  const inner = (): string => {
-    switch (tree.kind) {
-      case "text":
-        return `'${tree.value}'`;
-      case "textColumn":
-        return scope.texts[tree.nr % scope.texts.length] ?? "'none'";
-      case "upper":
-        return `${dice.pick("", "pg_catalog.")}upper(${textual(tree.of, scope, pen)})`;
-      case "joined":
-        return `(${textual(tree.left, scope, pen)} ${dice.pick("||", "operator(pg_catalog.||)")} ${textual(tree.right, scope, pen)})`;
-      case "secretValue":
-        return `(select value from ${tableName("public.secrets", pen)} where id = ${numeric(tree.id, scope, pen)} limit 1)`;
-      case "sequence":
-        return `${dice.pick("", "pg_catalog.")}nextval('order_numbers')`;
-    }
-  };
-  return wrapped(`${inner()}::text`, dice);
-}
-
-function wrapped(text: string, dice: Dice): string {
-  return dice.pick(text, `(${text})`, `((${text}))`, `(select ${text})`);
-}
-
-function condition(tree: Condition, scope: Scope, pen: Pen): string {
-  const { dice } = pen;
-  const inner = (): string => {
-    switch (tree.kind) {
-      case "true":
-        return dice.pick("true", "not false", "1 = 1");
-      case "equal":
-        return `${numeric(tree.left, scope, pen)} ${dice.pick("=", "operator(pg_catalog.=)")} ${numeric(tree.right, scope, pen)}`;
-      case "like":
-        return `${textual(tree.left, scope, pen)} like ${textual(tree.right, scope, pen)}`;
-      case "same":
-        return `${textual(tree.left, scope, pen)} ${dice.pick("===", "operator(public.===)")} ${textual(tree.right, scope, pen)}`;
-      case "and":
-      case "or":
-        return `(${condition(tree.left, scope, pen)} ${tree.kind} ${condition(tree.right, scope, pen)})`;
-      case "not":
-        return `not (${condition(tree.of, scope, pen)})`;
-      case "exists":
-        return `exists (${query(tree.of, scope, pen)})`;
-      case "in":
-        return `${numeric(tree.left, scope, pen)} in (select n from (${query(tree.of, scope, pen)}) as ${pen.fresh("i")})`;
-    }
-  };
-  return dice.pick(inner(), `(${inner()})`);
 }
