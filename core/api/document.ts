@@ -1,5 +1,4 @@
 /** Reads one document of a file: a good object, or what is left of it. */
-import type { Diagnostic } from "./diagnostic.ts";
 import type { DocumentText } from "./documents.ts";
 import { collectFindings, type Findings, type Position } from "./findings.ts";
 import { type Identified, identify, isPolicy } from "./identify.ts";
@@ -7,7 +6,7 @@ import type { KindName } from "./kind-schemas.ts";
 import { schemaOf } from "./kind-schemas.ts";
 import type { Kind } from "./kinds.gen.ts";
 import type { PolicyId, Reach } from "./loaded.ts";
-import { entryOf, type Located } from "./located.ts";
+import type { Located } from "./located.ts";
 import { certainText, namespaceOf, policyIdOf, reachOf } from "./reach.ts";
 import { readTree } from "./tree.ts";
 import { validate } from "./validate.ts";
@@ -102,7 +101,6 @@ function readHead(file: string, origin: string, text: string, start: number, sto
     if (!("root" in tree)) continue;
     // A second `metadata` after the cut would make the first one doubtful.
     if (/(^|[\r\n])["']?(apiVersion|kind|metadata)\b/.test(text.slice(cut))) break;
-    if (entryOf(tree.root, "spec") !== undefined) break;
     const { object: _, ...head } = readRoot(file, origin, tree.root, findings);
     return { ...head, reach: widened(head.reach) };
   }
@@ -111,8 +109,4 @@ function readHead(file: string, origin: string, text: string, start: number, sto
 
 function widened(reach: Reach): Reach {
   return reach.scope === "cluster" ? reach : { scope: "namespace", namespace: reach.namespace };
-}
-
-export function diagnosticsOf(document: ReadDocument): readonly Diagnostic[] {
-  return document.findings.diagnostics;
 }

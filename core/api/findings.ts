@@ -17,6 +17,8 @@ export interface Findings {
   add(finding: Finding): void;
   /** True when an error stands at this path, below it, or at a path above it in a way that puts it in doubt. */
   doubts(path: Path): boolean;
+  /** No more errors are listed; what they would say need not be worked out. */
+  readonly full: boolean;
   readonly errors: number;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -26,37 +28,39 @@ const PARTS_STAND = new Set(["RULE", "MISSING_FIELD", "DUPLICATE_OBJECT"]);
 
 export function collectFindings(file: string, positionOf: (offset: number) => Position): Findings {
   const diagnostics: Diagnostic[] = [];
-  const at = new Set<string>();
-  let errors = 0;
+  const doubtful = new Set<string>();
+  const counts: Record<Severity, number> = { error: 0, warning: 0 };
   return {
     add({ code, start, path, message, severity = "error" }) {
       if (severity === "error") {
-        errors += 1;
         const text = path.slice(0, 2).join("\u0000");
-        at.add(path.length < 2 && PARTS_STAND.has(code) ? `${text}\u0000` : text);
+        doubtful.add(path.length < 2 && PARTS_STAND.has(code) ? `${text}\u0000` : text);
       }
-      if (diagnostics.length > DOCUMENT_FINDINGS_MAX) return;
-      if (diagnostics.length === DOCUMENT_FINDINGS_MAX) {
-        const rest = `more than ${DOCUMENT_FINDINGS_MAX} findings; the rest is not listed`;
+      counts[severity] += 1;
+      if (counts[severity] <= DOCUMENT_FINDINGS_MAX) {
+        diagnostics.push({ severity, code, file, ...positionOf(start), path: pathText(path), message });
+      } else if (counts[severity] === DOCUMENT_FINDINGS_MAX + 1) {
+        const rest = `more than ${DOCUMENT_FINDINGS_MAX} ${severity}s in this document; the rest is not listed`;
         diagnostics.push({
-          severity: "error",
+          severity,
           code: "TOO_MANY_FINDINGS",
           file,
           ...positionOf(start),
           path: "",
           message: rest,
         });
-        return;
       }
-      diagnostics.push({ severity, code, file, ...positionOf(start), path: pathText(path), message });
     },
     doubts(path) {
       const [first, second] = path;
-      if (at.has("") || (first !== undefined && at.has(String(first)))) return true;
-      return second !== undefined && at.has(`${first}\u0000${second}`);
+      if (doubtful.has("") || (first !== undefined && doubtful.has(String(first)))) return true;
+      return second !== undefined && doubtful.has(`${first}\u0000${second}`);
+    },
+    get full() {
+      return counts.error > DOCUMENT_FINDINGS_MAX;
     },
     get errors() {
-      return errors;
+      return counts.error;
     },
     diagnostics,
   };
@@ -79,6 +83,11 @@ export function positions(text: string): (offset: number) => Position {
       if ((starts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: Array.from(text.slice(starts[low], offset)).length + 1 };
+    let column = 1;
+    for (let at = starts[low] ?? 0; at < offset; at += 1) {
+      const unit = text.charCodeAt(at);
+      if (unit < 0xdc00 || unit > 0xdfff) column += 1;
+    }
+    return { line: low + 1, column };
   };
 }

@@ -8,7 +8,7 @@ const LINE_CHARACTERS_MAX = 120;
 export function formatDiagnostic(diagnostic: Diagnostic, sourceText?: string): string {
   const { severity, code, file, line, column, path, message } = diagnostic;
   const where = path === "" ? "" : `${path}: `;
-  const head = `${printable(file)}:${line}:${column}: ${severity}: ${where}${message} [${code}]`;
+  const head = printable(`${file}:${line}:${column}: ${severity}: ${where}${message} [${code}]`);
   const source = sourceText === undefined ? undefined : sourceLine(sourceText, line);
   return source === undefined ? head : `${head}\n${excerpt(source, line, column)}`;
 }

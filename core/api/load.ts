@@ -8,6 +8,7 @@ import { type ReadDocument, readDocument, unreadable } from "./document.ts";
 import { refuseDuplicates } from "./duplicates.ts";
 import { collectFindings, positions } from "./findings.ts";
 import type { Connection, IdentityProvider, Kind, PolicyTest } from "./kinds.gen.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 import type { Loaded, PolicySource } from "./loaded.ts";
 
 /** A file that could not be read is handed in too: it may have held a policy. */
@@ -32,7 +33,7 @@ export function loadKinds(files: readonly KindFile[]): Loaded {
       (object): object is IdentityProvider => object.kind === "IdentityProvider",
     ),
     tests: good.filter((object): object is PolicyTest => object.kind === "PolicyTest"),
-    diagnostics: documents.flatMap(({ findings }) => findings.diagnostics),
+    diagnostics: documents.flatMap(({ findings }) => inOrder(findings.diagnostics)),
   };
 }
 
@@ -70,7 +71,11 @@ function policySource(document: ReadDocument, good: boolean): PolicySource {
     state: "broken",
     origin,
     reach,
-    diagnostics: findings.diagnostics,
+    diagnostics: inOrder(findings.diagnostics),
     ...(policyId === undefined ? {} : { id: policyId }),
   };
+}
+
+function inOrder(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  return diagnostics.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }

@@ -148,7 +148,7 @@ function checkObject(node: LocatedMap, schema: ObjectSchema, path: Path, finding
     const field = Object.hasOwn(schema.properties, entry.key) ? schema.properties[entry.key] : undefined;
     if (field === undefined) {
       ok = false;
-      const message = unknownField(entry, node, schema);
+      const message = findings.full ? "" : unknownField(entry, node, schema);
       findings.add({ code: "UNKNOWN_FIELD", start: entry.keyStart, path: at, message });
       continue;
     }

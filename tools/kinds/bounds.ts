@@ -14,22 +14,25 @@ export function checkBounds(kinds: readonly KindNode[]): string[] {
 }
 
 function visit(node: Node, at: string, problems: string[]): void {
-  const lacks = (what: string): void => void problems.push(`${at}: no ${what}`);
-  const { keywords } = node;
-  if (node.description === undefined || node.description === "") lacks("description");
-  if (node.type === "string" && keywords["maxLength"] === undefined && keywords["enum"] === undefined)
-    lacks("maxLength");
-  if (node.type === "string" && keywords["pattern"] !== undefined && node.expects === undefined)
-    lacks("$expects");
-  if (node.type === "integer" && keywords["minimum"] === undefined) lacks("minimum");
-  if (node.type === "array" && keywords["maxItems"] === undefined) lacks("maxItems");
-  if (node.type === "array" && node.items === undefined) lacks("items");
-  if (node.values !== undefined && keywords["maxProperties"] === undefined) lacks("maxProperties");
-  if (node.type === "object" && node.properties === undefined && node.values === undefined)
-    lacks("properties");
+  for (const what of lacking(node)) problems.push(`${at}: no ${what}`);
   const missing = node.required.find((name) => node.properties?.has(name) !== true);
   if (missing !== undefined) problems.push(`${at}: required names ${missing}, which is no property`);
   for (const [name, child] of node.properties ?? []) visit(child, `${at}.${name}`, problems);
   if (node.items !== undefined) visit(node.items, `${at}[]`, problems);
   if (node.values !== undefined) visit(node.values, `${at}{}`, problems);
+}
+
+function lacking({ type, keywords, description, expects, items, properties, values }: Node): string[] {
+  const has = (keyword: string): boolean => keywords[keyword] !== undefined;
+  const lacks: Readonly<Record<string, boolean>> = {
+    description: description === undefined || description === "",
+    maxLength: type === "string" && !has("maxLength") && !has("enum"),
+    $expects: has("pattern") && expects === undefined,
+    minimum: type === "integer" && !has("minimum"),
+    maxItems: type === "array" && !has("maxItems"),
+    items: type === "array" && items === undefined,
+    maxProperties: values !== undefined && !has("maxProperties"),
+    properties: type === "object" && properties === undefined && values === undefined,
+  };
+  return Object.keys(lacks).filter((what) => lacks[what]);
 }
