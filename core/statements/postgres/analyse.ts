@@ -17,7 +17,7 @@ export const TREE_DEPTH_MAX = 1_200;
 export function analyse(tree: ParseTree, text: string, context: SessionContext): PostgresRequest {
   const raw = tree.stmts ?? [];
   if (raw.length > STATEMENTS_MAX) {
-    return refused("TOO_MANY_STATEMENTS", `holds more than ${STATEMENTS_MAX} statements`, text);
+    return refused("TOO_MANY_STATEMENTS", `holds more than ${STATEMENTS_MAX} statements`, utf8Length(text));
   }
   const flow: Flow = {
     paths: [context.searchPath],
@@ -42,10 +42,10 @@ export function analyse(tree: ParseTree, text: string, context: SessionContext):
 }
 
 /** The request of a text that could not be, or was not, analysed: one statement of which only the doubt is known. */
-export function refused(code: DoubtCode, text: string, source: string): PostgresRequest {
+export function refused(code: DoubtCode, text: string, lengthBytes: number): PostgresRequest {
   const facts = gathering();
   facts.doubt(code, text);
-  return { protocol: "postgres", statements: [facts.finish(0, utf8Length(source))] };
+  return { protocol: "postgres", statements: [facts.finish(0, lengthBytes)] };
 }
 
 function statementFacts(

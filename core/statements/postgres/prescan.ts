@@ -1,0 +1,181 @@
+/**
+ * A look at the bytes before any parser sees them: is this worth parsing, and where? PostgreSQL's parser writes its
+ * tree by recursion, so that twelve thousand terms of `a+a+…` break an instance of it; a large text holds up everybody
+ * else on the thread.
+ *
+ * The scan knows strings, quoted names, dollar quotes and comments well enough to count what is outside of them. It
+ * decides nothing about meaning: a text that fools it meets the parser's own limits and the deadline of a worker.
+ */
+import type { DoubtCode } from "./facts.ts";
+
+export interface PrescanLimits {
+  readonly textBytesMax: number;
+  /** Above this the text is parsed aside, under a deadline. */
+  readonly plainBytesMax: number;
+}
+export const PRESCAN_LIMITS: PrescanLimits = { textBytesMax: 256 * 1024, plainBytesMax: 16 * 1024 };
+
+/** The most that the tree of a text can be nested, in tokens, before it is parsed aside; and before it is refused. */
+export const NESTING_PLAIN_MAX = 1_000;
+export const NESTING_MAX = 8_000;
+
+export type Prescan =
+  | { readonly verdict: "plain" | "aside" }
+  | { readonly verdict: "refuse"; readonly code: DoubtCode; readonly text: string };
+
+const refuse = (code: DoubtCode, text: string): Prescan => ({ verdict: "refuse", code, text });
+
+export function prescan(bytes: Uint8Array, limits: PrescanLimits = PRESCAN_LIMITS): Prescan {
+  if (bytes.length > limits.textBytesMax) {
+    return refuse("TOO_LARGE", `is longer than the ${limits.textBytesMax} bytes that analysis takes`);
+  }
+  // The parser would stop here and see the first part alone.
+  if (bytes.includes(0)) return refuse("NUL_IN_TEXT", "holds a NUL byte");
+  if (!isUtf8(bytes)) return refuse("NOT_UTF8", "is not UTF-8");
+  const nesting = nestingOf(bytes);
+  if (nesting > NESTING_MAX) return refuse("TOO_DEEP", "is nested deeper than analysis follows");
+  return { verdict: bytes.length > limits.plainBytesMax || nesting > NESTING_PLAIN_MAX ? "aside" : "plain" };
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function isUtf8(bytes: Uint8Array): boolean {
+  let high = 0;
+  for (const byte of bytes) high |= byte;
+  if (high < 0x80) return true;
+  try {
+    decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const code = (character: string): number => character.charCodeAt(0);
+const QUOTE = code("'");
+const DOUBLE = code('"');
+const DOLLAR = code("$");
+const DASH = code("-");
+const SLASH = code("/");
+const STAR = code("*");
+const OPEN = code("(");
+const CLOSE = code(")");
+const OPEN_SQUARE = code("[");
+const CLOSE_SQUARE = code("]");
+const COMMA = code(",");
+const SEMICOLON = code(";");
+const BACKSLASH = code("\\");
+const NEWLINE = 10;
+
+/**
+ * An upper bound, in tokens, of how deep the tree can be: every word and operator may nest one deeper, until a comma
+ * starts afresh beside it. Brackets add up what stands before them.
+ */
+function nestingOf(bytes: Uint8Array): number {
+  const outer: number[] = [];
+  let here = 0;
+  let total = 0;
+  let deepest = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    const skipped = skip(bytes, at);
+    if (skipped > at) {
+      at = skipped - 1;
+      here++;
+      total++;
+    } else if (byte === OPEN || byte === OPEN_SQUARE) {
+      outer.push(here);
+      here = 1;
+      total++;
+    } else if (byte === CLOSE || byte === CLOSE_SQUARE) {
+      total -= here;
+      here = outer.pop() ?? 0;
+    } else if (byte === COMMA || byte === SEMICOLON) {
+      total -= here;
+      here = 0;
+    } else if (startsToken(bytes, at)) {
+      here++;
+      total++;
+    }
+    if (total > deepest) deepest = total;
+  }
+  return deepest;
+}
+
+/** A word counts once, each sign of an operator by itself. */
+function startsToken(bytes: Uint8Array, at: number): boolean {
+  const byte = bytes[at] ?? 0;
+  if (byte <= 32) return false;
+  return !isWord(byte) || at === 0 || !isWord(bytes[at - 1] ?? 0);
+}
+
+const isWord = (byte: number): boolean =>
+  (byte >= 97 && byte <= 122) ||
+  (byte >= 65 && byte <= 90) ||
+  (byte >= 48 && byte <= 57) ||
+  byte === 95 ||
+  byte >= 128;
+
+/** The end of the string, quoted name or comment that starts here; `at` itself when none does. */
+function skip(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at];
+  if (byte === QUOTE) return endOfQuoted(bytes, at, QUOTE, isEscapeString(bytes, at));
+  if (byte === DOUBLE) return endOfQuoted(bytes, at, DOUBLE, false);
+  if (byte === DASH && bytes[at + 1] === DASH) return endOr(bytes, bytes.indexOf(NEWLINE, at));
+  if (byte === SLASH && bytes[at + 1] === STAR) return endOfComment(bytes, at);
+  if (byte === DOLLAR && !isWord(bytes[at - 1] ?? 0)) return endOfDollarQuoted(bytes, at);
+  return at;
+}
+
+const isEscapeString = (bytes: Uint8Array, at: number): boolean =>
+  (bytes[at - 1] === code("e") || bytes[at - 1] === code("E")) && !isWord(bytes[at - 2] ?? 0);
+
+const endOr = (bytes: Uint8Array, found: number): number => (found < 0 ? bytes.length : found);
+
+function endOfQuoted(bytes: Uint8Array, start: number, quote: number, escapes: boolean): number {
+  for (let at = start + 1; at < bytes.length; at++) {
+    if (escapes && bytes[at] === BACKSLASH) at++;
+    // A doubled quote ends one string and starts the next, which comes to the same here.
+    else if (bytes[at] === quote) return at + 1;
+  }
+  return bytes.length;
+}
+
+/** Comments nest. */
+function endOfComment(bytes: Uint8Array, start: number): number {
+  let depth = 0;
+  for (let at = start; at < bytes.length; at++) {
+    if (bytes[at] === SLASH && bytes[at + 1] === STAR) {
+      depth++;
+      at++;
+    } else if (bytes[at] === STAR && bytes[at + 1] === SLASH) {
+      depth--;
+      at++;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return bytes.length;
+}
+
+/** PostgreSQL's own limit on a name is 63 bytes, but it takes a longer tag. */
+const TAG_BYTES_MAX = 256;
+
+function endOfDollarQuoted(bytes: Uint8Array, start: number): number {
+  let tagEnd = start + 1;
+  while (isWord(bytes[tagEnd] ?? 0) && tagEnd - start < TAG_BYTES_MAX) tagEnd++;
+  const first = bytes[start + 1] ?? 0;
+  const isParameter = first >= 48 && first <= 57;
+  if (isParameter || bytes[tagEnd] !== DOLLAR) return start;
+  const length = tagEnd - start + 1;
+  for (let at = tagEnd + 1; at + length <= bytes.length; at++) {
+    at = bytes.indexOf(DOLLAR, at);
+    if (at < 0) return bytes.length;
+    if (isSame(bytes, start, at, length)) return at + length;
+  }
+  return bytes.length;
+}
+
+function isSame(bytes: Uint8Array, one: number, other: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (bytes[one + at] !== bytes[other + at]) return false;
+  return true;
+}

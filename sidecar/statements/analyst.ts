@@ -1,0 +1,94 @@
+/** From the bytes of a request to what it does: pre-scan, cache, parser, analysis. */
+import { analyse, refused } from "#core/statements/postgres/analyse.ts";
+import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
+import type { ParseOutcome } from "#core/statements/postgres/parser.ts";
+import { PRESCAN_LIMITS, prescan } from "#core/statements/postgres/prescan.ts";
+import type { SessionContext } from "#core/statements/postgres/session.ts";
+import type { AsideLimits } from "./aside.ts";
+import { CACHED_TEXT_BYTES_MAX, type FactsCache, factsCache } from "./cache.ts";
+import { openParser, type ParserStats } from "./parser.ts";
+
+export interface AnalystOptions {
+  readonly textBytesMax?: number;
+  readonly cacheBytesMax?: number;
+  readonly aside?: Partial<AsideLimits>;
+}
+
+export interface Analyst extends AsyncDisposable {
+  /**
+   * What the text of one simple Query, or of one Parse, does in this session. Answers at once when the text is known or
+   * short and the parser is loaded; otherwise later. Never throws and never rejects for what a text holds.
+   */
+  analyse(text: string | Uint8Array, context: SessionContext): PostgresRequest | Promise<PostgresRequest>;
+  stats(): ParserStats;
+}
+
+/** One for each process or worker: it holds the one parser there is. */
+export function openAnalyst(options: AnalystOptions = {}): Analyst {
+  const parser = openParser(options.aside ?? {});
+  const cache = factsCache(options.cacheBytesMax === undefined ? undefined : options.cacheBytesMax / 2);
+  const limits = {
+    ...PRESCAN_LIMITS,
+    ...(options.textBytesMax ? { textBytesMax: options.textBytesMax } : {}),
+  };
+
+  return {
+    analyse(text, context) {
+      if (typeof text === "string" && !text.isWellFormed()) {
+        return refused("NOT_UTF8", "holds half of a surrogate pair", Buffer.byteLength(text));
+      }
+      const bytes = typeof text === "string" ? Buffer.from(text, "utf8") : bufferOver(text);
+      // One character for each byte: unlike UTF-8 decoding it keeps different bytes different.
+      const key = bytes.length > CACHED_TEXT_BYTES_MAX ? undefined : bytes.toString("latin1");
+      const known = key === undefined ? undefined : cache.get(key, context);
+      if (known !== undefined) return known;
+      const scan = prescan(bytes, limits);
+      if (scan.verdict === "refuse") return refused(scan.code, scan.text, bytes.length);
+      // The package answers an empty text with an error of its own.
+      if (bytes.length === 0) return { protocol: "postgres", statements: [] };
+      const outcome = parser.parse(bytes, scan.verdict === "aside");
+      const source = bytes.toString("utf8");
+      if (!(outcome instanceof Promise)) return concluded(outcome, source, key, context, cache);
+      return outcome.then((later) => concluded(later, source, key, context, cache));
+    },
+    stats: parser.stats,
+    [Symbol.asyncDispose]: () => parser[Symbol.asyncDispose](),
+  };
+}
+
+const bufferOver = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function concluded(
+  outcome: ParseOutcome,
+  source: string,
+  key: string | undefined,
+  context: SessionContext,
+  cache: FactsCache,
+): PostgresRequest {
+  if (!("tree" in outcome)) {
+    const request = refused(outcome.code, outcome.text, Buffer.byteLength(source));
+    // How long it took says more about the machine than about the text.
+    if (outcome.code !== "TOO_SLOW" && key !== undefined) cache.set(key, context, request);
+    return request;
+  }
+  const watched = watch(context);
+  const request = analyse(outcome.tree, source, watched.context);
+  if (!watched.asked() && key !== undefined) cache.set(key, context, request);
+  return request;
+}
+
+/** Facts that come from the session's own prepared statements and cursors hold for this one moment only. */
+function watch(context: SessionContext): { readonly context: SessionContext; asked(): boolean } {
+  let asked = false;
+  const note =
+    (lookUp: (name: string) => StatementFacts | undefined) =>
+    (name: string): StatementFacts | undefined => {
+      asked = true;
+      return lookUp(name);
+    };
+  return {
+    context: { ...context, prepared: note(context.prepared), cursor: note(context.cursor) },
+    asked: () => asked,
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Parsing on another thread. One worker, started when first needed, one text at a time: when the deadline passes the
+ * worker is ended and the text refused, which is the only way to stop a parser that does not return.
+ */
+import { Worker } from "node:worker_threads";
+import type { ParseOutcome } from "#core/statements/postgres/parser.ts";
+import type { InstanceOutcome } from "./instance.ts";
+import { BROKE, outcomeOf } from "./outcome.ts";
+
+export interface AsideLimits {
+  readonly deadlineMs: number;
+  readonly startMs: number;
+  readonly queueMax: number;
+  /** The worker costs tens of megabytes: it is let go when it had nothing to do for so long. */
+  readonly idleMs: number;
+}
+export const ASIDE_LIMITS: AsideLimits = { deadlineMs: 1_000, startMs: 10_000, queueMax: 32, idleMs: 60_000 };
+
+/** What the worker says: ready, an outcome, or that its instance broke. */
+export type WorkerAnswer = "ready" | "broke" | InstanceOutcome;
+
+export interface Aside extends AsyncDisposable {
+  parse(bytes: Uint8Array): Promise<ParseOutcome>;
+}
+
+const refused = (code: "TOO_SLOW" | "TOO_LARGE", text: string): ParseOutcome => ({ code, text });
+const OVERDUE = refused("TOO_SLOW", "takes longer to parse than it is given");
+const QUEUE_FULL = refused("TOO_SLOW", "has to wait behind too many other large statements");
+const CLOSED = refused("TOO_SLOW", "came while the parser was closing");
+const NO_WORKER = refused("TOO_SLOW", "found no parser thread to run on");
+
+interface Job {
+  readonly bytes: Uint8Array;
+  readonly settle: (outcome: ParseOutcome) => void;
+}
+
+export function openAside(limits: AsideLimits): Aside {
+  const queue: Job[] = [];
+  let worker: Worker | undefined;
+  let running: Promise<void> | undefined;
+  let idle: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const end = async (): Promise<void> => {
+    const old = worker;
+    worker = undefined;
+    await old?.terminate();
+  };
+
+  /** The next message of the worker; undefined when it died or the time ran out. */
+  const answer = async (within: number): Promise<WorkerAnswer | undefined> => {
+    const current = worker;
+    if (current === undefined) return undefined;
+    const { promise, resolve } = Promise.withResolvers<WorkerAnswer | undefined>();
+    const timer = setTimeout(() => resolve(undefined), within);
+    const gone = (): void => resolve(undefined);
+    current.once("message", resolve).once("error", gone).once("exit", gone);
+    const received = await promise;
+    clearTimeout(timer);
+    current.off("message", resolve).off("error", gone).off("exit", gone);
+    if (received === undefined) {
+      // Its last error, if any, has been turned into a refusal.
+      current.on("error", () => undefined);
+      await end();
+    }
+    return received;
+  };
+
+  const isReady = async (): Promise<boolean> => {
+    if (worker !== undefined) return true;
+    worker = new Worker(new URL("./aside-worker.ts", import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: 256, stackSizeMb: 4 },
+    });
+    return (await answer(limits.startMs)) === "ready";
+  };
+
+  const parseOne = async (bytes: Uint8Array): Promise<ParseOutcome> => {
+    if (!(await isReady())) return NO_WORKER;
+    worker?.ref();
+    worker?.postMessage(bytes);
+    const received = await answer(limits.deadlineMs);
+    if (received === undefined) return OVERDUE;
+    if (received === "broke" || received === "ready") {
+      await end();
+      return BROKE;
+    }
+    return outcomeOf(received);
+  };
+
+  const run = async (): Promise<void> => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      job.settle(closed ? CLOSED : await parseOne(job.bytes));
+    }
+    running = undefined;
+    // A worker that waits must not keep the process alive.
+    worker?.unref();
+    idle = setTimeout(() => void end(), limits.idleMs).unref();
+  };
+
+  return {
+    parse(bytes) {
+      if (closed) return Promise.resolve(CLOSED);
+      if (queue.length >= limits.queueMax) return Promise.resolve(QUEUE_FULL);
+      const { promise, resolve } = Promise.withResolvers<ParseOutcome>();
+      // The bytes may lie in a socket's buffer, which is not ours while the text waits.
+      queue.push({ bytes: Uint8Array.from(bytes), settle: resolve });
+      clearTimeout(idle);
+      running ??= run();
+      return promise;
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      clearTimeout(idle);
+      await end();
+      await running;
+      clearTimeout(idle);
+    },
+  };
+}
