@@ -1,5 +1,5 @@
 import type { Lint } from "./lint.ts";
-import { hasExpired, idOf, policiesIn, selectsConnection } from "./world.ts";
+import { hasExpired, idOf, isSomethingBroken, policiesIn, selectsConnection } from "./world.ts";
 
 export const connectionWithoutPolicy: Lint = {
   title: "no policy gives anyone access to the connection",
@@ -7,6 +7,7 @@ export const connectionWithoutPolicy: Lint = {
     "What no policy allows is refused, so a connection without a SecretAccessPolicy in its own namespace can be used " +
     "by nobody. Write the policy, or take the connection away together with its credential.",
   find: (input) => {
+    if (isSomethingBroken(input)) return [];
     const granting = policiesIn(input).filter(
       (policy) => policy.kind === "SecretAccessPolicy" && !hasExpired(policy, input.nowMs),
     );

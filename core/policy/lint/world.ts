@@ -24,6 +24,11 @@ export function policiesIn({ loaded }: Pick<LintInput, "loaded">): readonly Poli
   return loaded.policies.flatMap((source) => (source.state === "good" ? [source.policy] : []));
 }
 
+/** What a broken policy says is not known, so that nothing can be told from the absence of something. */
+export function isSomethingBroken({ loaded }: Pick<LintInput, "loaded">): boolean {
+  return loaded.policies.some(({ state }) => state === "broken");
+}
+
 export function rulesIn(input: LintInput): readonly PlacedRule[] {
   return policiesIn(input).flatMap(rulesOf);
 }
