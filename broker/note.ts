@@ -17,6 +17,16 @@ export type NoteName =
   | "role.leftover"
   | "role.taken-back"
   | "role.take-back-failed"
+  | "trail.keys-lost"
+  | "trail.damaged"
+  | "trail.failing"
+  | "trail.ready"
+  | "trail.torn-tail"
+  | "session.fork"
+  | "session.lost"
+  | "port.refused"
+  | "port.failed"
+  | "port.slow-reader"
   | "worker.lost";
 
 export type NoteFields = Readonly<Record<string, string | number>>;

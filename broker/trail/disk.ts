@@ -14,12 +14,19 @@ export interface AppendFile extends AsyncDisposable {
   truncate(lengthBytes: number): Promise<void>;
 }
 
+export interface FileFacts {
+  readonly lengthBytes: number;
+  /** The permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+}
+
 export interface Disk {
   /** Makes the directory and its parents when absent. */
   makeDirectory(path: string, mode: number): Promise<void>;
   /** Names, in no order. */
   list(path: string): Promise<readonly string[]>;
-  lengthBytes(path: string): Promise<number>;
+  inspect(path: string): Promise<FileFacts>;
   /** Up to `lengthBytes` from `offset`; shorter at the end of the file. */
   read(path: string, offset: number, lengthBytes: number): Promise<Uint8Array>;
   /** Fails when the file exists. */
@@ -28,4 +35,15 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory survive a power loss. */
   syncDirectory(path: string): Promise<void>;
+  /** Keeps a second process away from the directory until disposed or dead; throws when one is there. */
+  lock(path: string): Promise<AsyncDisposable>;
+}
+
+/** Gives up a file whose content is in doubt already: that closing it fails too says nothing new. */
+export async function abandon(file: AppendFile | undefined): Promise<void> {
+  try {
+    await file?.[Symbol.asyncDispose]();
+  } catch {
+    // The caller has the error that led here.
+  }
 }

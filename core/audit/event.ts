@@ -86,7 +86,7 @@ export type SessionLost = Head<"session.lost"> & { readonly lastSeq: number };
 export type SessionFork = Head<"session.fork"> & {
   /** The sequence number that came twice, or did not continue what is stored. */
   readonly atSeq: number;
-  readonly how: "other-hash" | "other-previous" | "broken-hash" | "broken-leaf" | "after-end";
+  readonly how: "other-hash" | "other-previous" | "broken-hash" | "broken-leaf";
 };
 
 /** The broker's own record is a session too: it opens with each start, so that gaps between starts can be seen. */
@@ -114,3 +114,7 @@ export type AuditEvent =
   | BrokerStart
   | BrokerStop
   | TrailDamaged;
+
+type BodyOf<Event> = Event extends AuditEvent ? Omit<Event, Exclude<keyof Head<string>, "kind">> : never;
+/** An event before it has its place in a session: what happened, without who wrote it down and when. */
+export type EventBody = BodyOf<AuditEvent>;

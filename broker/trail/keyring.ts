@@ -1,0 +1,63 @@
+/**
+ * The keys that wrap session keys: files of the broker's uid alone, kept apart from the trail so that a copy of the trail
+ * opens no text. The one with the highest number wraps; the others only open what they wrapped before.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Disk } from "./disk.ts";
+
+export const KEK_BYTES = 32;
+export const KEK_ID_BYTES = 8;
+
+export interface Kek {
+  readonly number: number;
+  /** Says which key wrapped something without telling anything of the key. */
+  readonly id: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+/** Highest number first. Throws when a key could be read by others: then it has to be taken for known. */
+export async function readKeyring(disk: Disk, directory: string): Promise<readonly Kek[]> {
+  const numbers = (await disk.list(directory)).flatMap((name) => kekNumber(name) ?? []);
+  const ring: Kek[] = [];
+  for (const number of numbers.sort((a, b) => b - a)) {
+    const path = join(directory, kekName(number));
+    const { mode, lengthBytes } = await disk.inspect(path);
+    if ((mode & 0o077) !== 0) throw new Error(`${path} is open to others: its mode must be 0600`);
+    // A key whose making was interrupted never wrapped anything.
+    if (lengthBytes !== KEK_BYTES) continue;
+    const key = Buffer.from(await disk.read(path, 0, KEK_BYTES));
+    ring.push({ number, id: kekId(key), key });
+  }
+  return ring;
+}
+
+/** Makes the next key, durable before it is used. */
+export async function addKek(disk: Disk, directory: string): Promise<Kek> {
+  const numbers = (await disk.list(directory)).flatMap((name) => kekNumber(name) ?? []);
+  const number = Math.max(0, ...numbers) + 1;
+  const key = randomBytes(KEK_BYTES);
+  await using file = await disk.create(join(directory, kekName(number)), 0o600);
+  await file.write(key, 0);
+  await file.sync();
+  await disk.syncDirectory(directory);
+  return { number, id: kekId(key), key };
+}
+
+export async function removeKek(disk: Disk, directory: string, number: number): Promise<void> {
+  await disk.remove(join(directory, kekName(number)));
+  await disk.syncDirectory(directory);
+}
+
+export function kekName(number: number): string {
+  return `${String(number).padStart(6, "0")}.kek`;
+}
+
+function kekNumber(name: string): number | undefined {
+  const match = /^(\d{6})\.kek$/.exec(name);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+function kekId(key: Uint8Array): Uint8Array {
+  return createHash("sha256").update("sallyport/kek/v1\0").update(key).digest().subarray(0, KEK_ID_BYTES);
+}

@@ -1,0 +1,85 @@
+/** AES-256-GCM over session keys and texts. Every ciphertext is bound to its place, so that none can stand for another. */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { NONCE_BYTES, u64 } from "./records.ts";
+import type { Kek } from "./keyring.ts";
+
+export const TAG_BYTES = 16;
+const DEK_BYTES = 32;
+
+/** What a session keeps to itself. Both die with the wrapped form: then texts are noise and digests cannot be guessed. */
+export interface SessionSecrets {
+  readonly dek: Uint8Array;
+  readonly digestKey: Uint8Array;
+}
+
+export function newSecrets(): SessionSecrets {
+  return { dek: randomBytes(DEK_BYTES), digestKey: randomBytes(DEK_BYTES) };
+}
+
+export function wipeSecrets(secrets: SessionSecrets): void {
+  secrets.dek.fill(0);
+  secrets.digestKey.fill(0);
+}
+
+export interface Sealed {
+  readonly nonce: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+export function wrapSecrets(kek: Kek, session: Uint8Array, secrets: SessionSecrets): Sealed {
+  const plain = Buffer.concat([secrets.dek, secrets.digestKey]);
+  const wrapped = seal(kek.key, wrapPlace(kek, session), plain);
+  plain.fill(0);
+  return wrapped;
+}
+
+export function unwrapSecrets(kek: Kek, session: Uint8Array, wrapped: Sealed): SessionSecrets | undefined {
+  const plain = open(kek.key, wrapPlace(kek, session), wrapped);
+  if (plain?.length !== 2 * DEK_BYTES) return undefined;
+  const secrets = { dek: Buffer.alloc(DEK_BYTES), digestKey: Buffer.alloc(DEK_BYTES) };
+  plain.copy(secrets.dek, 0, 0, DEK_BYTES);
+  plain.copy(secrets.digestKey, 0, DEK_BYTES);
+  plain.fill(0);
+  return secrets;
+}
+
+function wrapPlace(kek: Kek, session: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from("sallyport/session-key/v1\0"), kek.id, session]);
+}
+
+export function sealText(dek: Uint8Array, session: Uint8Array, seq: number, text: Uint8Array): Sealed {
+  return seal(dek, textPlace(session, seq), text);
+}
+
+export function openText(
+  dek: Uint8Array,
+  session: Uint8Array,
+  seq: number,
+  sealed: Sealed,
+): Buffer | undefined {
+  return open(dek, textPlace(session, seq), sealed);
+}
+
+function textPlace(session: Uint8Array, seq: number): Uint8Array {
+  return Buffer.concat([Buffer.from("sallyport/text/v1\0"), session, u64(seq)]);
+}
+
+/** The nonce is random: an event that is sent again after a failed write must not reuse one. */
+function seal(key: Uint8Array, place: Uint8Array, plain: Uint8Array): Sealed {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(place);
+  return { nonce, sealed: Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]) };
+}
+
+function open(key: Uint8Array, place: Uint8Array, { nonce, sealed }: Sealed): Buffer | undefined {
+  if (sealed.length < TAG_BYTES) return undefined;
+  const end = sealed.length - TAG_BYTES;
+  try {
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(place).setAuthTag(sealed.subarray(end));
+    return Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]);
+  } catch {
+    // Another key, or not what was sealed: to the reader both are a text that cannot be had.
+    return undefined;
+  }
+}

@@ -1,0 +1,20 @@
+/** Session ids: 128 random bits, base64url. In files and hashes they are their sixteen bytes. */
+import type { SessionId } from "./port.ts";
+
+export const SESSION_BYTES = 16;
+
+/** The one spelling of sixteen bytes: 22 characters, the last of which holds two bits only. */
+const SESSION_ID = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+
+export function isSessionId(text: string): text is SessionId {
+  return SESSION_ID.test(text);
+}
+
+export function sessionBytes(session: SessionId): Uint8Array {
+  if (!isSessionId(session)) throw new RangeError("a session id is 128 bits in base64url");
+  return Buffer.from(session, "base64url");
+}
+
+export function sessionId(bytes: Uint8Array): SessionId {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+}

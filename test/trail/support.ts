@@ -1,0 +1,114 @@
+/** Data planes and trails for tests: sessions that seal their own events, and a reader of what is stored. */
+import { randomBytes } from "node:crypto";
+import { chainHash, chainSeed } from "#core/audit/chain.ts";
+import { type AuditEvent, EVENT_VERSION, type EventBody } from "#core/audit/event.ts";
+import { leafBytes } from "#core/audit/leaf.ts";
+import { sessionBytes, sessionId } from "#core/port/ids.ts";
+import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
+import { type Refusal, isRefusal } from "#core/values/refusal.ts";
+import type { Disk } from "#broker/trail/disk.ts";
+import { openTrail } from "#broker/trail/file-trail.ts";
+import type { Trail, TrailOptions } from "#broker/trail/trail.ts";
+
+export const never: AbortSignal = new AbortController().signal;
+
+export function newSession(): SessionId {
+  return sessionId(randomBytes(16));
+}
+
+export const opening: EventBody = {
+  kind: "session.open",
+  connection: { namespace: "prod", name: "orders" },
+  protocol: "postgres",
+  listener: "local",
+  caller: { identity: { serviceAccount: { namespace: "agents", name: "reporter" } }, ancestors: [] },
+  planVersion: "1",
+  intent: { database: "orders" },
+};
+
+export function request(
+  number: number,
+  more: Partial<Extract<EventBody, { kind: "request" }>> = {},
+): EventBody {
+  return {
+    kind: "request",
+    request: number,
+    outcome: "allow",
+    code: "ALLOWED",
+    classes: ["read"],
+    accesses: ["read public.orders"],
+    doubts: [],
+    observed: [],
+    textDigest: "00".repeat(32),
+    textBytes: 24,
+    ...more,
+  };
+}
+
+export const closing: EventBody = {
+  kind: "session.close",
+  code: "CLIENT_CLOSED",
+  requests: 1,
+  rows: 1,
+  bytesFromClient: 10,
+  bytesToClient: 10,
+  maskedValues: 0,
+};
+
+/** A session's chain as a data plane keeps it. */
+export class Chain {
+  readonly session: SessionId;
+  head: Uint8Array;
+  seq = 0;
+
+  constructor(session: SessionId = newSession()) {
+    this.session = session;
+    this.head = chainSeed(sessionBytes(session));
+  }
+
+  seal(body: EventBody, payload?: Uint8Array): SealedEvent {
+    const event = {
+      v: EVENT_VERSION,
+      session: this.session,
+      seq: this.seq,
+      atMs: 1_700_000_000_000,
+      ...body,
+    };
+    const leaf = leafBytes(event as AuditEvent);
+    const previous = this.head;
+    const hash = chainHash(previous, this.seq, leaf);
+    const sealed = { session: this.session, seq: this.seq, previous, hash, leaf };
+    this.head = hash;
+    this.seq += 1;
+    return payload === undefined ? sealed : { ...sealed, payload };
+  }
+}
+
+export interface Notes {
+  readonly names: string[];
+}
+
+export async function trailOn(
+  disk: Disk,
+  directory: string,
+  more: Partial<TrailOptions> = {},
+): Promise<Trail & { readonly notes: string[] }> {
+  const notes: string[] = [];
+  const trail = await openTrail({
+    directory: `${directory}/trail`,
+    keysDirectory: `${directory}/keys`,
+    disk,
+    broker: "test",
+    nowMs: () => 1_700_000_000_000,
+    note: (name) => notes.push(name),
+    ...more,
+  });
+  return Object.assign(trail, { notes });
+}
+
+export function acknowledgedSeq(answer: readonly AppendAnswer[] | Refusal, session: SessionId): number {
+  if (!Array.isArray(answer)) throw new Error(`refused: ${isRefusal(answer) ? answer.code : ""}`);
+  const mine = (answer as readonly AppendAnswer[]).find((entry) => entry.session === session);
+  if (mine === undefined || "refusal" in mine) throw new Error("the session was not acknowledged");
+  return mine.seq;
+}
