@@ -85,7 +85,7 @@ function optionRow(name: string, spec: OptionSpec): readonly [string, string] {
 
 /** Two columns; a first word too long for its column stands on its own line. */
 function table(rows: readonly (readonly [string, string])[], paint: Paint): string[] {
-  const left = Math.min(26, Math.max(...rows.map(([word]) => word.length)));
+  const left = Math.min(28, Math.max(...rows.map(([word]) => word.length)));
   const margin = " ".repeat(2 + left + GAP);
   return rows.flatMap(([word, text]) => {
     const lines = wrap(text, WIDTH - margin.length);
