@@ -1,0 +1,99 @@
+/** The limits of docs/limits.md, shown. When one of these fails, the page has to change. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decideStatement, policy } from "./world.ts";
+
+const READERS = policy(`
+allow:
+  - name: read
+    postgres: {statements: [read], tables: [public.customers]}
+deny:
+  - name: no-dumps
+    postgres: {statements: [read], unfiltered: true}
+mask:
+  - postgres: {columns: [public.customers.email]}
+`);
+
+test("Inference: a predicate on a masked column is allowed, and its answer tells something", async () => {
+  const decision = await decideStatement([READERS], "select id from customers where email like 'a%'");
+  assert.equal(decision.outcome, "allow");
+  assert.equal(decision.obligations.mask.length, 1);
+});
+
+test("Tautologies over columns: a filter that is true for every row counts as one", async () => {
+  for (const filter of ["id > 0 or id <= 0", "length(name) >= 0"])
+    assert.equal(
+      (await decideStatement([READERS], `select id from customers where ${filter}`)).outcome,
+      "allow",
+      filter,
+    );
+  for (const filter of ["true", "1 = 1", "'a' = 'a'", "id = id"])
+    assert.equal(
+      (await decideStatement([READERS], `select id from customers where ${filter}`)).outcome,
+      "deny",
+      filter,
+    );
+});
+
+test("Reading by writing: the number of rows an UPDATE meets is an answer", async () => {
+  const writers = policy(`
+allow:
+  - name: write
+    postgres: {preset: writeOnly, tables: [public.customers]}
+`);
+  const update = "update customers set name = name where email = 'a@example.com'";
+  assert.equal((await decideStatement([writers], update)).outcome, "allow");
+  assert.equal((await decideStatement([writers], `${update} returning id`)).outcome, "deny");
+});
+
+test("Views and installed code: a view is judged by its own name", async () => {
+  const documents = [
+    policy(`
+allow:
+  - name: read
+    postgres: {statements: [read], tables: [public.customer_list]}
+deny:
+  - name: no-customers
+    postgres: {tables: [public.customers]}
+`),
+  ];
+  assert.equal(
+    (await decideStatement(documents, "select id from customer_list where id = 1")).outcome,
+    "allow",
+  );
+  assert.equal((await decideStatement(documents, "select id from customers where id = 1")).outcome, "deny");
+});
+
+test("Named functions: what an allow rule names may do what it likes", async () => {
+  const documents = [
+    policy(`
+allow:
+  - name: refresh
+    postgres: {statements: [read], tables: [public.orders], functions: [public.refresh]}
+deny:
+  - name: no-customers
+    postgres: {tables: [public.customers]}
+`),
+  ];
+  assert.equal((await decideStatement(documents, "select public.refresh()")).outcome, "allow");
+  assert.equal((await decideStatement(documents, "select public.other()")).outcome, "deny");
+});
+
+test("The stock catalog: the command line takes lower() for PostgreSQL's own", async () => {
+  assert.equal(
+    (await decideStatement([READERS], "select lower(name) from customers where id = 1")).outcome,
+    "allow",
+  );
+  assert.equal(
+    (await decideStatement([READERS], "select public.lower(name) from customers where id = 1")).outcome,
+    "deny",
+  );
+});
+
+test("Processor time: a harmless function may be slow", async () => {
+  const decision = await decideStatement(
+    [READERS],
+    "select count(*) from customers where name ~ repeat('(a*)*', 50)",
+  );
+  assert.equal(decision.outcome, "allow");
+});
