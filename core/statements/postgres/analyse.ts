@@ -22,6 +22,7 @@ export function analyse(tree: ParseTree, text: string, context: SessionContext):
   const flow: Flow = {
     paths: [context.searchPath],
     pathUnknown: false,
+    forgetsPath: false,
     relationsChanged: false,
     prepared: new Map(),
     cursors: new Map(),
@@ -63,7 +64,7 @@ function statementFacts(
 
 /** After unknown code or a definition, neither the search path nor the catalog need be what they were. */
 function carryOver(flow: Flow, facts: StatementFacts): void {
-  if (facts.calls.length > 0 || facts.doubts.length > 0) flow.pathUnknown = true;
+  if (flow.forgetsPath || facts.calls.length > 0 || facts.doubts.length > 0) flow.pathUnknown = true;
   const isQuiet = facts.class === "read" || facts.class === "session" || facts.class === "transaction";
   if (!isQuiet || facts.calls.length > 0 || facts.doubts.length > 0) flow.relationsChanged = true;
 }

@@ -8,6 +8,10 @@
  */
 export type Harm = "harmless" | "unknown" | "absent";
 
+/**
+ * A catalog object never changes its answers: what was found with it is remembered by it. When the database changes, or
+ * more becomes known of it, the session gets another object.
+ */
 export interface Catalog {
   /** True when this is a snapshot of a stock catalog and not the database's own: say so to whoever asks. */
   readonly assumed: boolean;

@@ -34,6 +34,7 @@ function transactionEnded(work: Work): void {
   if (!flow.paths.includes(context.searchPathAfterTransaction))
     flow.paths.push(context.searchPathAfterTransaction);
   flow.relationsChanged = true;
+  work.facts.movesSearchPath();
 }
 
 const sessionAct = (work: Work): void => {
@@ -114,6 +115,7 @@ export const visitExplain: Visitor<"ExplainStmt"> = (work, stmt: Fields<"Explain
 function became(work: Work, query: StatementFacts): void {
   work.facts.classify(query.class);
   work.facts.adopt(query);
+  if (query.movesSearchPath === true) pathForgotten(work);
 }
 
 function preparedElsewhere(work: Work, what: string): void {

@@ -101,6 +101,11 @@ export interface StatementFacts {
   /** The statement's own slice of the request text. */
   readonly startByte: number;
   readonly lengthBytes: number;
+  /**
+   * True when the search path may be another one after this statement, whether by its own text or by code that it
+   * runs. What is judged next needs the path as the server then has it.
+   */
+  readonly movesSearchPath?: true;
   /** A name that this statement prepares or declares, so that the session can remember its facts. */
   readonly defines?: { readonly kind: "prepared" | "cursor"; readonly name: string };
 }

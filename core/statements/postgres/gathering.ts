@@ -31,6 +31,7 @@ export interface Gathering {
   column(use: ColumnUse): void;
   literal(offsetBytes: number): void;
   define(kind: "prepared" | "cursor", name: string): void;
+  movesSearchPath(): void;
   /** Takes over what another statement does, as EXECUTE does. */
   adopt(other: StatementFacts): void;
   finish(startByte: number, lengthBytes: number): StatementFacts;
@@ -39,6 +40,7 @@ export interface Gathering {
 export function gathering(): Gathering {
   let kind: StatementClass | undefined;
   let defines: StatementFacts["defines"];
+  let movesPath = false;
   const deeds: Deed[] = [];
   const calls = new Map<string, Call>();
   const doubts = new Map<string, Doubt>();
@@ -81,11 +83,15 @@ export function gathering(): Gathering {
     define(what, name) {
       defines = { kind: what, name };
     },
+    movesSearchPath() {
+      movesPath = true;
+    },
     adopt(other) {
       for (const access of other.accesses) self.deed(access.verb, access.relation, access.unfiltered);
       for (const call of other.calls) self.call(call);
       for (const doubt of other.doubts) self.doubt(doubt.code, doubt.text);
       for (const use of other.columns) self.column(use);
+      if (other.movesSearchPath === true) movesPath = true;
     },
     finish(startByte, lengthBytes) {
       return {
@@ -97,6 +103,8 @@ export function gathering(): Gathering {
         literalOffsetsBytes: [...new Set(literals)].sort((a, b) => a - b),
         startByte,
         lengthBytes,
+        // Unknown code may set it as well.
+        ...(movesPath || calls.size > 0 || doubts.size > 0 ? { movesSearchPath: true as const } : {}),
         ...(defines === undefined ? {} : { defines }),
       };
     },

@@ -156,6 +156,9 @@ function sourcesTouched(node: Node, level: Level): Set<Source> {
       if (source !== undefined) touched.add(source);
       return;
     }
+    // The row of a cursor is one row of the target, which stands first.
+    if (as(value as Node, "CurrentOfExpr") !== undefined && level.sources[0] !== undefined)
+      touched.add(level.sources[0]);
     const link = as(value as Node, "SubLink");
     if (link !== undefined) {
       collect(link.testexpr, insideSubquery);

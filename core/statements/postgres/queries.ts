@@ -86,7 +86,10 @@ function lockRows(work: Work, clause: Fields<"LockingClause"> | undefined, level
   const named = (clause?.lockedRels ?? []).map((item) => as(item, "RangeVar")?.relname ?? "");
   for (const source of level.sources) {
     if (named.length > 0 && !named.includes(source.alias ?? "")) continue;
-    for (const read of source.reads) source.open.push(work.facts.deed("lock", read.relation));
+    for (const read of source.reads) {
+      const lock = work.facts.deed("lock", read.relation);
+      if (source.open.includes(read)) source.open.push(lock);
+    }
   }
 }
 

@@ -7,6 +7,10 @@ export interface SessionContext {
   readonly searchPath: readonly string[];
   /** What the path returns to when the open transaction ends; the same list outside one. */
   readonly searchPathAfterTransaction: readonly string[];
+  /**
+   * The facts must be those under the current search path: PostgreSQL analyses a prepared statement anew when the path
+   * or a relation has changed since.
+   */
   readonly prepared: (name: string) => StatementFacts | undefined;
   readonly cursor: (name: string) => StatementFacts | undefined;
   readonly catalog: Catalog;

@@ -90,7 +90,8 @@ export function setConfigCalled(work: Work, args: readonly Node[]): void {
 }
 
 export function pathForgotten(work: Work): void {
-  work.flow.pathUnknown = true;
+  work.facts.movesSearchPath();
+  work.flow.forgetsPath = true;
 }
 
 export function isSafeSetting(name: string, values: readonly Constant[] | undefined): boolean {
@@ -115,6 +116,7 @@ function changePath(work: Work, values: readonly Constant[] | undefined): void {
     return pathForgotten(work);
   }
   if (work.flow.paths.length >= PATHS_MAX) return pathForgotten(work);
+  work.facts.movesSearchPath();
   work.flow.paths.push(values.map(String).filter((schema) => schema !== "pg_temp"));
 }
 

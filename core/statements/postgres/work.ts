@@ -70,6 +70,8 @@ export interface Flow {
   paths: (readonly string[])[];
   /** A path that the text does not tell may be in force as well. */
   pathUnknown: boolean;
+  /** The statement in hand leaves such a path behind; its own names are looked up before it does. */
+  forgetsPath: boolean;
   /** Relations may have come, gone or moved: the catalog's answers about them are of yesterday. */
   relationsChanged: boolean;
   /** Prepared and declared in this string. */

@@ -69,7 +69,7 @@ export function mergeRows(work: Work, stmt: Fields<"MergeStmt">, scope: Scope): 
   const inner = withQueries(work, stmt.withClause, scope);
   const level = newLevel(inner);
   const here: Scope = { ...inner, level };
-  const target = targetOf(work, stmt.relation, idleMergeVerbs(stmt), stmt.returningClause !== undefined);
+  const target = targetOf(work, stmt.relation, matchVerbs(stmt), stmt.returningClause !== undefined);
   level.sources.push(target);
   const source = stmt.sourceRelation === undefined ? [] : fromItem(work, stmt.sourceRelation, here, level);
   const join = { left: [target], right: source, outer: false, quals: stmt.joinCondition, byName: false };
@@ -89,12 +89,14 @@ export function mergeRows(work: Work, stmt: Fields<"MergeStmt">, scope: Scope): 
   return settled(openReads(level, undefined));
 }
 
-/** With DO NOTHING only, the target's rows are still matched, under the lock that a write would take. */
-function idleMergeVerbs({ mergeWhenClauses = [] }: Fields<"MergeStmt">): readonly StatementVerb[] {
-  const acts = mergeWhenClauses.some(
-    (item) => MERGE_VERBS[as(item, "MergeWhenClause")?.commandType ?? ""] !== undefined,
-  );
-  return acts ? [] : ["read", "lock"];
+/**
+ * The join reads the target. Beside an update or a delete that counts as part of it; an insert alone does not give the
+ * right to it, nor does DO NOTHING, which still takes the lock of a write.
+ */
+function matchVerbs({ mergeWhenClauses = [] }: Fields<"MergeStmt">): readonly StatementVerb[] {
+  const verbs = mergeWhenClauses.map((item) => MERGE_VERBS[as(item, "MergeWhenClause")?.commandType ?? ""]);
+  if (verbs.includes("update") || verbs.includes("delete")) return [];
+  return verbs.includes("insert") ? ["read"] : ["read", "lock"];
 }
 
 function mergeWhen(

@@ -21,7 +21,11 @@ export interface StatementCase {
   readonly notRun?: string;
 }
 
-export const judged = (sql: string, expect: string, rest: Omit<StatementCase, "sql" | "expect"> = {}): StatementCase => ({
+export const judged = (
+  sql: string,
+  expect: string,
+  rest: Omit<StatementCase, "sql" | "expect"> = {},
+): StatementCase => ({
   sql,
   expect,
   ...rest,
