@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { CASES } from "#test/statements/cases/all.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
@@ -67,6 +68,15 @@ for (const version of [15, 18] as const) {
     assert.ok(tally.ran >= 90, "too few ran to mean anything");
   });
 }
+
+test("cases that are judged reads do nothing else", { skip: skipWithoutPostgres(18) }, async (t) => {
+  const tally = await inWorld(18, async (check) => {
+    for (const { sql, searchPath = ["public"], notRun } of Object.values(CASES).flat())
+      if (notRun === undefined) await check(sql, searchPath);
+  });
+  t.diagnostic(told(tally));
+  assert.ok(tally.ran >= 100, "too few ran to mean anything");
+});
 
 test("generated statements that are judged reads do nothing else", {
   skip: skipWithoutPostgres(18),

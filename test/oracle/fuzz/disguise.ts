@@ -1,4 +1,4 @@
-import { loadModule, parseSync, type ScanToken, scanSync } from "libpg-query";
+import { loadModule, parseSync, type ScanToken, scanSync, SqlError } from "libpg-query";
 import type { Dice } from "./dice.ts";
 
 await loadModule();
@@ -14,12 +14,22 @@ export function disguise(sql: string, dice: Dice): string {
   tokens.forEach((token, index) => {
     const spelling = spell(token, tokens[index + 1], dice);
     const joined = token.start === end && spelling === token.text;
-    // Two strings with a newline between them would become one.
-    const oneLine = isString(tokens[index - 1]) && isString(token);
-    out += gap(joined, oneLine, dice) + spelling;
+    out += gap(joined, gapChoices(tokens[index - 1], token), dice) + spelling;
     end = token.end;
   });
   return out;
+}
+
+/** Whether PostgreSQL finds a statement in the text; libpg_query throws its own way at an empty one. */
+export function isReadable(sql: string): boolean {
+  // It stops at a NUL, where PostgreSQL refuses the whole text.
+  if (sql.trim() === "" || sql.includes("\0")) return false;
+  try {
+    return (parseSync(sql).stmts ?? []).length > 0;
+  } catch (error) {
+    if (error instanceof SqlError) return false;
+    throw error;
+  }
 }
 
 /** The parse tree without positions: two texts with the same one mean the same. */
@@ -34,10 +44,22 @@ const IDENT = "IDENT";
 const isString = (token: ScanToken | undefined): boolean =>
   token !== undefined && /^([eEnN]|[uU]&)?'/.test(token.text);
 
-function gap(joined: boolean, oneLine: boolean, dice: Dice): string {
-  const inLine = [" ", "  ", "\t", " /* ' */ ", ' /* a /* " */ ; b */ ', " /*--*/ "];
-  const any = [...inLine, "\n", "\r\n", "\f", " -- it's\n", " --/*\n ", "\n/*\n*/\n"];
-  const choices = oneLine ? inLine : any;
+const SPACES = [" ", "  ", "\t"];
+const LINE_BREAKS = ["\n", "\r\n", "\f"];
+const COMMENTS = [" /* ' */ ", ' /* a /* " */ ; b */ ', " /*--*/ "];
+const COMMENTS_WITH_LINES = [" -- it's\n", " --/*\n ", "\n/*\n*/\n"];
+
+function gapChoices(before: ScanToken | undefined, after: ScanToken): readonly string[] {
+  // libpg_query, unlike PostgreSQL, looks past no comment where its grammar looks one word ahead: it takes
+  // `NOT /* */ IN` for a syntax error. A refusal is safe, but is no disguise.
+  const looksAhead = /^(not|nulls|with|without|format|uescape)$/i;
+  if (looksAhead.test(before?.text ?? "") || looksAhead.test(after.text)) return [...SPACES, ...LINE_BREAKS];
+  // Two strings with a newline between them would become one.
+  if (isString(before) && isString(after)) return [...SPACES, ...COMMENTS];
+  return [...SPACES, ...COMMENTS, ...LINE_BREAKS, ...COMMENTS_WITH_LINES];
+}
+
+function gap(joined: boolean, choices: readonly string[], dice: Dice): string {
   if (joined && dice.roll(2) === 0) return "";
   return choices[dice.roll(choices.length)] ?? " ";
 }
