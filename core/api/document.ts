@@ -3,10 +3,11 @@ import type { DocumentText } from "./documents.ts";
 import { collectFindings, type Findings, type Position } from "./findings.ts";
 import { type Identified, identify, isPolicy } from "./identify.ts";
 import type { KindName } from "./kind-schemas.ts";
-import { schemaOf } from "./kind-schemas.ts";
+import { KIND_NAMES, schemaOf } from "./kind-schemas.ts";
+import { KINDS } from "./schema.gen.ts";
 import type { Kind } from "./kinds.gen.ts";
 import type { PolicyId, Reach } from "./loaded.ts";
-import type { Located } from "./located.ts";
+import { entryOf, type Located } from "./located.ts";
 import { certainText, namespaceOf, policyIdOf, reachOf } from "./reach.ts";
 import { readTree } from "./tree.ts";
 import { validate } from "./validate.ts";
@@ -54,9 +55,25 @@ function readRoot(file: string, origin: string, root: Located, findings: Finding
     identified.state === "known"
       ? validate(root, schemaOf(identified.kind), [], findings)
       : ({ ok: false } as const);
-  const described = describe(file, origin, root, identified, findings);
+  const shown =
+    findings.errors > 0 && looksLikePolicy(root) ? ({ state: "maybePolicy" } as const) : identified;
+  const described = describe(file, origin, root, shown, findings);
   // The schema has checked it; this is the one place where a checked value gets its type.
   return checked.ok && findings.errors === 0 ? { ...described, object: checked.value as Kind } : described;
+}
+
+/** A wrong object of another kind that says what only policies say may be a policy whose kind was mistaken. */
+function looksLikePolicy(root: Located): boolean {
+  const written = entryOf(root, "kind")?.value;
+  const kind = KIND_NAMES.find((name) => written?.kind === "scalar" && written.text === name);
+  if (kind === undefined || isPolicy(kind)) return false;
+  const { spec: own } = KINDS[kind];
+  const { spec: policy } = KINDS.SecretAccessPolicy;
+  const spec = entryOf(root, "spec")?.value;
+  if (spec?.kind !== "map" || own.type !== "object" || policy.type !== "object") return false;
+  return spec.entries.some(
+    ({ key }) => Object.hasOwn(policy.properties, key) && !Object.hasOwn(own.properties, key),
+  );
 }
 
 function describe(

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { load } from "js-yaml";
+import { loadAll } from "js-yaml";
 import { formatDiagnostic } from "#core/api/format.ts";
 import { loadKinds } from "#core/api/load.ts";
 import type { Loaded } from "#core/api/loaded.ts";
@@ -95,6 +95,8 @@ test("any change to a valid file is answered with findings", () => {
 
 test("a policy that is edited stays a policy, good or broken", () => {
   const property = fc.property(mutated(fc.constant(POLICY)), (text) => {
+    // Whoever writes another kind of ours above it means that; reach.test.ts has what is left then.
+    fc.pre(!text.includes("kind: Connection"));
     const loaded = read(text);
     const foreign = loaded.diagnostics.some(({ code }) => code === "FOREIGN_OBJECT");
     assert.ok(foreign || loaded.policies.length > 0, text);
@@ -107,7 +109,8 @@ test("what is read without an error is what any YAML reader reads", () => {
   const property = fc.property(mutated(fc.constant(POLICY)), (text) => {
     const loaded = read(text);
     if (hasError(loaded) || loaded.policies.length !== 1) return;
-    const again = loadKinds([{ path: "file.json", text: JSON.stringify(load(text)) }]);
+    const [whole] = loadAll(text).filter((document) => document !== null && document !== undefined);
+    const again = loadKinds([{ path: "file.json", text: JSON.stringify(whole) }]);
     const objects = [loaded, again].map(
       ({ policies: [source] }) => source?.state === "good" && source.policy,
     );
