@@ -2,9 +2,10 @@
 import type { PolicyId } from "#core/api/loaded.ts";
 import type { ColumnMask } from "./decision.ts";
 import { canonicalJson } from "./hash.ts";
-import type { CompiledRule, ProtocolRules } from "./plan.ts";
-import type { ProtocolName, RuleEffect } from "./protocols/family.ts";
+import type { CompiledRule, LinkRole, ProtocolRules } from "./plan.ts";
+import type { ProtocolName, RuleEffect, RuleFamily } from "./protocols/family.ts";
 import { PROTOCOL_NAMES, familyOf } from "./protocols/table.ts";
+import { type RuleList, ruleList } from "./rule-list.ts";
 import { type Fields, type Report, join, readChoice, readFields, readList, readText } from "./shape.ts";
 
 type PendingRule = Omit<CompiledRule, "ref"> & { readonly name: string; readonly sortKey: string };
@@ -31,8 +32,36 @@ export function readRules(
     perProtocol((protocol) => {
       const { mask, ...rules } = pending[protocol];
       const finish = (effect: RuleEffect): CompiledRule[] => finishRules(rules[effect], effect, id, hash);
-      return { deny: finish("deny"), ask: finish("ask"), allow: finish("allow"), mask };
+      return protocolRules(familyOf(protocol), finish, id.kind === "ClusterSecretAccessPolicy", mask);
     });
+}
+
+function protocolRules(
+  family: RuleFamily,
+  finish: (effect: RuleEffect) => readonly CompiledRule[],
+  isGuardrail: boolean,
+  mask: readonly ColumnMask[],
+): ProtocolRules {
+  const ask = finish("ask");
+  // A guardrail's ask only ever turns an allow into a question.
+  const permitting = isGuardrail ? [] : [...finish("allow"), ...ask];
+  const grants = (role: LinkRole): RuleList =>
+    ruleList(
+      permitting.filter((rule) => isUsable(rule, role)),
+      family,
+    );
+  return {
+    deny: ruleList(finish("deny"), family),
+    ask: ruleList(ask, family),
+    grants: { uses: grants("uses"), "hands on": grants("hands on") },
+    permitting,
+    mask,
+  };
+}
+
+/** `no` may be used and not handed on, `only` may be handed on and not used, `also` both. */
+export function isUsable({ delegate }: Pick<CompiledRule, "delegate">, role: LinkRole): boolean {
+  return role === "uses" ? delegate !== "only" : delegate !== "no";
 }
 
 /** One for each protocol that the rule speaks of. */

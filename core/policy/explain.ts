@@ -6,9 +6,17 @@ import type { Decision, RuleRef } from "./decision.ts";
 import { connectionOf, decide } from "./decide.ts";
 import { type ClosedBy, type PolicyNote, closedBy, notSelecting } from "./explain-selection.ts";
 import type { Facts } from "./facts.ts";
+import { isUsable } from "./compile-rules.ts";
 import type { CompiledPolicy, CompiledRule, Plan } from "./plan.ts";
 import { type SelectedLink, isExpired, select } from "./selection.ts";
-import { type LinkWeight, type Weighing, isUsable, touchOf, weighLink, weighingOf } from "./weigh.ts";
+import {
+  type LinkWeight,
+  type WeighedDemand,
+  type Weighing,
+  touchOf,
+  weighLink,
+  weighingOf,
+} from "./weigh.ts";
 import { areWholeFacts } from "./whole-facts.ts";
 import { sayIdentity, sayPolicy } from "./words.ts";
 
@@ -90,29 +98,34 @@ function explainLink(link: SelectedLink, weighing: Weighing | undefined): LinkEx
 
 function explainDemands(weight: LinkWeight, weighing: Weighing): readonly DemandExplanation[] {
   if (weighing.demands.length > 0) {
-    return weighing.demands.map((_, at) => explainDemand(weight, weighing, at));
+    return weighing.demands.map((weighed, at) => explainDemand(weight, weighing, weighed, at));
   }
   const { family } = weighing;
   const denies = rulesOf(weight.link.enforcing, weighing, ["deny"]);
+  const usable = usableRules(weight, weighing);
   const closing = denies.filter(({ matcher }) => family.closesSession(matcher));
   return [
     {
       demand: SESSION,
-      coveredBy: weight.usable.map(({ ref }) => ref),
+      coveredBy: usable.map(({ ref }) => ref),
       metBy: closing.map(({ ref }) => ({ rule: ref, why: "it means every statement" })),
       cameClose: grantsOf(weight, weighing)
-        .filter((rule) => !weight.usable.includes(rule))
+        .filter((rule) => !usable.includes(rule))
         .map(({ ref, delegate }) => ({ rule: ref, why: whyUnusable(delegate) })),
       notMet: [],
     },
   ];
 }
 
-function explainDemand(weight: LinkWeight, weighing: Weighing, at: number): DemandExplanation {
+function explainDemand(
+  weight: LinkWeight,
+  weighing: Weighing,
+  { demand, isImplied }: WeighedDemand,
+  at: number,
+): DemandExplanation {
   const { family } = weighing;
-  const demand = weighing.demands[at];
-  const coversIt = (rule: CompiledRule): boolean =>
-    family.isImplied(demand) || family.covers(rule.matcher, demand);
+  const usable = usableRules(weight, weighing);
+  const coversIt = (rule: CompiledRule): boolean => isImplied || family.covers(rule.matcher, demand);
   const restrictions = rulesOf(weight.link.enforcing, weighing, ["deny", "ask"]).map((rule) => ({
     rule: rule.ref,
     why: family.whyTouched(rule.matcher, demand, weight.vouched[at] === true),
@@ -121,21 +134,17 @@ function explainDemand(weight: LinkWeight, weighing: Weighing, at: number): Dema
   const note = ({ rule, why }: RuleNote): RuleNote => ({ rule, why });
   return {
     demand: family.say(demand),
-    coveredBy: weight.usable.filter(coversIt).map(({ ref }) => ref),
+    coveredBy: usable.filter(coversIt).map(({ ref }) => ref),
     metBy: restrictions.filter(({ met }) => met).map(note),
     notMet: restrictions
       .filter(({ met }) => !met)
       .map(note)
       .slice(0, NOTES_MAX),
     cameClose: grantsOf(weight, weighing)
-      .filter((rule) => !weight.usable.includes(rule) || !coversIt(rule))
+      .filter((rule) => !usable.includes(rule) || !coversIt(rule))
       .map((rule) => ({
         rule: rule.ref,
-        lacks: lacksOf(
-          rule,
-          weight,
-          family.isImplied(demand) ? [] : family.whyNotCovered(rule.matcher, demand),
-        ),
+        lacks: lacksOf(rule, weight, isImplied ? [] : family.whyNotCovered(rule.matcher, demand)),
       }))
       .toSorted((a, b) => a.lacks.length - b.lacks.length)
       .slice(0, NOTES_MAX)
@@ -158,15 +167,18 @@ function whyUnusable(delegate: CompiledRule["delegate"]): string {
 }
 
 /** Rules that could permit something, usable at this link or not. */
-function grantsOf({ link }: LinkWeight, weighing: Weighing): readonly CompiledRule[] {
-  const granting = link.enforcing.filter(({ isGuardrail }) => !isGuardrail);
-  return rulesOf(granting, weighing, ["allow", "ask"]);
+function grantsOf({ link }: LinkWeight, { protocol }: Weighing): readonly CompiledRule[] {
+  return link.enforcing.flatMap(({ protocols }) => protocols[protocol].permitting);
+}
+
+function usableRules({ link }: LinkWeight, { protocol }: Weighing): readonly CompiledRule[] {
+  return link.enforcing.flatMap(({ protocols }) => protocols[protocol].grants[link.role].all);
 }
 
 function rulesOf(
   policies: readonly CompiledPolicy[],
   { protocol }: Weighing,
-  effects: readonly ("allow" | "deny" | "ask")[],
+  effects: readonly ("deny" | "ask")[],
 ): readonly CompiledRule[] {
-  return policies.flatMap(({ protocols }) => effects.flatMap((effect) => protocols[protocol][effect]));
+  return policies.flatMap(({ protocols }) => effects.flatMap((effect) => protocols[protocol][effect].all));
 }

@@ -4,6 +4,7 @@ import type { PolicyId } from "#core/api/loaded.ts";
 import type { ColumnMask, Limits, RuleRef } from "./decision.ts";
 import type { ProtocolName } from "./protocols/family.ts";
 import type { ConnectionSelector } from "./connection-selector.ts";
+import type { RuleList } from "./rule-list.ts";
 import type { SubjectMatcher } from "./subject.ts";
 import type { SubjectIndex } from "./subject-index.ts";
 
@@ -51,11 +52,17 @@ export interface CompiledPolicy {
 
 /** The part of a policy that concerns one protocol; rules are sorted by name. */
 export interface ProtocolRules {
-  readonly deny: readonly CompiledRule[];
-  readonly ask: readonly CompiledRule[];
-  readonly allow: readonly CompiledRule[];
+  readonly deny: RuleList;
+  readonly ask: RuleList;
+  /** Allow and ask rules that permit something to whoever uses them, or hands them on. Empty in a guardrail. */
+  readonly grants: Readonly<Record<LinkRole, RuleList>>;
+  /** All that could ever permit something, `delegate` aside; for explanations. */
+  readonly permitting: readonly CompiledRule[];
   readonly mask: readonly ColumnMask[];
 }
+
+/** The caller uses its rights; the agents above it hand theirs on. */
+export type LinkRole = "uses" | "hands on";
 
 export interface CompiledRule {
   readonly ref: RuleRef;

@@ -4,13 +4,12 @@
  * nothing.
  */
 import type { Ancestor, Caller, Identity } from "./facts.ts";
-import type { CompiledPolicy, ConnectionPlan, Plan } from "./plan.ts";
+import type { CompiledPolicy, ConnectionPlan, LinkRole, Plan } from "./plan.ts";
 import { collectSelecting } from "./subject-index.ts";
 
 export interface Link {
   readonly identity: Identity;
-  /** The caller uses its rights; the agents above it hand theirs on. */
-  readonly role: "uses" | "hands on";
+  readonly role: LinkRole;
   readonly above: readonly Ancestor[];
 }
 

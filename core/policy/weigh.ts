@@ -7,6 +7,7 @@ import type { DecisionCode, Outcome, RuleRef } from "./decision.ts";
 import type { CompiledPolicy, CompiledRule } from "./plan.ts";
 import type { ProtocolName, RuleFamily, Touch } from "./protocols/family.ts";
 import { familyOf } from "./protocols/table.ts";
+import { NOT_FOUND, type RuleList, findRule } from "./rule-list.ts";
 import type { Link } from "./selection.ts";
 import { sayIdentity } from "./words.ts";
 
@@ -24,20 +25,36 @@ export interface Verdict {
   readonly detail?: string;
 }
 
-/** What one link's policies make of each demand. */
-export interface LinkWeight {
-  readonly link: LinkWithPolicies;
-  /** Allow and ask rules that permit something at this link. */
-  readonly usable: readonly CompiledRule[];
-  /** For each demand the first rule that covers it. */
-  readonly coveredBy: readonly (CompiledRule | undefined)[];
-  readonly vouched: readonly boolean[];
-}
-
 export interface Weighing {
   readonly family: RuleFamily;
   readonly protocol: ProtocolName;
-  readonly demands: readonly unknown[];
+  /** Empty when the question is only whether a session may exist. */
+  readonly demands: readonly WeighedDemand[];
+}
+
+/** A demand with what the family says of it once, instead of at every rule. */
+export interface WeighedDemand {
+  readonly demand: unknown;
+  readonly keys: readonly string[] | undefined;
+  readonly isImplied: boolean;
+  readonly canBeVouched: boolean;
+}
+
+/** What one link's policies make of each demand. */
+export interface LinkWeight {
+  readonly link: LinkWithPolicies;
+  /** The first rule that permits anything at all at this link. */
+  readonly anyGrant: Place | undefined;
+  /** For each demand the first rule that covers it. */
+  readonly coveredBy: readonly (Place | undefined)[];
+  readonly vouched: readonly boolean[];
+}
+
+/** A rule and its place in the asking order. */
+interface Place {
+  readonly rule: CompiledRule;
+  readonly order: number;
+  readonly at: number;
 }
 
 export function weigh(links: readonly LinkWithPolicies[], weighing: Weighing): Verdict {
@@ -56,67 +73,72 @@ export function weigh(links: readonly LinkWithPolicies[], weighing: Weighing): V
   const asked =
     firstTouched(weights, weighing, "ask", "hit") ?? firstTouched(weights, weighing, "ask", "blind");
   if (asked) return { outcome: "ask", code: "ASK_RULE", ...named(asked) };
-  const first = weights[0] && firstGrant(weights[0]);
-  return first
-    ? { outcome: "allow", code: "ALLOWED", by: first.ref }
+  const grant = weights[0] && firstGrant(weights[0]);
+  return grant
+    ? { outcome: "allow", code: "ALLOWED", by: grant.rule.ref }
     : { outcome: "deny", code: "DENY_NO_POLICY" };
 }
 
 export function weighingOf(protocol: ProtocolName, request: unknown): Weighing {
   const family = familyOf(protocol);
-  return { family, protocol, demands: family.demands(request) };
+  const demands = family.demands(request).map((demand) => ({
+    demand,
+    keys: family.keysOfDemand(demand),
+    isImplied: family.isImplied(demand),
+    canBeVouched: family.canBeVouched(demand),
+  }));
+  return { family, protocol, demands };
 }
 
-export function weighLink(link: LinkWithPolicies, { family, protocol, demands }: Weighing): LinkWeight {
-  const usable = usableRules(link, protocol);
-  const coveredBy = demands.map((demand) =>
-    family.isImplied(demand) ? usable[0] : usable.find((rule) => family.covers(rule.matcher, demand)),
+export function weighLink(link: LinkWithPolicies, weighing: Weighing): LinkWeight {
+  const { family, demands } = weighing;
+  const anyGrant = findGrant(link, weighing, undefined, () => true);
+  const coveredBy = demands.map(({ demand, keys, isImplied }) =>
+    isImplied ? anyGrant : findGrant(link, weighing, keys, ({ matcher }) => family.covers(matcher, demand)),
   );
-  const vouched = demands.map((demand) => usable.some((rule) => family.vouches(rule.matcher, demand)));
-  return { link, usable, coveredBy, vouched };
-}
-
-/** `no` may be used and not handed on, `only` may be handed on and not used, `also` both. */
-export function isUsable({ delegate }: Pick<CompiledRule, "delegate">, role: Link["role"]): boolean {
-  return role === "uses" ? delegate !== "only" : delegate !== "no";
+  const vouched = demands.map(
+    ({ demand, keys, canBeVouched }) =>
+      canBeVouched &&
+      findGrant(link, weighing, keys, ({ matcher }) => family.vouches(matcher, demand)) !== undefined,
+  );
+  return { link, anyGrant, coveredBy, vouched };
 }
 
 export function touchOf(rule: CompiledRule, at: number, { vouched }: LinkWeight, weighing: Weighing): Touch {
-  return weighing.family.touches(rule.matcher, weighing.demands[at], vouched[at] === true);
+  return weighing.family.touches(rule.matcher, weighing.demands[at]?.demand, vouched[at] === true);
 }
 
-function usableRules({ enforcing, role }: LinkWithPolicies, protocol: ProtocolName): readonly CompiledRule[] {
-  const rules: CompiledRule[] = [];
-  for (const policy of enforcing) {
-    // A guardrail's ask only ever turns an allow into a question.
-    if (policy.isGuardrail) continue;
-    const { allow, ask } = policy.protocols[protocol];
-    for (const rule of allow) if (isUsable(rule, role)) rules.push(rule);
-    for (const rule of ask) if (isUsable(rule, role)) rules.push(rule);
+function findGrant(
+  { enforcing, role }: LinkWithPolicies,
+  { protocol }: Weighing,
+  keys: readonly string[] | undefined,
+  test: (rule: CompiledRule) => boolean,
+): Place | undefined {
+  for (const { order, protocols } of enforcing) {
+    const grants = protocols[protocol].grants[role];
+    const at = findRule(grants, keys, test);
+    const rule = grants.all[at];
+    if (rule !== undefined) return { rule, order, at };
   }
-  return rules;
+  return undefined;
 }
 
 function refusalAt(
-  { link, usable, coveredBy }: LinkWeight,
+  { link, anyGrant, coveredBy }: LinkWeight,
   { family, demands }: Weighing,
 ): Verdict | undefined {
-  const uncovered = demands.filter((_, at) => coveredBy[at] === undefined);
-  if (usable.length > 0 && uncovered.length === 0) return undefined;
+  if (anyGrant !== undefined && !coveredBy.includes(undefined)) return undefined;
+  const uncovered = demands.filter((_, at) => coveredBy[at] === undefined).map(({ demand }) => demand);
   if (link.role === "hands on") {
-    const what = uncovered[0] === undefined ? "" : ` for ${family.say(uncovered[0])}`;
+    const what = uncovered.length === 0 ? "" : ` for ${family.say(uncovered[0])}`;
     return { outcome: "deny", code: "DENY_NOT_DELEGATED", detail: `${sayIdentity(link.identity)}${what}` };
   }
-  if (!link.enforcing.some(({ isGuardrail }) => !isGuardrail))
+  if (link.enforcing.every(({ isGuardrail }) => isGuardrail))
     return { outcome: "deny", code: "DENY_NO_POLICY" };
   const doubt = uncovered.map((demand) => family.doubtOf(demand)).find((text) => text !== undefined);
   if (doubt !== undefined) return { outcome: "deny", code: "DENY_UNANALYSED", detail: doubt };
-  const [first] = uncovered;
-  return {
-    outcome: "deny",
-    code: "DENY_NO_RULE",
-    ...(first === undefined ? {} : { detail: family.say(first) }),
-  };
+  const detail = uncovered.length === 0 ? {} : { detail: family.say(uncovered[0]) };
+  return { outcome: "deny", code: "DENY_NO_RULE", ...detail };
 }
 
 /** The first rule, in asking order over all links, that some demand touches in that way. */
@@ -124,44 +146,64 @@ function firstTouched(
   weights: readonly LinkWeight[],
   weighing: Weighing,
   effect: "deny" | "ask",
-  touch: Touch,
+  touch: "hit" | "blind",
 ): CompiledRule | undefined {
-  let first: { readonly rule: CompiledRule; readonly order: number; readonly at: number } | undefined;
+  let first: Place | undefined;
   for (const weight of weights) {
     for (const { order, protocols } of weight.link.enforcing) {
       if (first && order > first.order) break;
-      const rules = protocols[weighing.protocol][effect];
-      const at = rules.findIndex((rule) => isTouched(rule, weight, weighing, touch));
-      const rule = rules[at];
+      const list = protocols[weighing.protocol][effect];
+      const at = list.all.length === 0 ? NOT_FOUND : placeTouched(list, weight, weighing, touch);
+      const rule = list.all[at];
       if (rule && (!first || order < first.order || at < first.at)) first = { rule, order, at };
     }
   }
   return first?.rule;
 }
 
-function isTouched(rule: CompiledRule, weight: LinkWeight, weighing: Weighing, touch: Touch): boolean {
+function placeTouched(
+  list: RuleList,
+  weight: LinkWeight,
+  weighing: Weighing,
+  touch: "hit" | "blind",
+): number {
   const { demands, family } = weighing;
   if (demands.length === 0) {
-    return touch === "hit" && rule.ref.effect === "deny" && family.closesSession(rule.matcher);
+    if (touch === "blind") return NOT_FOUND;
+    return list.all.findIndex(({ ref, matcher }) => ref.effect === "deny" && family.closesSession(matcher));
   }
-  for (let at = 0; at < demands.length; at += 1)
-    if (touchOf(rule, at, weight, weighing) === touch) return true;
-  return false;
+  let first = NOT_FOUND;
+  demands.forEach(({ keys, canBeVouched }, at) => {
+    const isBlind = keys === undefined || (canBeVouched && weight.vouched[at] !== true);
+    if (touch === "blind" && !isBlind) return;
+    const place = findRule(
+      list,
+      touch === "blind" ? undefined : keys,
+      (rule) => touchOf(rule, at, weight, weighing) === touch,
+    );
+    if (first === NOT_FOUND || (place !== NOT_FOUND && place < first)) first = place;
+  });
+  return first;
 }
 
 function blindDetail(weights: readonly LinkWeight[], weighing: Weighing, rule: CompiledRule): string {
   for (const weight of weights) {
-    for (let at = 0; at < weighing.demands.length; at += 1) {
-      if (touchOf(rule, at, weight, weighing) === "blind") return weighing.family.say(weighing.demands[at]);
+    for (const [at, { demand }] of weighing.demands.entries()) {
+      if (touchOf(rule, at, weight, weighing) === "blind") return weighing.family.say(demand);
     }
   }
   return "";
 }
 
 /** In asking order, whichever demand comes first in the statement. */
-function firstGrant({ usable, coveredBy }: LinkWeight): CompiledRule | undefined {
-  if (coveredBy.length === 0) return usable[0];
-  return usable.find((rule) => coveredBy.includes(rule));
+function firstGrant({ anyGrant, coveredBy }: LinkWeight): Place | undefined {
+  let first: Place | undefined;
+  for (const place of coveredBy) if (place && (!first || isEarlier(place, first))) first = place;
+  return first ?? anyGrant;
+}
+
+function isEarlier(a: Place, b: Place): boolean {
+  return a.order === b.order ? a.at < b.at : a.order < b.order;
 }
 
 function named({ ref, reason }: CompiledRule): Pick<Verdict, "by" | "reason"> {

@@ -27,8 +27,18 @@ export interface RuleFamily<Request = unknown, Matcher = unknown, Demand = unkno
   /** Empty when the question is only whether a session may exist. */
   demands(request: Request): readonly Demand[];
 
+  /**
+   * What to look a rule up by. A rule that names what it speaks of is filed under keys; one that speaks of everything
+   * has none and is always asked. A demand that cannot be looked up, because it may mean anything, asks every rule.
+   * Promise: a rule that covers or hits a demand shares a key with it, or one of the two has no keys.
+   */
+  keysOfRule(matcher: Matcher): readonly string[] | undefined;
+  keysOfDemand(demand: Demand): readonly string[] | undefined;
+
   /** Certainly permitted by this rule, whatever the names turn out to mean. */
   covers(matcher: Matcher, demand: Demand): boolean;
+  /** Whether somebody's word for it counts; a demand with keys is only ever blind when nobody gave theirs. */
+  canBeVouched(demand: Demand): boolean;
   /** Covered because the rule's author named this very thing, not by forwarding everything. */
   vouches(matcher: Matcher, demand: Demand): boolean;
   /** Possibly meant by this deny or ask rule. */

@@ -20,7 +20,7 @@ import { type NameSet, coversName, nameSet, overlapsName } from "./names.ts";
 import { type NamePattern, STAR_OPERATOR, parseCodePattern, parseTablePattern } from "./patterns.ts";
 
 export type Demand =
-  | { readonly kind: "access"; readonly access: Access }
+  | { readonly kind: "access"; readonly access: Access; readonly verbBit: number }
   | { readonly kind: "call"; readonly call: Call }
   | { readonly kind: "doubt"; readonly doubt: Doubt };
 
@@ -100,7 +100,7 @@ export function covers(matcher: Matcher, demand: Demand): boolean {
   switch (demand.kind) {
     case "access":
       return (
-        coversVerb(matcher, demand.access) &&
+        (matcher.verbs & demand.verbBit) !== 0 &&
         coversRows(matcher, demand.access) &&
         coversTable(matcher, demand.access)
       );
@@ -128,7 +128,7 @@ export function touches(matcher: Matcher, demand: Demand, vouched: boolean): Tou
   if (matcher.whole && demand.kind !== "access") return "hit";
   switch (demand.kind) {
     case "access":
-      return touchesAccess(matcher, demand.access) ? "hit" : "none";
+      return touchesAccess(matcher, demand.access, demand.verbBit) ? "hit" : "none";
     case "call":
       if (namesCode(matcher, demand.call)) return "hit";
       return vouched ? "none" : "blind";
@@ -138,7 +138,7 @@ export function touches(matcher: Matcher, demand: Demand, vouched: boolean): Tou
 }
 
 export function isImplied(demand: Demand): boolean {
-  return demand.kind === "access" && (verbBit(demand.access.verb) & IMPLIED_VERBS) !== 0;
+  return demand.kind === "access" && (demand.verbBit & IMPLIED_VERBS) !== 0;
 }
 
 export function coversVerb(matcher: Matcher, access: Access): boolean {
@@ -159,13 +159,13 @@ export function namesCode({ functions }: Matcher, call: Call): boolean {
   return call.schemas.some((schema) => overlapsName(functions, { schema, name }));
 }
 
-function touchesAccess(matcher: Matcher, access: Access): boolean {
-  if (!coversVerb(matcher, access) || !coversRows(matcher, access)) return false;
+function touchesAccess(matcher: Matcher, access: Access, bit: number): boolean {
+  if ((matcher.verbs & bit) === 0 || !coversRows(matcher, access)) return false;
   const { tables } = matcher;
   return tables === undefined || (access.relation !== undefined && overlapsName(tables, access.relation));
 }
 
-function codeName(call: Call): string {
+export function codeName(call: Call): string {
   return call.kind === "operator" && call.name === "*" ? STAR_OPERATOR : call.name;
 }
 
@@ -190,6 +190,6 @@ function verbsOf(names: readonly (string | undefined)[]): number {
   return names.reduce((bits, name) => bits | verbBit(name), 0);
 }
 
-function verbBit(name: string | undefined): number {
+export function verbBit(name: string | undefined): number {
   return name === undefined ? 0 : (VERB_BITS.get(name) ?? 0);
 }

@@ -31,15 +31,20 @@ export function nameSet(patterns: readonly NamePattern[]): NameSet {
 
 /** One pattern of the set is at least as wide as the name. */
 export function coversName(set: NameSet, { schema, name }: Name): boolean {
-  if (set.exact.get(schema)?.has(name) && schema !== EVERY && name !== EVERY) return true;
-  return set.wide.some((wide) => coversPart(wide.schema, schema) && coversPart(wide.name, name));
+  if (schema !== EVERY && name !== EVERY && set.exact.get(schema)?.has(name)) return true;
+  for (const wide of set.wide) {
+    if (coversPart(wide.schema, schema) && coversPart(wide.name, name)) return true;
+  }
+  return false;
 }
 
 /** Some object could be meant by both a pattern of the set and the name. */
 export function overlapsName(set: NameSet, { schema, name }: Name): boolean {
   if (set.exact.get(schema)?.has(name)) return true;
-  const asked = schema === EVERY || name === EVERY ? set.all : set.wide;
-  return asked.some((wide) => overlapsPart(wide.schema, schema) && overlapsPart(wide.name, name));
+  for (const wide of schema === EVERY || name === EVERY ? set.all : set.wide) {
+    if (overlapsPart(wide.schema, schema) && overlapsPart(wide.name, name)) return true;
+  }
+  return false;
 }
 
 function coversPart(pattern: PartPattern, part: string): boolean {

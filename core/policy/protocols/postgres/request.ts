@@ -9,7 +9,7 @@ import {
   type StatementFacts,
 } from "#core/statements/postgres/facts.ts";
 import { isRecord } from "../../shape.ts";
-import type { Demand } from "./matcher.ts";
+import { type Demand, verbBit } from "./matcher.ts";
 
 const VERBS: ReadonlySet<unknown> = new Set(STATEMENT_VERBS);
 const CODES: ReadonlySet<unknown> = new Set(DOUBT_CODES);
@@ -23,7 +23,9 @@ export function isPostgresRequest(value: unknown): value is PostgresRequest {
 export function demandsOf(request: PostgresRequest): readonly Demand[] {
   const demands: Demand[] = [];
   for (const statement of request.statements) {
-    for (const access of statement.accesses) demands.push({ kind: "access", access });
+    for (const access of statement.accesses) {
+      demands.push({ kind: "access", access, verbBit: verbBit(access.verb) });
+    }
     for (const call of statement.calls) demands.push({ kind: "call", call });
     for (const doubt of statement.doubts) demands.push({ kind: "doubt", doubt });
     if (statesNothing(statement)) demands.push({ kind: "doubt", doubt: UNEXPLAINED });

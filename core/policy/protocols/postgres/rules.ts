@@ -3,6 +3,7 @@ import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { type Report, join, readFields, readTexts } from "../../shape.ts";
 import type { MaskTarget, RuleFamily } from "../family.ts";
 import { type Demand, type Matcher, compileMatcher, covers, isImplied, touches, vouches } from "./matcher.ts";
+import { keysOfDemand, keysOfRule } from "./keys.ts";
 import { parseColumnPattern } from "./patterns.ts";
 import { demandsOf, isPostgresRequest } from "./request.ts";
 import { say, whyNotCovered, whyTouched } from "./words.ts";
@@ -12,7 +13,10 @@ export const postgres: RuleFamily<PostgresRequest, Matcher, Demand> = {
   compileMask,
   isRequest: isPostgresRequest,
   demands: demandsOf,
+  keysOfRule,
+  keysOfDemand,
   covers,
+  canBeVouched: ({ kind }) => kind === "call",
   vouches,
   touches,
   closesSession: ({ whole }) => whole,

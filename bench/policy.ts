@@ -1,0 +1,97 @@
+/**
+ * What a decision costs: `node bench/policy.ts [--json]`. Five policies of twenty rules concern each decision; the
+ * others select something else, in four ways that an index could stumble over. Prints figures and asserts nothing:
+ * a shared machine must not fail a build.
+ */
+import { type Sources, compile } from "#core/policy/compile.ts";
+import { decide } from "#core/policy/decide.ts";
+import type { Plan } from "#core/policy/plan.ts";
+import { openSession } from "#core/policy/session.ts";
+import { OTHERS, type Others, benchFacts, benchSources } from "./policy-sources.ts";
+
+const SAMPLES = 400;
+const WARM_UP_CALLS = 5_000;
+const COUNTS = [100, 1_000, 10_000];
+
+interface Figures {
+  readonly others: Others;
+  readonly policies: number;
+  readonly compileMs: number;
+  readonly uncachedUs: Spread;
+  readonly cachedUs: Spread;
+}
+
+interface Spread {
+  readonly median: number;
+  readonly p99: number;
+}
+
+const figures = OTHERS.flatMap((others) => COUNTS.map((count) => measure(others, count)));
+if (process.argv.includes("--json")) console.log(JSON.stringify({ figures, flatness: flatness() }, null, 2));
+else print();
+
+function measure(others: Others, policies: number): Figures {
+  const sources = benchSources(others, policies);
+  const facts = benchFacts();
+  const { plan, compileMs } = timeCompile(sources);
+  const { outcome, code } = decide(plan, facts);
+  if (outcome !== "allow") throw new Error(`the benchmark's own request is refused: ${code}`);
+  const session = openSession(plan, facts.caller, facts.connection);
+  return {
+    others,
+    policies,
+    compileMs,
+    uncachedUs: time(() => decide(plan, facts), 20),
+    cachedUs: time(() => session.decide(facts.request, facts.nowMs), 1_000),
+  };
+}
+
+function timeCompile(sources: Sources): { readonly plan: Plan; readonly compileMs: number } {
+  const start = process.hrtime.bigint();
+  const plan = compile(sources);
+  return { plan, compileMs: Number(process.hrtime.bigint() - start) / 1e6 };
+}
+
+/** Microseconds of one call, from samples of several calls each, so that the clock's own cost does not show. */
+function time(call: () => unknown, callsPerSample: number): Spread {
+  for (let at = 0; at < WARM_UP_CALLS; at += 1) call();
+  const samples: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    const start = process.hrtime.bigint();
+    for (let at = 0; at < callsPerSample; at += 1) call();
+    samples.push(Number(process.hrtime.bigint() - start) / 1e3 / callsPerSample);
+  }
+  samples.sort((a, b) => a - b);
+  const at = (part: number): number => samples[Math.floor(part * (SAMPLES - 1))] ?? Number.NaN;
+  return { median: at(0.5), p99: at(0.99) };
+}
+
+/** How much dearer a decision is among 10,000 policies than among 100; 1 is flat. */
+function flatness(): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    OTHERS.map((others) => {
+      const of = (count: number): number =>
+        figures.find((row) => row.others === others && row.policies === count)?.uncachedUs.median ??
+        Number.NaN;
+      return [others, of(10_000) / of(100)];
+    }),
+  );
+}
+
+function print(): void {
+  console.log("others differ by   policies  compile ms  uncached µs (p99)  cached µs (p99)");
+  for (const { others, policies, compileMs, uncachedUs, cachedUs } of figures) {
+    const spread = ({ median, p99 }: Spread, digits: number): string =>
+      `${median.toFixed(digits)} (${p99.toFixed(digits)})`;
+    console.log(
+      others.padEnd(17),
+      String(policies).padStart(9),
+      compileMs.toFixed(0).padStart(11),
+      spread(uncachedUs, 1).padStart(18),
+      spread(cachedUs, 3).padStart(17),
+    );
+  }
+  for (const [others, ratio] of Object.entries(flatness())) {
+    console.log(`flatness 100 → 10,000 by ${others}: ${ratio.toFixed(2)}`);
+  }
+}
