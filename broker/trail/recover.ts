@@ -1,6 +1,5 @@
 /** What a trail left behind: read once at start, so that the next segment can go on where the last durable group ended. */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { chainHash } from "#core/audit/chain.ts";
 import type { TrailDamaged } from "#core/audit/event.ts";
 import { kindRow } from "#core/audit/kinds.ts";
@@ -10,15 +9,8 @@ import { sessionId } from "#core/port/ids.ts";
 import type { Disk } from "./disk.ts";
 import { Ledger } from "./ledger.ts";
 import { RECORD_TYPES, decodeHeads, decodeLeaf } from "./records.ts";
-import {
-  SEGMENT_FILE_BYTES_MAX,
-  type SegmentHeader,
-  type WholeGroup,
-  decodeHeader,
-  groupsOf,
-  segmentName,
-  segmentNumber,
-} from "./segment.ts";
+import { type Segment, newestBorn, readSegment, segmentNumbers } from "./layout.ts";
+import { type SegmentHeader, type WholeGroup, groupsOf } from "./segment.ts";
 
 export type Damage = Pick<TrailDamaged, "segment" | "offset" | "bytes" | "what">;
 
@@ -38,18 +30,12 @@ export interface Recovered {
   readonly damages: readonly Damage[];
 }
 
-interface Segment {
-  readonly number: number;
-  readonly bytes: Buffer;
-  /** Undefined when the header is damaged and the groups behind it are not. */
-  readonly header: SegmentHeader | undefined;
-  readonly groupsFrom: number;
-}
-
 export async function recover(disk: Disk, directory: string): Promise<Recovered> {
-  const numbers = (await disk.list(directory)).flatMap((name) => segmentNumber(name) ?? []);
+  const numbers = await segmentNumbers(disk, directory);
   const damages: Damage[] = [];
-  const tail = await lastBorn(disk, directory, numbers, damages);
+  const tail = await newestBorn(disk, directory, numbers);
+  if (tail !== undefined && tail.header === undefined)
+    damages.push({ segment: tail.number, offset: 0, bytes: 0, what: "corrupt" });
   const nextSegment = Math.max(0, ...numbers) + 1;
   const ledger = new Ledger();
   if (tail === undefined) {
@@ -62,27 +48,6 @@ export async function recover(disk: Disk, directory: string): Promise<Recovered>
   const trail = tail.header?.trail ?? before?.header?.trail ?? randomBytes(16).toString("hex");
   const previous = { segment: tail.number, bytes: replayed.durableBytes };
   return { trail, ledger, previous, nextSegment, damages, tree: replayed.tree, carried: replayed.carried };
-}
-
-/** The newest segment that ever held anything; those above it were being made when the broker went down. */
-async function lastBorn(
-  disk: Disk,
-  directory: string,
-  numbers: readonly number[],
-  damages: Damage[],
-): Promise<Segment | undefined> {
-  for (const number of [...numbers].sort((a, b) => b - a)) {
-    const segment = await readSegment(disk, directory, number);
-    const [first] = groupsOf(segment.bytes, number, segment.groupsFrom);
-    const whole = first !== undefined && "group" in first;
-    if (whole && segment.header !== undefined) return segment;
-    const groupsFollow = whole || (first?.unreadable.followed ?? false);
-    if (!groupsFollow) continue;
-    if (segment.header === undefined)
-      damages.push({ segment: number, offset: 0, bytes: segment.groupsFrom, what: "corrupt" });
-    return segment;
-  }
-  return undefined;
 }
 
 /** Repetitions reach back as far as this; and where a snapshot is damaged, it holds the heads. */
@@ -103,15 +68,6 @@ async function segmentBefore(
   const segment = await readSegment(disk, directory, number);
   const lengthBytes = tail.header?.previous?.bytes ?? segment.bytes.length;
   return { ...segment, bytes: segment.bytes.subarray(0, lengthBytes) };
-}
-
-async function readSegment(disk: Disk, directory: string, number: number): Promise<Segment> {
-  const path = join(directory, segmentName(number));
-  const bytes = Buffer.from(await disk.read(path, 0, SEGMENT_FILE_BYTES_MAX));
-  const decoded = decodeHeader(bytes);
-  if (decoded !== undefined && decoded.header.segment === number)
-    return { number, bytes, header: decoded.header, groupsFrom: decoded.end };
-  return { number, bytes, header: undefined, groupsFrom: 0 };
 }
 
 interface Replayed {
