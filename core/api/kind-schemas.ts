@@ -1,6 +1,7 @@
 /** The schema of a whole document of each kind: what Kubernetes says about names and labels, and the kind's own spec. */
+import { ANNOTATIONS, LABELS, NAME, NAMESPACE } from "./metadata-schemas.ts";
 import { KINDS } from "./schema.gen.ts";
-import type { KindSchema, ObjectSchema, Schema } from "./schema.ts";
+import type { KindSchema, ObjectSchema } from "./schema.ts";
 
 export const API_VERSION = "sallyport.dev/v1alpha1";
 export type KindName = keyof typeof KINDS;
@@ -14,44 +15,6 @@ export const POLICY_KINDS = [
   "SecretAccessPolicy",
   "ClusterSecretAccessPolicy",
 ] as const satisfies readonly KindName[];
-
-const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const NAME: Schema = {
-  type: "string",
-  minLength: 1,
-  maxLength: 253,
-  pattern: `^${LABEL}(\\.${LABEL})*$`,
-  expects: "a name of lower-case letters, digits, `-` and `.`, with a letter or digit first and last",
-};
-const NAMESPACE: Schema = {
-  type: "string",
-  minLength: 1,
-  maxLength: 63,
-  pattern: `^${LABEL}$`,
-  expects: "a namespace's name: at most 63 lower-case letters, digits and `-`",
-};
-const QUALIFIED_KEY = {
-  keyPattern: `^(${LABEL}(\\.${LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`,
-};
-const LABELS: Schema = {
-  type: "map",
-  maxProperties: 64,
-  ...QUALIFIED_KEY,
-  keyExpects: "a label's name, as in `tier` or `example.com/tier`",
-  values: {
-    type: "string",
-    maxLength: 63,
-    pattern: "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
-    expects: "a label's value: at most 63 letters, digits, `-`, `_` and `.`",
-  },
-};
-const ANNOTATIONS: Schema = {
-  type: "map",
-  maxProperties: 64,
-  ...QUALIFIED_KEY,
-  keyExpects: "an annotation's name, as in `example.com/owner`",
-  values: { type: "string", maxLength: 65_536 },
-};
 
 const KEPT_BY_CLUSTER = "is kept by the cluster and means nothing in a file; remove it";
 const CLUSTER_FIELDS = [

@@ -569,7 +569,7 @@ export interface TestCase {
     /** What the decision must be. */
     readonly outcome: "allow" | "ask" | "deny";
     /** The decision's code. Example: `DENY_RULE`. */
-    readonly code?: "ALLOWED" | "OBSERVED" | "ASK_RULE" | "DENY_RULE" | "DENY_NO_RULE" | "DENY_NO_POLICY" | "DENY_NOT_DELEGATED" | "DENY_UNANALYSED" | "DENY_POLICY_INVALID" | "DENY_UNKNOWN_CONNECTION" | "DENY_PROTOCOL" | "OBLIGATION_UNSUPPORTED";
+    readonly code?: "ALLOWED" | "OBSERVED" | "ASK_RULE" | "DENY_RULE" | "DENY_NO_RULE" | "DENY_NO_POLICY" | "DENY_NOT_DELEGATED" | "DENY_UNANALYSED" | "DENY_FACTS_INVALID" | "DENY_POLICY_INVALID" | "DENY_UNKNOWN_CONNECTION" | "DENY_PROTOCOL" | "OBLIGATION_UNSUPPORTED";
     /** The rule that decides, as `policy/rule`. Example: `orders-readers/no-salaries`. */
     readonly by?: string;
     /**

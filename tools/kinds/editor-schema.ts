@@ -1,9 +1,10 @@
 /** Writes the JSON Schema (draft 7) that editors complete and check YAML with: one file for all kinds. */
+import { ANNOTATIONS, LABELS, NAME, NAMESPACE } from "#core/api/metadata-schemas.ts";
+import type { MapSchema, StringSchema } from "#core/api/schema.ts";
 import type { KindNode, Node } from "./node.ts";
 import type { Raw } from "./sources.ts";
 
 export const EDITOR_SCHEMA_ID = "https://sallyport.dev/schema/v1alpha1/sallyport.schema.json";
-const NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
 export function editorSchemaText(kinds: readonly KindNode[]): string {
   const definitions = new Map<string, Raw>();
@@ -32,8 +33,6 @@ export function editorSchemaText(kinds: readonly KindNode[]): string {
 function kindSchema({ kind, scope, root }: KindNode, definitions: Map<string, Raw>): Raw {
   const spec = root.properties?.get("spec");
   if (spec === undefined) throw new Error(`${kind} has no spec`);
-  const texts = { type: "object", additionalProperties: { type: "string" } };
-  const namespace = { type: "string", maxLength: 63, pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" };
   return {
     description: root.description,
     type: "object",
@@ -47,14 +46,31 @@ function kindSchema({ kind, scope, root }: KindNode, definitions: Map<string, Ra
         additionalProperties: false,
         required: scope === "Namespaced" ? ["name", "namespace"] : ["name"],
         properties: {
-          name: { type: "string", maxLength: 253, pattern: NAME_PATTERN },
-          ...(scope === "Namespaced" ? { namespace } : {}),
-          labels: texts,
-          annotations: texts,
+          name: textSchema(NAME),
+          ...(scope === "Namespaced" ? { namespace: textSchema(NAMESPACE) } : {}),
+          labels: textsSchema(LABELS),
+          annotations: textsSchema(ANNOTATIONS),
         },
       },
       spec: place(spec, definitions),
     },
+  };
+}
+
+function textSchema({ maxLength, pattern, expects }: StringSchema): Raw {
+  return {
+    type: "string",
+    maxLength,
+    ...(pattern === undefined ? {} : { pattern, patternErrorMessage: `Expected ${expects}.` }),
+  };
+}
+
+function textsSchema({ keyPattern, maxProperties, values }: MapSchema): Raw {
+  return {
+    type: "object",
+    maxProperties,
+    propertyNames: { pattern: keyPattern },
+    additionalProperties: textSchema(values),
   };
 }
 
