@@ -1,15 +1,14 @@
 /** The rules and masks of a policy, sorted by protocol and effect. */
 import type { PolicyId } from "#core/api/loaded.ts";
-import type { ColumnMask } from "./decision.ts";
 import { canonicalJson } from "./hash.ts";
-import type { CompiledRule, LinkRole, ProtocolRules } from "./plan.ts";
+import type { CompiledRule, KeyedMask, LinkRole, ProtocolRules } from "./plan.ts";
 import type { ProtocolName, RuleEffect, RuleFamily } from "./protocols/family.ts";
 import { PROTOCOL_NAMES, familyOf } from "./protocols/table.ts";
 import { type RuleList, ruleList } from "./rule-list.ts";
 import { type Fields, type Report, join, readChoice, readFields, readList, readText } from "./shape.ts";
 
-type PendingRule = Omit<CompiledRule, "ref"> & { readonly name: string; readonly sortKey: string };
-type PendingRules = Record<RuleEffect, PendingRule[]> & { readonly mask: ColumnMask[] };
+type PendingRule = Omit<CompiledRule, "ref"> & { readonly name: string; readonly block: unknown };
+type PendingRules = Record<RuleEffect, PendingRule[]> & { readonly mask: KeyedMask[] };
 
 /** Gives the rules once the policy's hash is known; of no use when something was reported. */
 export function readRules(
@@ -40,7 +39,7 @@ function protocolRules(
   family: RuleFamily,
   finish: (effect: RuleEffect) => readonly CompiledRule[],
   isGuardrail: boolean,
-  mask: readonly ColumnMask[],
+  mask: readonly KeyedMask[],
 ): ProtocolRules {
   const ask = finish("ask");
   // A guardrail's ask only ever turns an allow into a question.
@@ -83,16 +82,7 @@ function readRule(
     const block = fields[protocol];
     const matcher = familyOf(protocol).compileRule(block, effect, join(path, protocol), report);
     if (matcher === undefined || name === undefined) return [];
-    return [
-      {
-        protocol,
-        name,
-        reason,
-        delegate,
-        matcher,
-        sortKey: canonicalJson([name, reason ?? "", delegate, block]),
-      },
-    ];
+    return [{ protocol, name, reason, delegate, matcher, block }];
   });
 }
 
@@ -113,7 +103,10 @@ function readMask(
     readChoice(fields["action"], ["redact", "nullify"], join(path, "action"), report) ?? "redact";
   for (const protocol of spokenProtocols(fields, path, report)) {
     const targets = familyOf(protocol).compileMask(fields[protocol], join(path, protocol), report);
-    into[protocol].mask.push(...targets.map((target) => ({ ...target, action })));
+    for (const target of targets) {
+      const key = JSON.stringify([target.schema, target.table, target.column]);
+      into[protocol].mask.push({ key, mask: { ...target, action } });
+    }
   }
 }
 
@@ -125,13 +118,18 @@ function finishRules(
   hash: string,
 ): CompiledRule[] {
   return rules
-    .toSorted((a, b) => compareTexts(a.sortKey, b.sortKey))
+    .toSorted((a, b) => compareTexts(a.name, b.name) || compareTexts(contentOf(a), contentOf(b)))
     .map(({ name: rule, reason, delegate, matcher }) => ({
       ref: { kind, ...(namespace === undefined ? {} : { namespace }), policy, hash, effect, rule },
       reason,
       delegate,
       matcher,
     }));
+}
+
+/** Names are unique in a policy that the schema has seen; where they are not, the content decides and not the order. */
+function contentOf({ reason, delegate, block }: PendingRule): string {
+  return canonicalJson([reason ?? "", delegate, block]);
 }
 
 export function compareTexts(a: string, b: string): number {

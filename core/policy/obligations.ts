@@ -21,8 +21,7 @@ export function uniteObligations(policies: readonly CompiledPolicy[], protocol: 
   const limits: Partial<Record<keyof Limits, number>> = {};
   let whenParentEnds: Obligations["whenParentEnds"] = "finish";
   for (const policy of policies) {
-    for (const mask of policy.protocols[protocol].mask) {
-      const key = JSON.stringify([mask.schema, mask.table, mask.column]);
+    for (const { key, mask } of policy.protocols[protocol].mask) {
       const other = masks.get(key);
       if (other === undefined || STRENGTH[mask.action] > STRENGTH[other.action]) masks.set(key, mask);
     }

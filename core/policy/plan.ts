@@ -58,7 +58,13 @@ export interface ProtocolRules {
   readonly grants: Readonly<Record<LinkRole, RuleList>>;
   /** All that could ever permit something, `delegate` aside; for explanations. */
   readonly permitting: readonly CompiledRule[];
-  readonly mask: readonly ColumnMask[];
+  readonly mask: readonly KeyedMask[];
+}
+
+export interface KeyedMask {
+  /** The column pattern, by which masks of several policies are brought together. */
+  readonly key: string;
+  readonly mask: ColumnMask;
 }
 
 /** The caller uses its rights; the agents above it hand theirs on. */

@@ -129,7 +129,8 @@ function parseQuoted(name: string, of: "relation" | "code"): PartPattern | strin
 }
 
 function isTooLong(name: string): boolean {
-  return new TextEncoder().encode(name).length > NAME_BYTES_MAX;
+  // A UTF-16 unit takes at most three bytes.
+  return name.length > NAME_BYTES_MAX / 3 && new TextEncoder().encode(name).length > NAME_BYTES_MAX;
 }
 
 function shorten(text: string): string {
