@@ -28,7 +28,11 @@ export async function factsOf(question: Question, analyse: Analyse): Promise<Fac
   return { caller, connection, nowMs, request };
 }
 
-function contextOf({ searchPath, serverVersion }: Question): SessionContext {
+/** A session in which nothing has happened yet. */
+export function contextOf({
+  searchPath,
+  serverVersion,
+}: Pick<Question, "searchPath" | "serverVersion">): SessionContext {
   return {
     searchPath,
     searchPathAfterTransaction: searchPath,

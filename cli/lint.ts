@@ -75,6 +75,9 @@ function printForPeople(diagnostics: readonly Diagnostic[], configuration: Confi
   for (const diagnostic of diagnostics)
     io.out.write(renderDiagnostic(diagnostic, configuration.textOf, paint));
   io.out.write(`${inventory(configuration)}: ${renderTally(tallyOf(diagnostics), paint)}\n`);
+  const explained = diagnostics.find(({ code }) => Object.hasOwn(LINTS, code));
+  if (explained !== undefined)
+    io.out.write(`${paint("dim", `More on a warning: sallyport help ${explained.code}`)}\n`);
 }
 
 function printJson(diagnostics: readonly Diagnostic[], { files }: Configuration, io: Io): void {

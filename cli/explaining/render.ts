@@ -3,6 +3,7 @@ import type { ColumnMask, Decision, DecisionCode, Limits, Outcome, RuleRef } fro
 import type { DemandExplanation, Explanation, LinkExplanation, RuleNote } from "#core/policy/explain.ts";
 import { type Paint, printable, type Style } from "../frame/paint.ts";
 import { columns, wrap } from "../frame/text.ts";
+import { instantText } from "../frame/time.ts";
 import { placeOfRule, placeText } from "../rules.ts";
 import type { Answer } from "./answer.ts";
 import { statementRows } from "./statement-words.ts";
@@ -49,8 +50,8 @@ function questionSection({ question, isTimeGiven, explanation, nearestConnection
       ["who", writeSubject(caller.identity)],
       ...caller.ancestors.map((ancestor, index) => [index === 0 ? "child of" : "", writeAncestor(ancestor)]),
       ["connection", nearestConnection === undefined ? name : `${name}; did you mean ${nearestConnection}?`],
-      ...(isTimeGiven ? [["at", new Date(nowMs).toISOString()]] : []),
-      ...(Number.isFinite(validUntilMs) ? [["until", new Date(validUntilMs).toISOString()]] : []),
+      ...(isTimeGiven ? [["at", instantText(nowMs)]] : []),
+      ...(Number.isFinite(validUntilMs) ? [["until", instantText(validUntilMs)]] : []),
     ].map((row) => row.map(printable)),
   );
 }

@@ -1,10 +1,10 @@
 /** The dispatcher: finds the command, reads its arguments, and turns every way of failing into an exit code. */
-import manifest from "../../package.json" with { type: "json" };
 import { readArguments } from "./arguments.ts";
 import type { Command, ExitCode } from "./command.ts";
 import { commandHelp, overview, usageLine } from "./help.ts";
 import type { Io } from "./io.ts";
 import { nearest } from "#core/api/nearest.ts";
+import { VERSION } from "../version.ts";
 import { painter, printable } from "./paint.ts";
 
 export type CommandTable = Readonly<Record<string, Command>>;
@@ -16,7 +16,7 @@ export async function run(commands: CommandTable, words: readonly string[], io: 
     return 2;
   }
   if (name === "--version" || name === "version") {
-    io.out.write(`sallyport ${manifest.version}\n`);
+    io.out.write(`sallyport ${VERSION}\n`);
     return 0;
   }
   if (name === "help" || name === "--help" || name === "-h") return help(commands, rest, io);

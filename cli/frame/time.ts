@@ -12,3 +12,8 @@ export function readInstant(text: string | undefined, io: Io): Instant {
   if (value !== undefined) return { ok: true, value };
   return { ok: false, message: `--at "${text}" is not a time; write it as 2026-12-31T18:00:00Z` };
 }
+
+/** In UTC, without the milliseconds when there are none. */
+export function instantText(ms: number): string {
+  return new Date(ms).toISOString().replace(".000Z", "Z");
+}

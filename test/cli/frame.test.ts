@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type CommandInput, command } from "#cli/frame/command.ts";
 import { readAll } from "#cli/frame/io.ts";
 import { nearest } from "#core/api/nearest.ts";
 import { colourWanted, painter, printable } from "#cli/frame/paint.ts";
 import { wrap } from "#cli/frame/text.ts";
-import { type Ran, sallyport } from "./harness.ts";
+import { type Ran, ROOT, sallyport } from "./harness.ts";
 
 const options = {
   output: { type: "string", choices: ["human", "json"], default: "human", help: "how to print" },
@@ -119,8 +121,9 @@ describe("dispatch", () => {
     assert.equal((await call("constructor")).code, 2);
   });
 
-  test("--version prints the version alone", async () => {
-    assert.match((await call("--version")).out, /^sallyport \d+\.\d+\.\d+\n$/);
+  test("--version prints the version of the package alone", async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    assert.equal((await call("--version")).out, `sallyport ${version}\n`);
   });
 
   test("a command that cannot run says why, with escapes made harmless", async () => {

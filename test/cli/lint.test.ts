@@ -38,7 +38,10 @@ describe("lint", () => {
     const lenient = await sallyport(["lint", directory]);
     assert.equal(lenient.code, 0);
     assert.match(lenient.out, /all.yaml:\d+:7 {2}warning {2}RULE_WITHOUT_REASON\n/);
-    assert.match(lenient.out, /: no errors, 1 warning\n$/);
+    assert.match(
+      lenient.out,
+      /: no errors, 1 warning\nMore on a warning: sallyport help RULE_WITHOUT_REASON\n$/,
+    );
     assert.equal((await sallyport(["lint", directory, "--strict"])).code, 1);
   });
 
