@@ -91,11 +91,14 @@ export class Admission {
     return leaf;
   }
 
-  /** What comes again has to be what is stored: as far back as anyone may still repeat. */
+  /**
+   * What comes again has to be what is stored. Further back than is remembered it is taken for that: a sender with
+   * another story cannot go on from it, because its next event would have to follow the stored head.
+   */
   #repeated(event: SealedEvent, state: SessionState): Verdict {
     const stored =
       hashAt(this.#states.get(event.session), event.seq) ?? this.#ledger.hash(event.session, event.seq);
-    if (stored !== undefined && same(stored, event.hash) && isSealed(event)) return { kind: "stands" };
+    if (stored === undefined || (same(stored, event.hash) && isSealed(event))) return { kind: "stands" };
     return state.ended ? { kind: "ended" } : { kind: "fork", how: "other-hash" };
   }
 }

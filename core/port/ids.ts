@@ -4,7 +4,7 @@ import type { SessionId } from "./port.ts";
 export const SESSION_BYTES = 16;
 
 /** The one spelling of sixteen bytes: 22 characters, the last of which holds two bits only. */
-const SESSION_ID = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+export const SESSION_ID = /^[A-Za-z0-9_-]{21}[AQgw]$/;
 
 export function isSessionId(text: string): text is SessionId {
   return SESSION_ID.test(text);

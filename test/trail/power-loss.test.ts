@@ -160,6 +160,7 @@ function chanceFrom(seed: number): () => number {
 }
 
 async function stored(disk: PowerDisk): Promise<{ leaves: Map<string, string>; problems: string[] }> {
+  await disk.makeDirectory(`${ROOT}/trail`);
   const leaves = new Map<string, string>();
   const problems: string[] = [];
   for await (const entry of readTrail({ disk, directory: `${ROOT}/trail` })) {
