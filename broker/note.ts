@@ -33,8 +33,12 @@ export type NoteFields = Readonly<Record<string, string | number>>;
 export type Note = (name: NoteName, fields: NoteFields) => void;
 
 /** The message of whatever was thrown, bounded: causes come from networks and servers. */
-export function causeOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-  return `${text}${code}`.slice(0, 500);
+export function causeOf(thrown: unknown): string {
+  // What a host with several addresses answers with; its own message is empty.
+  const error: unknown = thrown instanceof AggregateError ? thrown.errors[0] : thrown;
+  if (!(error instanceof Error)) return String(error).slice(0, CAUSE_CHARS_MAX);
+  const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
+  return `${error.message}${code}`.slice(0, CAUSE_CHARS_MAX);
 }
+
+const CAUSE_CHARS_MAX = 500;

@@ -133,12 +133,21 @@ export function scramVerifier(
   iterations: number = SCRAM_ITERATIONS,
 ): string {
   const salted = saltedPassword(password, salt, iterations);
+  try {
+    return scramVerifierOfSalted(salted, salt, iterations);
+  } finally {
+    salted.fill(0);
+  }
+}
+
+/** For a salted password that came from nowhere: drawn at random, it belongs to no password that anybody could type. */
+export function scramVerifierOfSalted(salted: Uint8Array, salt: Uint8Array, iterations: number): string {
   const clientKey = hmac(salted, "Client Key");
   const storedKey = sha256(clientKey);
   const serverKey = hmac(salted, "Server Key");
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
   const verifier = `SCRAM-SHA-256$${iterations}:${base64(salt)}$${base64(storedKey)}:${base64(serverKey)}`;
-  for (const key of [salted, clientKey, storedKey, serverKey]) key.fill(0);
+  for (const key of [clientKey, storedKey, serverKey]) key.fill(0);
   return verifier;
 }
 

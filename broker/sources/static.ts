@@ -1,0 +1,95 @@
+/** Sources whose password stays as it is, or is renewed by somebody else: read when it is needed, wiped after. */
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { Environment } from "../environment.ts";
+import { type Note, causeOf } from "../note.ts";
+import { type PasswordPlace, readPassword } from "./password.ts";
+import { proveWithPassword } from "./proving.ts";
+import { type Credential, type CredentialSource, NoCredential, type Upstream } from "./source.ts";
+
+export interface StaticDeps {
+  readonly environment: Environment;
+  readonly note: Note;
+}
+
+const FIELD = "spec.credential.source";
+
+export function staticSource(place: PasswordPlace, { environment, note }: StaticDeps): CredentialSource {
+  const read = (upstream: Upstream) => {
+    const { [place]: reference } = upstream.spec.credential.source;
+    return readPassword({ [place]: reference }, FIELD, environment);
+  };
+
+  async function prove(
+    upstream: Upstream,
+    challenge: Parameters<Credential["prove"]>[0],
+  ): ReturnType<Credential["prove"]> {
+    try {
+      using password = await read(upstream);
+      const proof = await proveWithPassword(challenge, password);
+      return proof === undefined ? badChallenge() : { kind: "scram-sha-256", ...proof };
+    } catch (error) {
+      return refusalFor(error, upstream, note);
+    }
+  }
+
+  return {
+    check({ spec }) {
+      if (place === "secret") {
+        return refusal(
+          "CREDENTIAL_UNAVAILABLE",
+          `the connection's credential is in a Kubernetes Secret (${FIELD}.secret), which this gateway cannot read`,
+        );
+      }
+      if (spec.postgres?.user === undefined) {
+        return refusal(
+          "CREDENTIAL_UNAVAILABLE",
+          "the connection does not say which role to sign in as (spec.postgres.user)",
+        );
+      }
+      return undefined;
+    },
+    async lease({ upstream }) {
+      const wrong = this.check(upstream);
+      if (wrong !== undefined) return wrong;
+      // Read now so that a session is refused before its upstream is dialled; what was read is not kept.
+      try {
+        using _password = await read(upstream);
+      } catch (error) {
+        return refusalFor(error, upstream, note);
+      }
+      return {
+        user: upstream.spec.postgres?.user ?? "",
+        validUntilMs: Number.POSITIVE_INFINITY,
+        prove: (challenge) => prove(upstream, challenge),
+        extend: async () => undefined,
+        end: () => undefined,
+      };
+    },
+    sweep: () => undefined,
+    settled: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+/** An upstream that asks so may be after the password; its operator has to look. */
+export function badChallenge(): Refusal {
+  return refusal("UPSTREAM_PROTOCOL", "the upstream asked for the credential in a way that is not answered");
+}
+
+/** Agents learn which field to have looked after; the log says what is wrong there. */
+export function refusalFor(error: unknown, { ref }: Upstream, note: Note): Refusal {
+  if (!(error instanceof NoCredential)) throw error;
+  note("lease.failed", {
+    connection: `${ref.namespace}/${ref.name}`,
+    field: error.field,
+    cause: causeOf(error),
+  });
+  return unavailable(error.field);
+}
+
+function unavailable(field: string): Refusal {
+  return refusal(
+    "CREDENTIAL_UNAVAILABLE",
+    `the credential of this connection cannot be had now (${field}); the gateway's log says why`,
+  );
+}
