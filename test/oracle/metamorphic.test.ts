@@ -21,7 +21,7 @@ const TEXT_CHARS_MAX = 1_000;
 
 /** Where things stand moves with the spelling; everything else has to stay. */
 const bare = (facts: readonly StatementFacts[]): unknown =>
-  facts.map(({ startByte, lengthBytes, literalOffsetsBytes, ...rest }) => ({
+  facts.map(({ startByte: _start, lengthBytes: _length, literalOffsetsBytes, ...rest }) => ({
     ...rest,
     literals: literalOffsetsBytes.length,
   }));

@@ -1,6 +1,9 @@
 import type { Catalog, Harm } from "./catalog.ts";
 
-/** The first oid that a database gives to anything made after initdb: what is below came with PostgreSQL. */
+/**
+ * The first oid that a database gives to anything made after initdb: what is below came with PostgreSQL. Forks that bring
+ * functions of their own below it are not known here, except that a name they add is absent and so needs a rule.
+ */
 export const FIRST_NORMAL_OID = 16_384;
 
 export interface CatalogObject {
@@ -14,7 +17,7 @@ export interface DatabaseObjects {
   readonly relations: readonly CatalogObject[];
   readonly functions: readonly CatalogObject[];
   readonly operators: readonly CatalogObject[];
-  /** Harmless may be a type that runs no code of a user by itself, such as an enum. */
+  /** Harmless may be a type that runs no code of a user: an enum, when no cast from or to it has a function of theirs. */
   readonly types: readonly (CatalogObject & { readonly harm: Exclude<Harm, "absent"> })[];
 }
 
