@@ -6,6 +6,7 @@ import { sessionBytes, sessionId } from "#core/port/ids.ts";
 import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { causeOf } from "../note.ts";
+import { unlessAborted } from "../waiting.ts";
 import { GROUP_BYTES_MAX } from "./groups.ts";
 import { Admission, type Ledger, type NewLeaf } from "./ledger.ts";
 import { groupQueue } from "./queue.ts";
@@ -91,7 +92,7 @@ class FileTrail implements Trail {
 
   async openSession(session: SessionId, signal: AbortSignal): Promise<SessionKeys | Refusal> {
     try {
-      const secrets = await untilAborted(this.#vault.open(session), signal);
+      const secrets = await unlessAborted(this.#vault.open(session), signal);
       return { digestKey: Uint8Array.from(secrets.digestKey) };
     } catch (error) {
       signal.throwIfAborted();
@@ -126,7 +127,7 @@ class FileTrail implements Trail {
     signal.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<Value | Refusal>();
     if (!this.#queue.add(job(resolve))) return Promise.resolve(refusal("TRAIL_UNAVAILABLE"));
-    return untilAborted(promise, signal);
+    return unlessAborted(promise, signal);
   }
 
   /** One group: nothing is answered with yes before all of it is durable. */
@@ -223,16 +224,4 @@ class FileTrail implements Trail {
 /** What it takes in memory and, roughly, on disk. */
 function weightOf(batch: readonly SealedEvent[]): number {
   return batch.reduce((sum, { leaf, payload }) => sum + leaf.length + (payload?.length ?? 0) + 256, 256);
-}
-
-async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

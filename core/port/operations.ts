@@ -38,7 +38,7 @@ export interface Call<Request, Answer> {
   /** Whether a caller that was told of a loss may ask again: the broker may have carried it out already. */
   readonly mayRepeat: boolean;
   /** Frames that are wiped once written. */
-  readonly secret?: "request" | "answer";
+  readonly secret?: "request" | "answer" | "both";
 }
 /** Said, and not answered: the newest replaces what was said before, and is said again on the next connection. */
 export interface Tell<Request> {
@@ -78,7 +78,7 @@ export const OPERATIONS = {
     onLoss: "fail",
     // Idempotent by session; but the token was wiped, so only whoever still has it can.
     mayRepeat: true,
-    secret: "request",
+    secret: "both",
   }),
   exchange: call<ExchangeRequest, LeaseGrant | Refusal>({
     request: values.exchangeRequest,
