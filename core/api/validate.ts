@@ -1,6 +1,7 @@
 /**
  * Checks a located value against a schema and gives the plain value back, defaults filled in. Every finding says what
- * was expected and where; a part that is wrong does not keep the others from being checked.
+ * was expected and where; a part that is wrong does not keep the others from being checked. `ok` speaks of the shape
+ * only: whether the whole is good is for the findings to say.
  */
 import type { Findings } from "./findings.ts";
 import {
@@ -25,17 +26,16 @@ const NAMES_LISTED_MAX = 16;
 export function validate(node: Located, schema: Schema, path: Path, findings: Findings): Checked {
   const checked = validateShape(node, schema, path, findings);
   if (!checked.ok) return checked;
-  let ok = true;
   for (const rule of schema.rules ?? []) {
     const verdict = evaluateRule(rule, checked.value);
     if (verdict === "holds") continue;
-    ok = false;
     const below = rule.fieldPath?.split(".").filter((part) => part !== "") ?? [];
     const fault = verdict === "broken" ? "" : ` (the rule cannot be evaluated: ${verdict.fault})`;
     const start = offsetOf(node, below);
     findings.add({ code: "RULE", start, path: [...path, ...below], message: rule.message + fault });
   }
-  return ok ? checked : WRONG;
+  // As with the API server, a broken rule below does not keep the rules above from being asked.
+  return checked;
 }
 
 function validateShape(node: Located, schema: Schema, path: Path, findings: Findings): Checked {

@@ -84,13 +84,13 @@ const hasError = ({ diagnostics }: Loaded): boolean =>
 test("any text is answered with findings", () => {
   fc.assert(
     fc.property(anyText, (text) => void read(text)),
-    { numRuns: fuzzRuns(2_000), ...fuzzSeed() },
+    { numRuns: fuzzRuns(1_000), ...fuzzSeed() },
   );
 });
 
 test("any change to a valid file is answered with findings", () => {
   const property = fc.property(mutated(fc.constantFrom(...ALL)), (text) => void read(text));
-  fc.assert(property, { numRuns: fuzzRuns(1_500), ...fuzzSeed() });
+  fc.assert(property, { numRuns: fuzzRuns(700), ...fuzzSeed() });
 });
 
 test("a policy that is edited stays a policy, good or broken", () => {
@@ -102,7 +102,7 @@ test("a policy that is edited stays a policy, good or broken", () => {
     assert.ok(foreign || loaded.policies.length > 0, text);
     if (!foreign && hasError(loaded)) assert.ok(loaded.policies.some(({ state }) => state === "broken"));
   });
-  fc.assert(property, { numRuns: fuzzRuns(1_500), ...fuzzSeed() });
+  fc.assert(property, { numRuns: fuzzRuns(700), ...fuzzSeed() });
 });
 
 test("what is read without an error is what any YAML reader reads", () => {
@@ -116,7 +116,7 @@ test("what is read without an error is what any YAML reader reads", () => {
     );
     assert.deepEqual(objects[1], objects[0]);
   });
-  fc.assert(property, { numRuns: fuzzRuns(1_500), ...fuzzSeed() });
+  fc.assert(property, { numRuns: fuzzRuns(700), ...fuzzSeed() });
 });
 
 test("a file of the largest size is answered within a second or two, whatever it repeats", () => {
