@@ -8,7 +8,7 @@ import { entryOf, type Located, offsetOf, type Path } from "#core/api/located.ts
 import { readTree } from "#core/api/tree.ts";
 import { DEFAULT_NAMESPACE } from "#core/policy/connection-selector.ts";
 
-export interface ObjectName {
+interface ObjectName {
   readonly kind: string;
   readonly namespace?: string;
   readonly name: string;

@@ -8,6 +8,7 @@ import type { Configuration } from "./configuration.ts";
 import type { Answer } from "./explaining/answer.ts";
 import { answerDocument } from "./explaining/json.ts";
 import { renderAnswer } from "./explaining/render.ts";
+import { readSearchPath } from "./explaining/search-path.ts";
 import { type Read, readAncestor, readConnection, readSubject } from "./explaining/subject.ts";
 import { type CommandResult, command, type OptionValues } from "./frame/command.ts";
 import type { Io } from "./frame/io.ts";
@@ -114,7 +115,8 @@ async function readQuestion(given: OptionValues<typeof options>, io: Io): Promis
   if (!at.ok) return at;
   const statement = await readStatement(given.statement, io);
   if (!statement.ok) return statement;
-  const searchPath = given["search-path"].split(",").map((schema) => schema.trim());
+  const searchPath = readSearchPath(given["search-path"]);
+  if (!searchPath.ok) return searchPath;
   return {
     ok: true,
     value: {
@@ -122,7 +124,7 @@ async function readQuestion(given: OptionValues<typeof options>, io: Io): Promis
       connection: connection.value,
       nowMs: at.value,
       ...(statement.value !== undefined && { statement: statement.value }),
-      searchPath: searchPath.filter((schema) => schema !== ""),
+      searchPath: searchPath.value,
       serverVersion: serverVersionOf(given["server-version"]),
     },
   };

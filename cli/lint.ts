@@ -52,7 +52,7 @@ export const lint = command({
 });
 
 /** What reading found, and what the lints have to say about whatever could be read, in file order. */
-export function diagnose(configuration: Configuration, nowMs: number): readonly Diagnostic[] {
+function diagnose(configuration: Configuration, nowMs: number): readonly Diagnostic[] {
   const { loaded } = configuration;
   const warnings = lintKinds({ loaded, nowMs }).map((finding) => warningOf(finding, configuration));
   return [...loaded.diagnostics, ...warnings].toSorted(

@@ -30,7 +30,7 @@ export type OptionValues<Table extends OptionTable> = {
           | (Table[Name] extends { default: string } | { required: true } ? never : undefined);
 };
 
-export interface PositionalSpec {
+interface PositionalSpec {
   /** Upper case, as the usage line prints it. */
   readonly name: string;
   readonly help: string;

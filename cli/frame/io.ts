@@ -1,7 +1,7 @@
 /** Everything a command may touch of the outside, so that a test can hand it something else. */
 import { colourWanted } from "./paint.ts";
 
-export interface Screen {
+interface Screen {
   readonly write: (text: string) => void;
   readonly colour: boolean;
 }

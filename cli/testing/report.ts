@@ -29,7 +29,7 @@ export interface SuiteResult {
   readonly cases: readonly CaseResult[];
 }
 
-export interface UntestedRule {
+interface UntestedRule {
   /** `policy/rule`, as `expect.by` writes it. */
   readonly rule: string;
   readonly effect: RuleRef["effect"];

@@ -234,8 +234,8 @@ allow:
 `,
   },
   {
-    name: "descendants may write when it is said who may stand behind them",
-    finds: [],
+    name: "descendants may write when it is said who may stand behind them, and nobody hands anything on",
+    finds: ["NOTHING_HANDED_ON"],
     spec: `
 subjects: [{ descendantsOf: { serviceAccount: { name: planner } }, launchedBy: { group: sre } }]
 allow:
@@ -264,6 +264,21 @@ describe("lints together", () => {
       );
     });
   }
+
+  test("a policy on trial beside an enforcing guardrail opens nothing", () => {
+    const onTrial = exampleDocuments("mode: observe\nlimits: { rows: 10 }");
+    const guardrail = `---
+apiVersion: sallyport.dev/v1alpha1
+kind: ClusterSecretAccessPolicy
+metadata: { name: limits }
+spec: { limits: { rows: 10 } }
+`;
+    assert.deepEqual(
+      lint(onTrial).map(({ code }) => code),
+      ["OPEN_WHILE_OBSERVING"],
+    );
+    assert.deepEqual(lint(onTrial + guardrail), []);
+  });
 
   test("an observing deny rule shadows nothing", () => {
     const allow = exampleDocuments(`

@@ -5,22 +5,29 @@ import { describe, test } from "node:test";
 import { ROOT, spawnSallyport } from "./harness.ts";
 
 describe("the program as a process", () => {
-  test("exit codes tell fine, found something and cannot run apart", () => {
-    assert.equal(spawnSallyport(["lint", "examples/policies", "--at", "2026-11-26T00:00:00Z"]).code, 0);
-    const asked = ["explain", "--config", "examples/policies", "--subject", "sa:shop/nobody"];
-    assert.equal(spawnSallyport([...asked, "--connection", "shop/orders-db"]).code, 1);
-    assert.equal(spawnSallyport(["lint"]).code, 2);
-  });
-
-  test("a pipe gets no colour, unless it is forced", () => {
-    assert.ok(!spawnSallyport(["--help"]).out.includes("\u001b"));
-    assert.ok(spawnSallyport(["--help"], { FORCE_COLOR: "1" }).out.includes("\u001b[1m"));
-  });
-
-  test("the parser's threads do not keep it alive, and nothing is left on standard error", () => {
+  test("0: everything is fine, and the parser's threads do not keep it alive", () => {
     const { code, out, err } = spawnSallyport(["test", "examples/policies"]);
     assert.deepEqual([code, err], [0, ""]);
     assert.match(out, /\n\d+ passed, 0 failed\n$/);
+    assert.ok(!out.includes("\u001b"), "a pipe gets no colour");
+  });
+
+  test("1: it ran and found something; colour can be forced into a pipe", () => {
+    const question = [
+      "--config",
+      "examples/policies",
+      "--subject",
+      "sa:shop/nobody",
+      "--connection",
+      "shop/orders-db",
+    ];
+    const { code, out } = spawnSallyport(["explain", ...question], { FORCE_COLOR: "1" });
+    assert.equal(code, 1);
+    assert.ok(out.includes("\u001b[31mDENY"));
+  });
+
+  test("2: it was called wrongly", () => {
+    assert.deepEqual(spawnSallyport(["lint"]).code, 2);
   });
 
   test("a reader that goes away early is no failure", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Identity } from "#core/policy/facts.ts";
+import { readSearchPath } from "#cli/explaining/search-path.ts";
 import {
   readAncestor,
   readConnection,
@@ -92,6 +93,26 @@ describe("ancestors and connections", () => {
       assert.match(messageOf(readConnection(text)), /is not a connection; write NAMESPACE\/NAME/);
     }
   });
+});
+
+describe("a search path", () => {
+  const paths: readonly [text: string, schemas: readonly string[]][] = [
+    ["", []],
+    ["public", ["public"]],
+    ["App, public", ["app", "public"]],
+    ['"Odd, ""Name""",public', ['Odd, "Name"', "public"]],
+  ];
+  for (const [text, value] of paths) {
+    test(`${text || "empty"} is ${value.join(" then ") || "no schema"}`, () => {
+      assert.deepEqual(readSearchPath(text), { ok: true, value });
+    });
+  }
+
+  for (const text of ["$user,public", '"$user"', "app public", "a,,b", 'a"b', '"', "1a"]) {
+    test(`${text} is refused in words`, () => {
+      assert.match(messageOf(readSearchPath(text)), /in the search path is/);
+    });
+  }
 });
 
 function messageOf(read: { ok: true } | { ok: false; message: string }): string {

@@ -59,10 +59,7 @@ function scopeOf({ effect, rule }: PlacedRule): Scope {
 }
 
 /** An absent list stands for every table. */
-export function tablesCover(
-  wide: readonly string[] | undefined,
-  narrow: readonly string[] | undefined,
-): boolean {
+function tablesCover(wide: readonly string[] | undefined, narrow: readonly string[] | undefined): boolean {
   if (wide === undefined) return true;
   const patterns = wide.flatMap(patternOf);
   const everywhere = (narrow ?? ["*.*"]).flatMap(patternOf);

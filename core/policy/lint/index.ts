@@ -11,7 +11,9 @@ import { inlineCredential } from "./inline-credential.ts";
 import { leakyRelation } from "./leaky-relation.ts";
 import { maskBypass } from "./mask-bypass.ts";
 import { maskWithoutReader } from "./mask-without-reader.ts";
+import { nothingHandedOn } from "./nothing-handed-on.ts";
 import { noConnection } from "./no-connection.ts";
+import { openWhileObserving } from "./open-while-observing.ts";
 import { ruleWithoutReason } from "./rule-without-reason.ts";
 import { shadowedRule } from "./shadowed-rule.ts";
 
@@ -20,10 +22,12 @@ export const LINTS = {
   NO_CONNECTION: noConnection,
   CONNECTION_WITHOUT_POLICY: connectionWithoutPolicy,
   IMPOSSIBLE_SUBJECT: impossibleSubject,
+  NOTHING_HANDED_ON: nothingHandedOn,
   SHADOWED_RULE: shadowedRule,
   DUPLICATE_RULE: duplicateRule,
   BROAD_RULE: broadRule,
   BROAD_SUBJECT: broadSubject,
+  OPEN_WHILE_OBSERVING: openWhileObserving,
   ANY_ON_MINTED: anyOnMinted,
   LEAKY_RELATION: leakyRelation,
   MASK_BYPASS: maskBypass,

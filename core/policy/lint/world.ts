@@ -10,7 +10,7 @@ import {
 import { parseInstantMs } from "../instant.ts";
 import type { Finding, LintInput, ObjectId } from "./lint.ts";
 
-export type Effect = "allow" | "deny" | "ask";
+type Effect = "allow" | "deny" | "ask";
 
 export interface PlacedRule {
   readonly policy: Policy;
