@@ -25,16 +25,14 @@ export function decideSelected(
   { links, validUntilMs }: Selection,
   request: Facts["request"],
 ): Decision {
+  if (request.protocol !== connection.protocol) return refuse("DENY_PROTOCOL");
   const enforcing = policiesOf(links, "enforcing");
   const observing = policiesOf(links, "observing");
-  const rest = { obligations: uniteObligations(enforcing, connection.protocol), validUntilMs };
-  if (request.protocol !== connection.protocol) {
-    return answer({ outcome: "deny", code: "DENY_PROTOCOL" }, { ...rest, observations: [] });
-  }
+  const obligations = uniteObligations(enforcing, connection.protocol);
   const weighing = weighingOf(connection.protocol, request);
   const observations = observing.map((policy) => observe(policy, links, weighing));
   const verdict = verdictOn(connection, links, weighing, enforcing.length === 0);
-  return answer(verdict, { ...rest, observations });
+  return answer(verdict, { obligations, observations, validUntilMs });
 }
 
 /** A data plane that cannot carry out what a policy demands refuses, instead of passing what should be masked. */

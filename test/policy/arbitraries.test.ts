@@ -7,7 +7,7 @@ import { scenarios } from "./arbitraries.ts";
 import { real } from "./deciders.ts";
 
 const decisions = fc
-  .sample(scenarios, { numRuns: 2_000, seed: 20_270_101 })
+  .sample(scenarios, { numRuns: 1_500, seed: 20_270_101 })
   .map(({ sources, facts }) => real(sources, facts));
 
 function share(of: (decision: (typeof decisions)[number]) => boolean): number {

@@ -14,7 +14,7 @@ import { allow, deny, factsOf, policy, read } from "./examples.ts";
 import { PARTS } from "./model-parts.ts";
 import { addSource, pick, replaceSource } from "./properties.ts";
 
-const RUNS = { numRuns: fuzzRuns(300), ...fuzzSeed() };
+const RUNS = { numRuns: fuzzRuns(120), ...fuzzSeed() };
 
 for (const how of SPOILER_NAMES) {
   test(`not taken into the plan: ${how}`, () => {

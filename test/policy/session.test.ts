@@ -35,7 +35,7 @@ test("cached equals uncached, whatever is asked and however the clock moves", ()
         }
       },
     ),
-    { numRuns: fuzzRuns(400), ...fuzzSeed() },
+    { numRuns: fuzzRuns(150), ...fuzzSeed() },
   );
 });
 

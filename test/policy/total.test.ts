@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { carryForward } from "#core/policy/carry-forward.ts";
 import { compile } from "#core/policy/compile.ts";
 import { decide } from "#core/policy/decide.ts";
 import type { Decision } from "#core/policy/decision.ts";
@@ -10,10 +11,10 @@ import { explain } from "#core/policy/explain.ts";
 import type { Facts } from "#core/policy/facts.ts";
 import { openSession } from "#core/policy/session.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
-import { CONNECTIONS, NOW_MS, good, scenarios } from "./arbitraries.ts";
+import { CONNECTIONS, NOW_MS, good, policies, scenarios } from "./arbitraries.ts";
 import { allow, factsOf, policy, read } from "./examples.ts";
 
-const RUNS = { numRuns: fuzzRuns(500), ...fuzzSeed() };
+const RUNS = { numRuns: fuzzRuns(200), ...fuzzSeed() };
 
 const anything = fc.anything({
   withNullPrototype: true,
@@ -23,10 +24,8 @@ const anything = fc.anything({
 });
 
 /** A plan that allows everything to the subject of the facts below, so that a refusal is due to the facts alone. */
-const open = compile({
-  connections: CONNECTIONS,
-  policies: [good(policy("open", { allow: [allow("all", { statements: ["any"] })] }))],
-});
+const openPolicy = policy("open", { allow: [allow("all", { statements: ["any"] })] });
+const open = compile({ connections: CONNECTIONS, policies: [good(openPolicy)] });
 
 const whole = factsOf({ request: read("public.t") });
 
@@ -80,6 +79,19 @@ test("policies of any shape make a plan, and no plan lets through what no policy
       );
       const decision = decide(compile({ connections: CONNECTIONS, policies }), whole);
       assert.equal(decision.outcome, "deny");
+    }),
+    RUNS,
+  );
+});
+
+test("a policy with one part replaced by anything makes a plan: it counts, or it closes", () => {
+  fc.assert(
+    fc.property(policies("p"), fc.infiniteStream(fc.nat()), anything, (policy, turns, value) => {
+      const spoiled = good({ ...policy, spec: replaceSomewhere(policy.spec, turns, value) } as never);
+      const plan = compile({ connections: CONNECTIONS, policies: [good(openPolicy), spoiled] });
+      assert.equal(plan.policies.length + plan.broken.length, 2);
+      assertAnswer(decide(plan, whole));
+      assert.deepEqual(carryForward([], [spoiled]), [spoiled]);
     }),
     RUNS,
   );
