@@ -10,27 +10,27 @@ const bytesOf = (text: string): Buffer => Buffer.from(text, "utf8");
 const said = (outcome: ParseOutcome): string =>
   "tree" in outcome ? `${outcome.tree.stmts?.length ?? 0} statements` : outcome.code;
 
-/** PostgreSQL's parser writes these trees by recursion, and runs out of stack. */
-const POISONS: Readonly<Record<string, string>> = {
-  "terms of a sum": `select ${"a+".repeat(20_000)}a`,
-  negations: `select ${"not ".repeat(9_000)}true`,
-  unions: `select 1${" union select 1".repeat(15_000)}`,
-  casts: `select 1${"::int".repeat(30_000)}`,
-  joins: `select 1 from a${" cross join a".repeat(15_000)}`,
+/** PostgreSQL's parser writes these trees by recursion, and runs out of stack. An instance that went on would hang at 34. */
+const POISONS: Readonly<Record<string, { readonly text: string; readonly rounds: number }>> = {
+  "terms of a sum": { text: `select ${"a+".repeat(15_000)}a`, rounds: 40 },
+  negations: { text: `select ${"not ".repeat(9_000)}true`, rounds: 6 },
+  unions: { text: `select 1${" union select 1".repeat(15_000)}`, rounds: 6 },
+  casts: { text: `select 1${"::int".repeat(30_000)}`, rounds: 6 },
+  joins: { text: `select 1 from a${" cross join a".repeat(15_000)}`, rounds: 6 },
 };
 const GOOD = bytesOf("select id from orders where id = 1");
 
 describe("the parser's host", () => {
-  for (const [what, poison] of Object.entries(POISONS)) {
-    it(`outlives forty texts with endless ${what}`, async () => {
+  for (const [what, { text, rounds }] of Object.entries(POISONS)) {
+    it(`outlives ${rounds} texts with endless ${what}`, async () => {
       await using parser = openParser();
       let broke = 0;
-      for (let round = 0; round < 40; round++) {
-        const outcome = await parser.parse(bytesOf(poison), false);
+      for (let round = 0; round < rounds; round++) {
+        const outcome = await parser.parse(bytesOf(text), false);
         if (said(outcome) === "TOO_DEEP") broke++;
         assert.equal(said(await parser.parse(GOOD, false)), "1 statements", `after ${round + 1}`);
       }
-      assert.equal(broke, 40);
+      assert.equal(broke, rounds);
       // Each break costs an instance, and nothing else costs one.
       assert.equal(parser.stats().broken, broke);
       assert.equal(parser.stats().instances, broke + 1);

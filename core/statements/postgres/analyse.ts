@@ -57,7 +57,8 @@ function statementFacts(
   lengthBytes: number,
 ): StatementFacts {
   const facts = gathering();
-  if (isTooDeep(node)) facts.doubt("TOO_DEEP", "is nested deeper than analysis follows");
+  if (node !== undefined && isDeeperThan(TREE_DEPTH_MAX, node))
+    facts.doubt("TOO_DEEP", "is nested deeper than analysis follows");
   else workOn(context, flow, facts).visit(node, OUTERMOST);
   return facts.finish(startByte, lengthBytes);
 }
@@ -84,8 +85,9 @@ function workOn(context: SessionContext, flow: Flow, facts: Gathering): Work {
       if (fields !== undefined) visitTagged(work, tag, fields as Fields<NodeTag>, scope);
     },
     children(tag, fields, scope, except = []) {
-      for (const [field, value] of Object.entries(fields as object)) {
-        if (typeof value !== "object" || value === null || except.includes(field)) continue;
+      for (const field in fields) {
+        const value = (fields as unknown as Fieldwise)[field];
+        if (!isObject(value) || except.includes(field)) continue;
         if (Array.isArray(value)) for (const item of value) visitAny(work, item, undefined, scope);
         else visitAny(work, value, untaggedField(tag, field), scope);
       }
@@ -131,20 +133,19 @@ function doubtUnlisted(work: Work, tag: string): void {
   work.doubt("UNLISTED_SYNTAX", `uses syntax that analysis does not know (${tag})`);
 }
 
-/** Without recursion: this is what makes the recursion of the rest safe. */
-function isTooDeep(node: unknown): boolean {
-  let level: object[] = typeof node === "object" && node !== null ? [node] : [];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > TREE_DEPTH_MAX) return true;
-    const next: object[] = [];
-    for (const value of level) {
-      for (const child of Object.values(value))
-        if (typeof child === "object" && child !== null) next.push(child);
-    }
-    level = next;
+/** This one walk to the bound, in small frames, is what makes the recursion of all the others safe. */
+function isDeeperThan(levels: number, value: object): boolean {
+  if (levels === 0) return true;
+  if (Array.isArray(value)) return value.some((item) => isObject(item) && isDeeperThan(levels - 1, item));
+  for (const field in value) {
+    const child = (value as Fieldwise)[field];
+    if (isObject(child) && isDeeperThan(levels - 1, child)) return true;
   }
   return false;
 }
+
+type Fieldwise = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 function utf8Length(text: string): number {
   let bytes = text.length;

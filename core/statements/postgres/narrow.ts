@@ -150,22 +150,22 @@ function sourcesTouched(node: Node, level: Level): Set<Source> {
 
   function collect(value: unknown, insideSubquery: boolean): void {
     if (typeof value !== "object" || value === null || ++nodes > CONDITION_NODES_MAX) return;
-    const column = as(value as Node, "ColumnRef");
-    if (column !== undefined) {
-      const source = sourceOf(column, level, insideSubquery);
+    if (Array.isArray(value)) {
+      for (const item of value) collect(item, insideSubquery);
+      return;
+    }
+    for (const field in value)
+      collectField(field, (value as Readonly<Record<string, unknown>>)[field], insideSubquery);
+  }
+
+  function collectField(field: string, value: unknown, insideSubquery: boolean): void {
+    if (field === "ColumnRef") {
+      const source = sourceOf(value as Fields<"ColumnRef">, level, insideSubquery);
       if (source !== undefined) touched.add(source);
-      return;
-    }
-    // The row of a cursor is one row of the target, which stands first.
-    if (as(value as Node, "CurrentOfExpr") !== undefined && level.sources[0] !== undefined)
-      touched.add(level.sources[0]);
-    const link = as(value as Node, "SubLink");
-    if (link !== undefined) {
-      collect(link.testexpr, insideSubquery);
-      collect(link.subselect, true);
-      return;
-    }
-    for (const child of Object.values(value)) collect(child, insideSubquery);
+    } else if (field === "CurrentOfExpr") {
+      // The row of a cursor is one row of the target, which stands first.
+      if (level.sources[0] !== undefined) touched.add(level.sources[0]);
+    } else collect(value, insideSubquery || field === "subselect");
   }
 }
 
