@@ -14,8 +14,8 @@ import { validate } from "./validate.ts";
 
 export interface ReadDocument {
   readonly file: string;
-  /** The file's path, with the document's number from the second on. */
-  readonly origin: string;
+  /** Where it starts. */
+  readonly line: number;
   readonly root: Located | undefined;
   /** Present when the document is without error. */
   readonly object?: Kind;
@@ -31,25 +31,27 @@ export interface ReadDocument {
 }
 
 /** What a document or file is when nothing of it can be read: possibly a policy, for anything. */
-export function unreadable(file: string, origin: string, findings: Findings): ReadDocument {
-  return { file, origin, root: undefined, mayBePolicy: true, reach: { scope: "cluster" }, findings };
+export function unreadable(file: string, findings: Findings): ReadDocument {
+  return { file, line: 1, root: undefined, mayBePolicy: true, reach: { scope: "cluster" }, findings };
 }
 
 export function readDocument(
   file: string,
-  origin: string,
   { text, start }: DocumentText,
   positionOf: (offset: number) => Position,
 ): ReadDocument {
   const findings = collectFindings(file, positionOf);
   const tree = readTree(text, start, findings);
-  if ("root" in tree) return readRoot(file, origin, tree.root, findings);
+  if ("root" in tree) {
+    const { line } = positionOf(tree.root.start);
+    return { ...readRoot(file, tree.root, findings), line };
+  }
   const { code, offset, message } = tree;
   findings.add({ code, start: start + offset, path: [], message });
-  return { ...readHead(file, origin, text, start, offset), root: undefined, findings };
+  return { ...readHead(file, text, start, offset), root: undefined, findings };
 }
 
-function readRoot(file: string, origin: string, root: Located, findings: Findings): ReadDocument {
+function readRoot(file: string, root: Located, findings: Findings): ReadDocument {
   const identified = identify(root, findings);
   const checked =
     identified.state === "known"
@@ -57,7 +59,7 @@ function readRoot(file: string, origin: string, root: Located, findings: Finding
       : ({ ok: false } as const);
   const shown =
     findings.errors > 0 && looksLikePolicy(root) ? ({ state: "maybePolicy" } as const) : identified;
-  const described = describe(file, origin, root, shown, findings);
+  const described = describe(file, root, shown, findings);
   // The schema has checked it; this is the one place where a checked value gets its type.
   return checked.ok && findings.errors === 0 ? { ...described, object: checked.value as Kind } : described;
 }
@@ -76,20 +78,14 @@ function looksLikePolicy(root: Located): boolean {
   );
 }
 
-function describe(
-  file: string,
-  origin: string,
-  root: Located,
-  identified: Identified,
-  findings: Findings,
-): ReadDocument {
+function describe(file: string, root: Located, identified: Identified, findings: Findings): ReadDocument {
   const kind = identified.state === "known" ? identified.kind : undefined;
   const namespace = namespaceOf(root, findings);
   const name = certainText(root, "name", findings);
   const policyId = policyIdOf(root, identified, findings);
   return {
     file,
-    origin,
+    line: 1,
     root,
     mayBePolicy: kind === undefined ? identified.state === "maybePolicy" : isPolicy(kind),
     reach: reachOf(root, identified, findings),
@@ -107,7 +103,7 @@ const HEADS_TRIED_MAX = 16;
  * What stands before a syntax error may tell whose policy this was: the text is cut before a top-level field, ever
  * further up, until it can be read. The selectors after the cut are unknown, so a namespace is the narrowest reach.
  */
-function readHead(file: string, origin: string, text: string, start: number, stopped: number): ReadDocument {
+function readHead(file: string, text: string, start: number, stopped: number): ReadDocument {
   const silent = collectFindings(file, () => ({ line: 1, column: 1 }));
   const cuts = [...text.slice(0, stopped).matchAll(/(?:\r\n|\r|\n)(?=[^\s#-])/g)]
     .map(({ index }) => index)
@@ -118,10 +114,10 @@ function readHead(file: string, origin: string, text: string, start: number, sto
     if (!("root" in tree)) continue;
     // A second `metadata` after the cut would make the first one doubtful.
     if (/(^|[\r\n])["']?(apiVersion|kind|metadata)\b/.test(text.slice(cut))) break;
-    const { object: _, ...head } = readRoot(file, origin, tree.root, findings);
+    const { object: _, ...head } = readRoot(file, tree.root, findings);
     return { ...head, reach: widened(head.reach) };
   }
-  return unreadable(file, origin, silent);
+  return unreadable(file, silent);
 }
 
 function widened(reach: Reach): Reach {

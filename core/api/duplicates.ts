@@ -27,6 +27,6 @@ function report(document: ReadDocument, other: ReadDocument): void {
   const { kind, name, root, findings } = document;
   if (root === undefined) return;
   const path = ["metadata", "name"];
-  const message = `${kind} "${name}" is also in ${other.origin}; neither holds until one is removed`;
+  const message = `${kind} "${name}" is also at ${other.file}:${other.line}; neither holds until one is removed`;
   findings.add({ code: "DUPLICATE_OBJECT", start: offsetOf(root, path), path, message });
 }

@@ -377,8 +377,8 @@ export interface PostgresPermission {
   readonly tables?: readonly string[];
   /**
    * Functions, operators and types of your own that statements may run beside those known to be harmless:
-   * `schema.function` or `schema.*`. In a deny rule: that they may not run. Example:
-   * `[public.order_total]`.
+   * `schema.function` or `schema.*`; an operator stands in quotes (`public."&&"`). In a deny rule: that
+   * they may not run. Example: `[public.order_total]`.
    */
   readonly functions?: readonly string[];
   /**

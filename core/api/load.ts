@@ -47,7 +47,7 @@ function readFile(file: KindFile): readonly ReadDocument[] {
       path: [],
       message: `the file cannot be read: ${file.problem}`,
     });
-    return [unreadable(path, path, findings)];
+    return [unreadable(path, findings)];
   }
   const text = withoutByteOrderMark(file.text);
   const positionOf = positions(text);
@@ -55,16 +55,13 @@ function readFile(file: KindFile): readonly ReadDocument[] {
   if ("code" in cut) {
     const findings = collectFindings(path, positionOf);
     findings.add({ ...cut, path: [] });
-    return [unreadable(path, path, findings)];
+    return [unreadable(path, findings)];
   }
-  return cut.documents.map((document, index) => {
-    const origin = index === 0 ? path : `${path}#${index + 1}`;
-    return readDocument(path, origin, document, positionOf);
-  });
+  return cut.documents.map((document) => readDocument(path, document, positionOf));
 }
 
 function policySource(document: ReadDocument, good: boolean): PolicySource {
-  const { object, origin, policyId, reach, findings } = document;
+  const { object, file: origin, policyId, reach, findings } = document;
   const isPolicy = object?.kind === "SecretAccessPolicy" || object?.kind === "ClusterSecretAccessPolicy";
   if (good && isPolicy) return { state: "good", origin, policy: object };
   return {

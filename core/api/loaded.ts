@@ -31,7 +31,10 @@ export type Reach =
   | { readonly scope: "namespace"; readonly namespace: string }
   | { readonly scope: "cluster" };
 
-/** A policy as it was found. `origin` (a file's path, an object's uid) ties versions of the same thing together. */
+/**
+ * A policy as it was found. `origin` (a file's path, an object's uid) ties versions of the same thing together. All
+ * documents of a file share its path, so that a file which cannot be read any more is known to have held them all.
+ */
 export type PolicySource =
   | {
       readonly state: "good";

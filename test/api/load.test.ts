@@ -168,7 +168,7 @@ test("a rule for a protocol that none of the policy's connections speaks breaks 
     >;
     return {
       file: "a.yaml",
-      origin: "a.yaml",
+      line: 1,
       root,
       object,
       mayBePolicy: false,
