@@ -66,16 +66,18 @@ function time(call: () => unknown, callsPerSample: number): Spread {
   return { median: at(0.5), p99: at(0.99) };
 }
 
-/** How much dearer a decision is among 10,000 policies than among 100; 1 is flat. */
-function flatness(): Readonly<Record<string, number>> {
-  return Object.fromEntries(
-    OTHERS.map((others) => {
-      const of = (count: number): number =>
-        figures.find((row) => row.others === others && row.policies === count)?.uncachedUs.median ??
-        Number.NaN;
-      return [others, of(10_000) / of(100)];
-    }),
-  );
+/** How much dearer a decision is among 1,000 and 10,000 policies than among 100; 1 is flat. */
+function flatness(): readonly {
+  readonly others: Others;
+  readonly policies: number;
+  readonly ratio: number;
+}[] {
+  return figures
+    .filter(({ policies }) => policies !== COUNTS[0])
+    .map(({ others, policies, uncachedUs }) => {
+      const fewest = figures.find((row) => row.others === others && row.policies === COUNTS[0]);
+      return { others, policies, ratio: uncachedUs.median / (fewest?.uncachedUs.median ?? Number.NaN) };
+    });
 }
 
 function print(): void {
@@ -91,7 +93,7 @@ function print(): void {
       spread(cachedUs, 3).padStart(17),
     );
   }
-  for (const [others, ratio] of Object.entries(flatness())) {
-    console.log(`flatness 100 → 10,000 by ${others}: ${ratio.toFixed(2)}`);
+  for (const { others, policies, ratio } of flatness()) {
+    console.log(`flatness, ${COUNTS[0]} → ${policies} by ${others}: ${ratio.toFixed(2)}`);
   }
 }

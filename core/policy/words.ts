@@ -1,6 +1,5 @@
 /** Identities in words, for refusals and explanations. */
 import type { Identity } from "./facts.ts";
-import type { RuleRef } from "./decision.ts";
 import type { PolicyId } from "#core/api/loaded.ts";
 
 const NAME_CHARS_MAX = 120;
@@ -14,10 +13,6 @@ export function sayIdentity({ serviceAccount, oidc, user }: Identity): string {
 
 export function sayPolicy({ kind, namespace, name }: PolicyId): string {
   return namespace === undefined ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
-}
-
-export function sayRule({ effect, rule, namespace, policy }: RuleRef): string {
-  return `${effect} rule ${rule} of ${namespace === undefined ? "" : `${namespace}/`}${policy}`;
 }
 
 function saySubject(claims: Readonly<Record<string, unknown>>): string {

@@ -26,7 +26,10 @@ export type Property = (decide: Decider) => fc.IRawProperty<unknown>;
 export const orderNeverMatters = property(
   fc.tuple(scenarios, fc.infiniteStream(fc.nat())),
   (decide, [{ sources, facts }, stream]) => {
-    const shuffled = { ...sources, policies: shuffle(sources.policies.map(shuffleWithin), stream) };
+    const shuffled = {
+      connections: shuffle(sources.connections, stream),
+      policies: shuffle(sources.policies.map(shuffleWithin), stream),
+    };
     assert.deepEqual(decide(shuffled, facts), decide(sources, facts));
 
     function shuffleWithin(source: PolicySource): PolicySource {
