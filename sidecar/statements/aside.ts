@@ -47,22 +47,10 @@ export function openAside(limits: AsideLimits): Aside {
     await old?.terminate();
   };
 
-  /** The next message of the worker; undefined when it died or the time ran out. */
+  /** Undefined when the worker died or the time ran out, and then it is gone. */
   const answer = async (within: number): Promise<WorkerAnswer | undefined> => {
-    const current = worker;
-    if (current === undefined) return undefined;
-    const { promise, resolve } = Promise.withResolvers<WorkerAnswer | undefined>();
-    const timer = setTimeout(() => resolve(undefined), within);
-    const gone = (): void => resolve(undefined);
-    current.once("message", resolve).once("error", gone).once("exit", gone);
-    const received = await promise;
-    clearTimeout(timer);
-    current.off("message", resolve).off("error", gone).off("exit", gone);
-    if (received === undefined) {
-      // Its last error, if any, has been turned into a refusal.
-      current.on("error", () => undefined);
-      await end();
-    }
+    const received = worker === undefined ? undefined : await nextAnswer(worker, within);
+    if (received === undefined) await end();
     return received;
   };
 
@@ -71,13 +59,15 @@ export function openAside(limits: AsideLimits): Aside {
     worker = new Worker(new URL("./aside-worker.ts", import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: 256, stackSizeMb: 4 },
     });
+    // What kills a worker, as running out of memory does, is a refusal of the text that did it: `exit` follows.
+    worker.on("error", () => undefined);
     return (await answer(limits.startMs)) === "ready";
   };
 
   const parseOne = async (bytes: Uint8Array): Promise<ParseOutcome> => {
     if (!(await isReady())) return NO_WORKER;
     worker?.ref();
-    worker?.postMessage(bytes);
+    worker?.postMessage(bytes, []);
     const received = await answer(limits.deadlineMs);
     if (received === undefined) return OVERDUE;
     if (received === "broke" || received === "ready") {
@@ -116,4 +106,17 @@ export function openAside(limits: AsideLimits): Aside {
       clearTimeout(idle);
     },
   };
+}
+
+function nextAnswer(worker: Worker, within: number): Promise<WorkerAnswer | undefined> {
+  const { promise, resolve } = Promise.withResolvers<WorkerAnswer | undefined>();
+  const settle = (received: WorkerAnswer | undefined): void => {
+    clearTimeout(timer);
+    worker.off("message", settle).off("exit", gone);
+    resolve(received);
+  };
+  const gone = (): void => settle(undefined);
+  const timer = setTimeout(gone, within);
+  worker.once("message", settle).once("exit", gone);
+  return promise;
 }

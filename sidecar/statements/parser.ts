@@ -21,18 +21,16 @@ export function openParser(limits: Partial<AsideLimits> = {}): ParserHost {
   let instances = 0;
   let broken = 0;
 
-  // One instance however many statements wait for it.
-  const open = (): Promise<void> => {
-    opening ??= openInstance()
-      .then((opened) => {
-        instance = opened;
-        instances++;
-      })
-      .finally(() => {
-        opening = undefined;
-      });
-    return opening;
+  const openOne = async (): Promise<void> => {
+    try {
+      instance = await openInstance();
+      instances++;
+    } finally {
+      opening = undefined;
+    }
   };
+  // One instance however many statements wait for it.
+  const open = (): Promise<void> => (opening ??= openOne());
 
   const parseHere = (by: ParserInstance, bytes: Uint8Array): ParseOutcome => {
     try {

@@ -2,6 +2,7 @@
 import type { DoubtCode, PostgresRequest, StatementFacts } from "./facts.ts";
 import { type Gathering, gathering } from "./gathering.ts";
 import { NODES } from "./nodes.ts";
+import { rowsOf } from "./rows.ts";
 import type { SessionContext } from "./session.ts";
 import { type Fields, type Node, type NodeTag, type ParseTree, tagOf, untaggedField } from "./tree.ts";
 import { type Flow, OUTERMOST, type Scope, type Visitor, type Work } from "./work.ts";
@@ -92,6 +93,7 @@ function workOn(context: SessionContext, flow: Flow, facts: Gathering): Work {
         else visitAny(work, value, untaggedField(tag, field), scope);
       }
     },
+    rowsOf: (node, scope) => rowsOf(work, node, scope),
     again: (node) => statementFacts(node, context, flow, 0, 0),
   };
   return work;

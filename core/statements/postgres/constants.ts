@@ -21,8 +21,7 @@ export function constantOf(node: Node | undefined, depth = 0): Maybe {
   return testValue(node, depth);
 }
 
-/** A WHERE that lets every row through, whatever the row holds. NULL lets none through. */
-export const isAlwaysTrue = (node: Node | undefined): boolean => asBoolean(constantOf(node)) === true;
+/** A condition that lets no row through, whatever the row holds; NULL lets none through. */
 export const isNeverTrue = (node: Node | undefined): boolean => {
   const value = constantOf(node);
   return value === null || asBoolean(value) === false;

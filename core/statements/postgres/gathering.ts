@@ -87,10 +87,7 @@ export function gathering(): Gathering {
       movesPath = true;
     },
     adopt(other) {
-      for (const access of other.accesses) self.deed(access.verb, access.relation, access.unfiltered);
-      for (const call of other.calls) self.call(call);
-      for (const doubt of other.doubts) self.doubt(doubt.code, doubt.text);
-      for (const use of other.columns) self.column(use);
+      adopt(self, other);
       if (other.movesSearchPath === true) movesPath = true;
     },
     finish(startByte, lengthBytes) {
@@ -110,6 +107,13 @@ export function gathering(): Gathering {
     },
   };
   return self;
+}
+
+function adopt(into: Gathering, other: StatementFacts): void {
+  for (const access of other.accesses) into.deed(access.verb, access.relation, access.unfiltered);
+  for (const call of other.calls) into.call(call);
+  for (const doubt of other.doubts) into.doubt(doubt.code, doubt.text);
+  for (const use of other.columns) into.column(use);
 }
 
 /** One access for each verb and relation; unfiltered when any of them was. */

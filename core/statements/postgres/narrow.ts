@@ -141,12 +141,13 @@ function isHollow(node: Node): boolean {
 
 const columnPath = (column: Fields<"ColumnRef">): string => stringsOf(column.fields).join("\0");
 
-/** The items of this level whose columns stand in an expression. */
+/** The items of this level whose columns stand in an expression; none when that cannot be told. */
 function sourcesTouched(node: Node, level: Level): Set<Source> {
   const touched = new Set<Source>();
   let nodes = 0;
+  let unclear = false;
   collect(node, false);
-  return nodes > CONDITION_NODES_MAX ? new Set() : touched;
+  return unclear || nodes > CONDITION_NODES_MAX ? new Set() : touched;
 
   function collect(value: unknown, insideSubquery: boolean): void {
     if (typeof value !== "object" || value === null || ++nodes > CONDITION_NODES_MAX) return;
@@ -160,8 +161,11 @@ function sourcesTouched(node: Node, level: Level): Set<Source> {
 
   function collectField(field: string, value: unknown, insideSubquery: boolean): void {
     if (field === "ColumnRef") {
-      const source = sourceOf(value as Fields<"ColumnRef">, level, insideSubquery);
+      const column = value as Fields<"ColumnRef">;
+      const source = sourceOf(column, level, insideSubquery);
       if (source !== undefined) touched.add(source);
+      // `orders.id = owner` ties orders to whichever item has the column, `orders.id = (c).id` to customers c.
+      else if (!insideSubquery && stringsOf(column.fields).length === 1) unclear = true;
     } else if (field === "CurrentOfExpr") {
       // The row of a cursor is one row of the target, which stands first.
       if (level.sources[0] !== undefined) touched.add(level.sources[0]);

@@ -4,7 +4,6 @@ import { isLimited, isSummedUp, openReads } from "./narrow.ts";
 import { namedOperator, tieOperators } from "./operators.ts";
 import { as, type Fields, type Node, qualified, stringsOf } from "./tree.ts";
 import type { Cte, CteFrame, Deed, Level, Scope, Source, Visitor, Work } from "./work.ts";
-import { deleteRows, insertRows, mergeRows, updateRows } from "./writes.ts";
 
 /** More items in one FROM than an honest statement has. */
 export const SOURCES_MAX = 500;
@@ -17,7 +16,7 @@ export const visitSelect: Visitor<"SelectStmt"> = (work, stmt, scope) => {
 export const visitSubLink: Visitor<"SubLink"> = (work, link, scope) => {
   if (link.testexpr !== undefined) namedOperator(work, link.operName ? stringsOf(link.operName) : ["="]);
   work.visit(link.testexpr, scope);
-  const open = rowsOf(work, link.subselect, { ...scope, condition: false });
+  const open = work.rowsOf(link.subselect, { ...scope, condition: false });
   const decidesOnly =
     scope.condition ||
     link.subLinkType === "EXISTS_SUBLINK" ||
@@ -28,22 +27,6 @@ export const visitSubLink: Visitor<"SubLink"> = (work, link, scope) => {
 
 export function handOn(reads: readonly Deed[]): void {
   for (const read of reads) read.unfiltered = true;
-}
-
-/** Analyses whatever may stand where rows come from, and returns the reads that it hands on whole. */
-export function rowsOf(work: Work, node: Node | undefined, scope: Scope): Deed[] {
-  const select = as(node, "SelectStmt");
-  if (select !== undefined) return selectRows(work, select, scope);
-  const insert = as(node, "InsertStmt");
-  if (insert !== undefined) return insertRows(work, insert, scope);
-  const update = as(node, "UpdateStmt");
-  if (update !== undefined) return updateRows(work, update, scope);
-  const remove = as(node, "DeleteStmt");
-  if (remove !== undefined) return deleteRows(work, remove, scope);
-  const merge = as(node, "MergeStmt");
-  if (merge !== undefined) return mergeRows(work, merge, scope);
-  work.visit(node, scope);
-  return [];
 }
 
 export function selectRows(work: Work, stmt: Fields<"SelectStmt">, scope: Scope): Deed[] {
@@ -112,7 +95,7 @@ export function withQueries(work: Work, clause: Fields<"WithClause"> | undefined
     const visible = clause.recursive === true ? all : frameOf(ctes.slice(0, at));
     const inner: Scope = { ...scope, ctes: visible, condition: false };
     cte.state = "inside";
-    cte.open = rowsOf(work, query.ctequery, inner);
+    cte.open = work.rowsOf(query.ctequery, inner);
     cte.state = "done";
     if (cte.handedOn) handOn(cte.open);
     work.children("CommonTableExpr", query, inner, ["ctequery"]);
@@ -156,7 +139,7 @@ function oneSource(work: Work, item: Node, scope: Scope): Source {
   const subquery = as(item, "RangeSubselect");
   if (subquery !== undefined) {
     const before = work.facts.deeds.length;
-    const open = rowsOf(work, subquery.subquery, scope);
+    const open = work.rowsOf(subquery.subquery, scope);
     const reads = work.facts.deeds.slice(before).filter((deed) => deed.verb === "read");
     const isValues = (as(subquery.subquery, "SelectStmt")?.valuesLists?.length ?? 0) > 0;
     return { alias: subquery.alias?.aliasname, relations: [], open: [...open], reads, bounded: isValues };

@@ -90,6 +90,8 @@ export interface Work {
   visitAs<T extends NodeTag>(tag: T, fields: Fields<T> | undefined, scope: Scope): void;
   /** Everything below a node, but for the fields that the caller has dealt with. */
   children<T extends NodeTag>(tag: T, fields: Fields<T>, scope: Scope, except?: readonly string[]): void;
+  /** Visits whatever may stand where rows come from, and returns the reads that it hands on whole. */
+  rowsOf(node: Node | undefined, scope: Scope): Deed[];
   /** Analyses a node that was met in another statement of this string. */
   again(node: Node): StatementFacts;
 }

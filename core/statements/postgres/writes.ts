@@ -2,7 +2,7 @@
 import type { StatementVerb } from "./facts.ts";
 import { relationsNamed } from "./names.ts";
 import { openReads } from "./narrow.ts";
-import { fromItem, fromItems, handOn, newLevel, rowsOf, withQueries } from "./queries.ts";
+import { fromItem, fromItems, handOn, newLevel, withQueries } from "./queries.ts";
 import { as, type Fields, type Node } from "./tree.ts";
 import type { Deed, Level, Scope, Source, Visitor, Work } from "./work.ts";
 
@@ -24,7 +24,7 @@ export function insertRows(work: Work, stmt: Fields<"InsertStmt">, scope: Scope)
   assigned(work, target, stmt.cols);
   assigned(work, target, stmt.onConflictClause?.targetList);
   // What the query hands on whole is copied whole.
-  handOn(rowsOf(work, stmt.selectStmt, inner));
+  handOn(work.rowsOf(stmt.selectStmt, inner));
   level.sources.push(target);
   const here: Scope = { ...inner, level };
   work.children("InsertStmt", stmt, here, ["relation", "withClause", "selectStmt"]);

@@ -122,4 +122,17 @@ export const UNFILTERED: readonly StatementCase[] = [
     "insert into orders (id, customer_id) select id, 1 from secrets",
     "insert: insert public.orders, read public.secrets!",
   ),
+  // A row or a bare name stands for another item: a tie, or nothing that is certain.
+  judged(
+    "select s.* from secrets s, orders o where s.id = (o).id",
+    "read: read public.secrets!, read public.orders!",
+  ),
+  judged(
+    "select s.* from secrets s, orders o where s.id = customer_id",
+    "read: read public.secrets!, read public.orders!",
+  ),
+  judged(
+    "select s.* from secrets s, orders o where s.id = 5",
+    "read: read public.secrets, read public.orders!",
+  ),
 ];

