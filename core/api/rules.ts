@@ -10,6 +10,7 @@ const parsed = new Map<string, ParseResult>();
 
 export type Verdict = "holds" | "broken" | { readonly fault: string };
 
+/** `self` in the form that `celValue` makes. */
 export function evaluateRule({ rule }: Rule, self: unknown): Verdict {
   try {
     let evaluate = parsed.get(rule);
@@ -17,14 +18,14 @@ export function evaluateRule({ rule }: Rule, self: unknown): Verdict {
       evaluate = environment.parse(rule);
       parsed.set(rule, evaluate);
     }
-    return evaluate({ self: celValue(self) }) === true ? "holds" : "broken";
+    return evaluate({ self }) === true ? "holds" : "broken";
   } catch (cause) {
     return { fault: cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause) };
   }
 }
 
 /** CEL knows whole numbers as a type of their own, and names that are words of CEL are written differently. */
-function celValue(value: unknown): unknown {
+export function celValue(value: unknown): unknown {
   if (typeof value === "number") return BigInt(value);
   if (Array.isArray(value)) return value.map(celValue);
   if (typeof value !== "object" || value === null) return value;
@@ -41,11 +42,19 @@ const CEL_WORDS = new Set(
   ),
 );
 
+/** Only fields of the schemas come here, so the table stays small. */
+const celNames = new Map<string, string>();
+
 function celName(name: string): string {
-  if (CEL_WORDS.has(name)) return `__${name}__`;
-  return name
-    .replaceAll("__", "__underscores__")
-    .replaceAll(".", "__dot__")
-    .replaceAll("-", "__dash__")
-    .replaceAll("/", "__slash__");
+  const known = celNames.get(name);
+  if (known !== undefined) return known;
+  const made = CEL_WORDS.has(name)
+    ? `__${name}__`
+    : name
+        .replaceAll("__", "__underscores__")
+        .replaceAll(".", "__dot__")
+        .replaceAll("-", "__dash__")
+        .replaceAll("/", "__slash__");
+  celNames.set(name, made);
+  return made;
 }

@@ -14,7 +14,7 @@ import {
   quoted,
 } from "./located.ts";
 import { nearest } from "./nearest.ts";
-import { evaluateRule } from "./rules.ts";
+import { celValue, evaluateRule } from "./rules.ts";
 import { checkBoolean, checkInteger, checkText } from "./scalar-checks.ts";
 import type { ListSchema, MapSchema, ObjectSchema, Schema } from "./schema.ts";
 
@@ -26,8 +26,10 @@ const NAMES_LISTED_MAX = 16;
 export function validate(node: Located, schema: Schema, path: Path, findings: Findings): Checked {
   const checked = validateShape(node, schema, path, findings);
   if (!checked.ok) return checked;
-  for (const rule of schema.rules ?? []) {
-    const verdict = evaluateRule(rule, checked.value);
+  if (schema.rules === undefined) return checked;
+  const self = celValue(checked.value);
+  for (const rule of schema.rules) {
+    const verdict = evaluateRule(rule, self);
     if (verdict === "holds") continue;
     const below = rule.fieldPath?.split(".").filter((part) => part !== "") ?? [];
     const fault = verdict === "broken" ? "" : ` (the rule cannot be evaluated: ${verdict.fault})`;
