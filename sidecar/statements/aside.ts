@@ -70,11 +70,9 @@ export function openAside(limits: AsideLimits): Aside {
     worker?.postMessage(bytes, []);
     const received = await answer(limits.deadlineMs);
     if (received === undefined) return OVERDUE;
-    if (received === "broke" || received === "ready") {
-      await end();
-      return BROKE;
-    }
-    return outcomeOf(received);
+    const outcome = received === "broke" || received === "ready" ? BROKE : readable(received);
+    if (outcome === BROKE) await end();
+    return outcome;
   };
 
   const run = async (): Promise<void> => {
@@ -106,6 +104,15 @@ export function openAside(limits: AsideLimits): Aside {
       clearTimeout(idle);
     },
   };
+}
+
+/** A tree that is not JSON comes from a broken instance, and must not leave its statement waiting for ever. */
+function readable(received: InstanceOutcome): ParseOutcome {
+  try {
+    return outcomeOf(received);
+  } catch {
+    return BROKE;
+  }
 }
 
 function nextAnswer(worker: Worker, within: number): Promise<WorkerAnswer | undefined> {

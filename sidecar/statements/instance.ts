@@ -6,9 +6,11 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { TREE_CHARS_MAX } from "./limits.ts";
 
 export type InstanceOutcome =
   | { readonly json: string }
+  | { readonly treeTooLarge: true }
   | { readonly syntaxError: string; readonly offsetBytes: number };
 
 export interface ParserInstance {
@@ -87,7 +89,8 @@ function readResult(pgQuery: PgQuery, result: number): InstanceOutcome {
   const error = pgQuery.getValue(result + 8, "i32");
   if (error === 0) {
     if (tree === 0) throw new Error("the parser gave neither a tree nor an error");
-    return { json: pgQuery.UTF8ToString(tree) };
+    const json = pgQuery.UTF8ToString(tree);
+    return json.length > TREE_CHARS_MAX ? { treeTooLarge: true } : { json };
   }
   const message = pgQuery.UTF8ToString(pgQuery.getValue(error, "i32"));
   // A broken instance answers good statements with an error that says nothing.

@@ -2,5 +2,5 @@
 
 /** WebAssembly memory never shrinks: an instance that grew past this is replaced. It starts at 128 MiB reserved. */
 export const INSTANCE_BYTES_MAX = 192 * 1024 * 1024;
-/** The tree is some five to ten times its text. */
+/** Of the tree as JSON: some five to ten times its text, and fifty times that of `select a,a,a,…`. */
 export const TREE_CHARS_MAX = 8 * 1024 * 1024;

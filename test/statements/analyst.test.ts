@@ -98,6 +98,10 @@ describe("the analyst", () => {
       "unknown: ?TOO_DEEP",
     );
     assert.equal(described(await analyst.analyse("x".repeat(300_000), context)), "unknown: ?TOO_LARGE");
+    assert.equal(
+      described(await analyst.analyse(`select ${"a,".repeat(120_000)}a`, context)),
+      "unknown: ?TOO_LARGE",
+    );
     const bulk = `insert into orders (id, note) values ${Array.from({ length: 2_000 }, (_, at) => `(${at}, 'note ${at}')`).join(", ")}`;
     assert.equal(described(await analyst.analyse(bulk, context)), "insert: insert public.orders");
     assert.equal(described(await analyst.analyse("select 1", context)), "read:");

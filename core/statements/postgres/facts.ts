@@ -41,7 +41,10 @@ export interface Access {
   readonly verb: StatementVerb;
   /** Absent when the act has no relation: BEGIN, SET, NOTIFY, CREATE ROLE. */
   readonly relation?: RelationName;
-  /** True when nothing narrows the rows: no WHERE (or a constant-true one) and, for reads, no LIMIT. */
+  /**
+   * True when nothing narrows the rows: no WHERE that tests the relation, and for reads no small constant LIMIT and no
+   * summary such as count(*). `narrow.ts` says exactly when; it errs towards true.
+   */
   readonly unfiltered: boolean;
 }
 
@@ -92,6 +95,7 @@ export interface ColumnUse {
 
 export interface StatementFacts {
   readonly class: StatementClass;
+  /** Empty for a read of no relation (`select 1`), and where only a call or a doubt is known (`CALL p()`, `DO`). */
   readonly accesses: readonly Access[];
   readonly calls: readonly Call[];
   readonly doubts: readonly Doubt[];

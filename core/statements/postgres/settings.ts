@@ -117,7 +117,8 @@ function changePath(work: Work, values: readonly Constant[] | undefined): void {
   }
   if (work.flow.paths.length >= PATHS_MAX) return pathForgotten(work);
   work.facts.movesSearchPath();
-  work.flow.paths.push(values.map(String).filter((schema) => schema !== "pg_temp"));
+  // An empty name is how pg_dump empties the path; the temporary schema is searched first in any case.
+  work.flow.paths.push(values.map(String).filter((schema) => schema !== "" && schema !== "pg_temp"));
 }
 
 /** More changes of the path within one string are not followed. */

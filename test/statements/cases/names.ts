@@ -92,6 +92,10 @@ export const NAMES: readonly StatementCase[] = [
     "select set_config('search_path', 'audit', false); table orders limit 1",
     "read:; read: read public.orders, ?SEARCH_PATH_CHANGED",
   ),
+  judged(
+    "set search_path = ''; table orders limit 1",
+    "session: session; read: read public.orders, read pg_temp.orders, ?ODD_NAME",
+  ),
   judged("commit; table orders limit 1", "transaction: transaction; read: read public.orders"),
   judged(
     "commit; table orders limit 1",
