@@ -9,7 +9,7 @@ export interface KnownRule {
 }
 
 export function rulesIn(configuration: Configuration): readonly KnownRule[] {
-  return policiesIn(configuration)
+  return policiesIn(configuration.loaded)
     .flatMap(rulesOf)
     .map((placed) => ({
       ref: refOf(placed),
@@ -19,7 +19,11 @@ export function rulesIn(configuration: Configuration): readonly KnownRule[] {
 
 export function placeOfRule(ref: RuleRef, configuration: Configuration): Place | undefined {
   const key = ruleKey(ref);
-  return rulesIn(configuration).find((known) => ruleKey(known.ref) === key)?.place;
+  const placed = policiesIn(configuration.loaded)
+    .filter(({ kind, metadata }) => kind === ref.kind && metadata.name === ref.policy)
+    .flatMap(rulesOf)
+    .find((each) => ruleKey(refOf(each)) === key);
+  return placed && configuration.placeOf(refToObject(ref), placed.path);
 }
 
 /** One text for each rule of a configuration, whichever policy of whichever namespace it stands in. */

@@ -1,13 +1,13 @@
 /** Diagnostics for people: where, what, the line itself, and a mark under the word that is meant. */
 import type { Diagnostic } from "#core/api/diagnostic.ts";
-import { type Paint, printable } from "../frame/paint.ts";
+import { type Paint, printable, type Style } from "../frame/paint.ts";
 import { count, wrap } from "../frame/text.ts";
 
 export type TextOfFile = (file: string) => string | undefined;
 
 export function renderDiagnostic(diagnostic: Diagnostic, textOf: TextOfFile, paint: Paint): string {
   const place = `${printable(diagnostic.file)}:${diagnostic.line}:${diagnostic.column}`;
-  const severity = paint(diagnostic.severity === "error" ? "red" : "yellow", diagnostic.severity);
+  const severity = paint(styleOf(diagnostic), diagnostic.severity);
   return [
     `${paint("bold", place)}  ${severity}  ${diagnostic.code}`,
     ...wrap(printable(diagnostic.message), MESSAGE_WIDTH).map((line) => `  ${line}`),
@@ -16,6 +16,8 @@ export function renderDiagnostic(diagnostic: Diagnostic, textOf: TextOfFile, pai
     "",
   ].join("\n");
 }
+
+const styleOf = ({ severity }: Diagnostic): Style => (severity === "error" ? "red" : "yellow");
 
 export interface Tally {
   readonly errors: number;
@@ -45,7 +47,7 @@ function excerpt(diagnostic: Diagnostic, textOf: TextOfFile, paint: Paint): stri
   const before = line.slice(0, diagnostic.column - 1);
   const shown = line.length > EXCERPT_CHARACTERS_MAX ? `${line.slice(0, EXCERPT_CHARACTERS_MAX)}…` : line;
   const mark = paint(
-    "red",
+    styleOf(diagnostic),
     "^".repeat(wordLength(line.slice(diagnostic.column - 1, EXCERPT_CHARACTERS_MAX))),
   );
   return [

@@ -1,5 +1,5 @@
 import type { Lint } from "./lint.ts";
-import { connectionsOf, finding, rulesIn } from "./world.ts";
+import { finding } from "./world.ts";
 
 export const anyOnMinted: Lint = {
   title: "unanalysed statements on a minted role, which can give itself a password",
@@ -8,12 +8,12 @@ export const anyOnMinted: Lint = {
     "agent could run ALTER ROLE … PASSWORD on the role that was minted for it and dial the database past the " +
     "gateway for as long as the role lives. Name the statements it needs; none of the named classes covers a " +
     "password change.",
-  find: (input) =>
-    rulesIn(input).flatMap(({ policy, effect, rule, path }) => {
+  find: (world) =>
+    world.rules.flatMap(({ policy, effect, rule, path }) => {
       if (effect === "deny" || !rule.postgres?.statements?.includes("any")) return [];
-      const minted = connectionsOf(policy, input).find(
-        (connection) => connection.spec.credential.mode === "minted",
-      );
+      const minted = world
+        .connectionsOf(policy)
+        .find((connection) => connection.spec.credential.mode === "minted");
       if (minted === undefined) return [];
       return [
         finding(

@@ -1,6 +1,6 @@
 import type { Finding, Lint } from "./lint.ts";
 import { verbsOf, WRITE_VERBS } from "./cover.ts";
-import { finding, type PlacedRule, rulesIn } from "./world.ts";
+import { finding, type PlacedRule } from "./world.ts";
 
 export const broadRule: Lint = {
   title: "the rule allows more than anyone means to allow",
@@ -8,10 +8,7 @@ export const broadRule: Lint = {
     "`statements: [any]` passes what nobody has analysed: procedures, password changes, files of the server. Writes " +
     "without a list of tables, or on `*.*`, reach tables that do not exist yet. List what the agent needs today; " +
     "widening a rule later is one line in a pull request.",
-  find: (input) =>
-    rulesIn(input)
-      .filter(({ effect }) => effect === "allow")
-      .flatMap(breadthOf),
+  find: (world) => world.rules.filter(({ effect }) => effect === "allow").flatMap(breadthOf),
   wrong: `
 allow:
   - name: everything

@@ -1,7 +1,7 @@
 import type { OidcSelector, SubjectSelector } from "../../api/kinds.gen.ts";
 import type { Finding, Lint } from "./lint.ts";
 import { verbsOf, WRITE_VERBS } from "./cover.ts";
-import { finding, policiesIn, rulesOf, subjectsOf } from "./world.ts";
+import { finding, rulesOf, subjectsOf } from "./world.ts";
 
 export const broadSubject: Lint = {
   title: "more may write than anyone can name",
@@ -9,8 +9,8 @@ export const broadSubject: Lint = {
     "Whoever can create a pod in a namespace can be every subject of that namespace, and whoever can launch an agent " +
     "can have descendants of it. Name the service account that needs to write, or say with launchedBy who may stand " +
     "behind it. An OIDC subject without claims is everyone who has an account there: on a public forge, the world.",
-  find: (input) =>
-    policiesIn(input).flatMap((policy) => {
+  find: (world) =>
+    world.policies.flatMap((policy) => {
       const allows = rulesOf(policy).filter(({ effect }) => effect !== "deny");
       if (policy.kind !== "SecretAccessPolicy" || allows.length === 0) return [];
       const writing = allows.find(({ rule }) => verbsOf(rule.postgres).some((verb) => WRITE_VERBS.has(verb)));

@@ -1,18 +1,18 @@
+import type { Policy } from "../../api/loaded.ts";
 import type { Lint } from "./lint.ts";
-import { hasExpired, idOf, isSomethingBroken, policiesIn, selectsConnection } from "./world.ts";
+import { hasExpired, idOf, isSomethingBroken } from "./world.ts";
 
 export const connectionWithoutPolicy: Lint = {
   title: "no policy gives anyone access to the connection",
   why:
     "What no policy allows is refused, so a connection without a SecretAccessPolicy in its own namespace can be used " +
     "by nobody. Write the policy, or take the connection away together with its credential.",
-  find: (input) => {
-    if (isSomethingBroken(input)) return [];
-    const granting = policiesIn(input).filter(
-      (policy) => policy.kind === "SecretAccessPolicy" && !hasExpired(policy, input.nowMs),
-    );
-    return input.loaded.connections
-      .filter((connection) => !granting.some((policy) => selectsConnection(policy, connection)))
+  find: (world) => {
+    if (isSomethingBroken(world)) return [];
+    const grants = (policy: Policy): boolean =>
+      policy.kind === "SecretAccessPolicy" && !hasExpired(policy, world.nowMs);
+    return world.loaded.connections
+      .filter((connection) => !world.policiesOn(connection).some(grants))
       .map((connection) => ({
         object: idOf(connection),
         path: ["metadata", "name"],

@@ -1,13 +1,13 @@
 import type { Finding, Lint } from "./lint.ts";
 import { ruleCovers } from "./cover.ts";
-import { finding, type PlacedRule, policiesIn, rulesOf } from "./world.ts";
+import { finding, type PlacedRule, rulesOf } from "./world.ts";
 
 export const duplicateRule: Lint = {
   title: "another rule of the same policy already says this",
   why:
     "Two rules that say the same are changed one at a time: whoever takes one away believes that the right is gone. " +
     "Keep the wider one, and put into it what the narrower one explains.",
-  find: (input) => policiesIn(input).flatMap((policy) => repeated(rulesOf(policy))),
+  find: (world) => world.policies.flatMap((policy) => repeated(rulesOf(policy))),
   wrong: `
 allow:
   - name: read-shop

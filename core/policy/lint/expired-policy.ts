@@ -1,14 +1,14 @@
 import type { Lint } from "./lint.ts";
-import { finding, hasExpired, policiesIn } from "./world.ts";
+import { finding, hasExpired } from "./world.ts";
 
 export const expiredPolicy: Lint = {
   title: "the policy's time is over",
   why:
     "After `expires` the policy neither allows, denies, masks nor limits anything. Delete it, or give it a new time: " +
     "what stays behind looks like a right, or a guardrail, that is not there.",
-  find: (input) =>
-    policiesIn(input)
-      .filter((policy) => hasExpired(policy, input.nowMs))
+  find: (world) =>
+    world.policies
+      .filter((policy) => hasExpired(policy, world.nowMs))
       .map((policy) =>
         finding(
           policy,

@@ -2,15 +2,15 @@ import type { Path } from "../../api/located.ts";
 import type { AgentSelector, RootSelector, SubjectSelector } from "../../api/kinds.gen.ts";
 import type { Policy } from "../../api/loaded.ts";
 import type { Finding, Lint } from "./lint.ts";
-import { finding, namespaceOf, policiesIn, subjectsOf } from "./world.ts";
+import { finding, namespaceOf, subjectsOf } from "./world.ts";
 
 export const impossibleSubject: Lint = {
   title: "the subject describes nobody who could exist",
   why:
     "All fields of one subject must hold at once. A service account in one namespace that is also in another, or a CI " +
     "job with a person's name never match, so the policy never counts.",
-  find: (input) =>
-    policiesIn(input).flatMap((policy) =>
+  find: (world) =>
+    world.policies.flatMap((policy) =>
       subjectsOf(policy).flatMap((subject, index) =>
         contradictions(policy, subject, ["spec", "subjects", index]),
       ),

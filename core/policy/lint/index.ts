@@ -16,6 +16,7 @@ import { noConnection } from "./no-connection.ts";
 import { openWhileObserving } from "./open-while-observing.ts";
 import { ruleWithoutReason } from "./rule-without-reason.ts";
 import { shadowedRule } from "./shadowed-rule.ts";
+import { worldOf } from "./world.ts";
 
 export const LINTS = {
   EXPIRED_POLICY: expiredPolicy,
@@ -43,7 +44,8 @@ export interface CodedFinding extends Finding {
 }
 
 export function lintKinds(input: LintInput): readonly CodedFinding[] {
+  const world = worldOf(input);
   return (Object.keys(LINTS) as LintCode[]).flatMap((code) =>
-    LINTS[code].find(input).map((finding) => ({ ...finding, code })),
+    LINTS[code].find(world).map((finding) => ({ ...finding, code })),
   );
 }

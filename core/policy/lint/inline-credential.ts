@@ -2,14 +2,14 @@ import type { Path } from "../../api/located.ts";
 import type { Connection } from "../../api/kinds.gen.ts";
 import type { Policy } from "../../api/loaded.ts";
 import type { Finding, Lint } from "./lint.ts";
-import { idOf, policiesIn, rulesOf } from "./world.ts";
+import { idOf, rulesOf } from "./world.ts";
 
 export const inlineCredential: Lint = {
   title: "text that looks like a credential stands in a file",
   why:
     "Credentials are referenced, never written down: a file is copied, committed, and read by every agent that may " +
     "list the kind. Put it into the Secret that the connection names, and change it, because it has been seen.",
-  find: (input) => [...input.loaded.connections, ...policiesIn(input)].flatMap(credentialsIn),
+  find: (world) => [...world.loaded.connections, ...world.policies].flatMap(credentialsIn),
   wrong: `
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy

@@ -1,7 +1,7 @@
 import { LEAKY_RELATIONS } from "../../statements/postgres/leaky.ts";
 import { tablesOverlap, verbsOf } from "./cover.ts";
 import type { Finding, Lint } from "./lint.ts";
-import { finding, type PlacedRule, rulesIn } from "./world.ts";
+import { finding, type PlacedRule } from "./world.ts";
 
 export const leakyRelation: Lint = {
   title: "the rule reads system tables that hold passwords or other people's data",
@@ -9,10 +9,7 @@ export const leakyRelation: Lint = {
     "pg_catalog describes the schema, and that is what drivers and tools read there. A few of its relations hold more: " +
     "password verifiers, connection strings, the statements of other sessions, samples of every table's values. " +
     "`pg_catalog.*` and `*.*` take these in. List the ones that are needed, such as pg_catalog.pg_class.",
-  find: (input) =>
-    rulesIn(input)
-      .filter(({ effect }) => effect === "allow")
-      .flatMap(leaksOf),
+  find: (world) => world.rules.filter(({ effect }) => effect === "allow").flatMap(leaksOf),
   wrong: `
 allow:
   - name: read-everything

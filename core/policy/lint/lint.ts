@@ -1,6 +1,7 @@
 /** What a lint is: a question about a set of kinds that are valid, and may still not say what their author meant. */
 import type { Path } from "../../api/located.ts";
 import type { Loaded, PolicyId } from "../../api/loaded.ts";
+import type { World } from "./world.ts";
 
 export interface LintInput {
   readonly loaded: Loaded;
@@ -24,7 +25,7 @@ export interface Lint {
   readonly title: string;
   /** Why it matters, and what a good answer looks like. */
   readonly why: string;
-  readonly find: (input: LintInput) => readonly Finding[];
+  readonly find: (world: World) => readonly Finding[];
   /**
    * YAML that the lint finds something in, and its twin that it has nothing to say about. Text without a `kind` is the
    * `spec` of a policy for the service account `shop/reporter` on the connection `shop/orders-db`; see example.ts.

@@ -9,9 +9,9 @@ export const maskBypass: Lint = {
     "Masks work on the columns of a result, where the database itself says which column a value comes from. A COPY " +
     "stream, a function that reads the table by itself, and statements that nobody analysed do not say it. Leave " +
     "them out of the rule, or keep the rule off the masked table.",
-  find: (input) =>
-    maskedColumnsIn(input).flatMap((masked) =>
-      rulesBeside(masked, input).flatMap((rule) => waysAround(masked, rule)),
+  find: (world) =>
+    maskedColumnsIn(world).flatMap((masked) =>
+      rulesBeside(masked, world).flatMap((rule) => waysAround(masked, rule)),
     ),
   wrong: `
 allow:

@@ -7,11 +7,11 @@ export const maskWithoutReader: Lint = {
   why:
     "A mask on a table that no rule allows protects nothing today; most often its schema or table is mistyped, and the " +
     "column that was meant goes out in clear.",
-  find: (input) =>
-    maskedColumnsIn(input).flatMap((masked) => {
-      const rules = rulesBeside(masked, input);
+  find: (world) =>
+    maskedColumnsIn(world).flatMap((masked) => {
+      const rules = rulesBeside(masked, world);
       if (
-        isSomethingBroken(input) ||
+        isSomethingBroken(world) ||
         rules.length === 0 ||
         rules.some((rule) => touchesTable(rule, masked.table))
       )

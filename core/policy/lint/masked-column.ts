@@ -2,8 +2,7 @@
 import type { Path } from "../../api/located.ts";
 import type { Policy } from "../../api/loaded.ts";
 import { tablesOverlap, verbsOf } from "./cover.ts";
-import type { LintInput } from "./lint.ts";
-import { connectionsOf, hasExpired, type PlacedRule, policiesIn, rulesIn } from "./world.ts";
+import { hasExpired, type PlacedRule, rulesOf, type World } from "./world.ts";
 
 export interface MaskedColumn {
   readonly policy: Policy;
@@ -15,9 +14,9 @@ export interface MaskedColumn {
   readonly table: string;
 }
 
-export function maskedColumnsIn(input: LintInput): readonly MaskedColumn[] {
-  return policiesIn(input)
-    .filter((policy) => !hasExpired(policy, input.nowMs))
+export function maskedColumnsIn(world: World): readonly MaskedColumn[] {
+  return world.policies
+    .filter((policy) => !hasExpired(policy, world.nowMs))
     .flatMap((policy) =>
       (policy.spec.mask ?? []).flatMap((mask, maskIndex) =>
         (mask.postgres?.columns ?? []).map((column, index) => ({
@@ -31,13 +30,9 @@ export function maskedColumnsIn(input: LintInput): readonly MaskedColumn[] {
 }
 
 /** Allow and ask rules on a connection that the mask's policy selects too. */
-export function rulesBeside({ policy }: MaskedColumn, input: LintInput): readonly PlacedRule[] {
-  const connections = new Set(connectionsOf(policy, input));
-  return rulesIn(input).filter(
-    (rule) =>
-      rule.effect !== "deny" &&
-      connectionsOf(rule.policy, input).some((connection) => connections.has(connection)),
-  );
+export function rulesBeside({ policy }: MaskedColumn, world: World): readonly PlacedRule[] {
+  const policies = new Set(world.connectionsOf(policy).flatMap(world.policiesOn));
+  return [...policies].flatMap(rulesOf).filter(({ effect }) => effect !== "deny");
 }
 
 export function touchesTable({ rule }: PlacedRule, table: string): boolean {

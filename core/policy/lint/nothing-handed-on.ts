@@ -1,15 +1,14 @@
 import type { AgentSelector, SubjectSelector } from "../../api/kinds.gen.ts";
 import type { Policy } from "../../api/loaded.ts";
-import type { Finding, Lint, LintInput } from "./lint.ts";
+import type { Finding, Lint } from "./lint.ts";
 import {
-  connectionsOf,
   finding,
   isInForce,
   isSomethingBroken,
   namespaceOf,
-  policiesIn,
   rulesOf,
   subjectsOf,
+  type World,
 } from "./world.ts";
 
 export const nothingHandedOn: Lint = {
@@ -18,15 +17,15 @@ export const nothingHandedOn: Lint = {
     "What a helper may do is what its own rules allow and what every agent above it may hand on. A rule hands on only " +
     "when it says `delegate: also` or `delegate: only`. Where no rule of the ancestor does for this connection, every " +
     "descendant is refused, whatever its own policy allows.",
-  find: (input) => {
-    if (isSomethingBroken(input)) return [];
-    return policiesIn(input)
+  find: (world) => {
+    if (isSomethingBroken(world)) return [];
+    return world.policies
       .filter(
         (policy) =>
           rulesOf(policy).some(({ effect }) => effect !== "deny") && policy.kind === "SecretAccessPolicy",
       )
       .flatMap((policy) =>
-        subjectsOf(policy).flatMap((subject, index) => withoutSource(policy, subject, index, input)),
+        subjectsOf(policy).flatMap((subject, index) => withoutSource(policy, subject, index, world)),
       );
   },
   wrong: handedOnBy(`"no"`),
@@ -37,19 +36,15 @@ function withoutSource(
   policy: Policy,
   { descendantsOf }: SubjectSelector,
   index: number,
-  input: LintInput,
+  world: World,
 ): Finding[] {
-  const connections = connectionsOf(policy, input);
+  const connections = world.connectionsOf(policy);
   if (descendantsOf === undefined || connections.length === 0) return [];
-  const sources = policiesIn(input).filter(
-    (source) =>
-      isInForce(source, input.nowMs) &&
-      rulesOf(source).some(({ rule }) => (rule.delegate ?? "no") !== "no") &&
-      subjectsOf(source).some((subject) => couldBeSame(subject, source, descendantsOf, policy)),
-  );
-  const dry = connections.filter(
-    (connection) => !sources.some((source) => connectionsOf(source, input).includes(connection)),
-  );
+  const handsOn = (source: Policy): boolean =>
+    isInForce(source, world.nowMs) &&
+    rulesOf(source).some(({ rule }) => (rule.delegate ?? "no") !== "no") &&
+    subjectsOf(source).some((candidate) => couldBeSame(candidate, source, descendantsOf, policy));
+  const dry = connections.filter((connection) => !world.policiesOn(connection).some(handsOn));
   if (dry.length === 0) return [];
   return [
     finding(

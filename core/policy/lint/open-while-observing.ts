@@ -1,7 +1,7 @@
 import type { Policy } from "../../api/loaded.ts";
 import { subjectsCover } from "./cover.ts";
-import type { Finding, Lint, LintInput } from "./lint.ts";
-import { connectionsOf, finding, hasExpired, isInForce, isSomethingBroken, policiesIn } from "./world.ts";
+import type { Finding, Lint } from "./lint.ts";
+import { finding, hasExpired, isInForce, isSomethingBroken, type World } from "./world.ts";
 
 export const openWhileObserving: Lint = {
   title: "while the policy only observes, everything passes",
@@ -9,14 +9,12 @@ export const openWhileObserving: Lint = {
     "A policy in observe mode refuses nothing, and where no policy in force selects the same subjects for the same " +
     "connection, neither does anything else: they may do whatever the connection's role may. That is right for a " +
     "trial on a database that was open before. Otherwise put an enforcing policy, or a guardrail, beside it.",
-  find: (input) => {
-    if (isSomethingBroken(input)) return [];
-    const policies = policiesIn(input);
-    const enforcing = policies.filter((policy) => isInForce(policy, input.nowMs));
-    return policies
+  find: (world) => {
+    if (isSomethingBroken(world)) return [];
+    return world.policies
       .filter(({ kind, spec }) => kind === "SecretAccessPolicy" && spec.mode === "observe")
-      .filter((policy) => !hasExpired(policy, input.nowMs))
-      .flatMap((policy) => openings(policy, enforcing, input));
+      .filter((policy) => !hasExpired(policy, world.nowMs))
+      .flatMap((policy) => openings(policy, world));
   },
   wrong: `
 mode: observe
@@ -32,12 +30,10 @@ allow:
 `,
 };
 
-function openings(policy: Policy, enforcing: readonly Policy[], input: LintInput): Finding[] {
-  const open = connectionsOf(policy, input).filter(
+function openings(policy: Policy, { connectionsOf, policiesOn, nowMs }: World): Finding[] {
+  const open = connectionsOf(policy).filter(
     (connection) =>
-      !enforcing.some(
-        (other) => subjectsCover(other, policy) && connectionsOf(other, input).includes(connection),
-      ),
+      !policiesOn(connection).some((other) => isInForce(other, nowMs) && subjectsCover(other, policy)),
   );
   if (open.length === 0) return [];
   const names = open.map(({ metadata }) => metadata.name).join(", ");

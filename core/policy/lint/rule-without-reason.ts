@@ -1,13 +1,13 @@
 import type { Lint } from "./lint.ts";
-import { finding, rulesIn } from "./world.ts";
+import { finding } from "./world.ts";
 
 export const ruleWithoutReason: Lint = {
   title: "a deny or ask rule gives the agent no reason",
   why:
     "The reason is all that an agent, and the person behind it, sees of a refusal. Without one it tries again in " +
     "another way; with one it can do what you would rather have it do.",
-  find: (input) =>
-    rulesIn(input)
+  find: (world) =>
+    world.rules
       .filter(({ effect, rule }) => effect !== "allow" && rule.reason === undefined)
       .map(({ policy, effect, rule, path }) =>
         finding(

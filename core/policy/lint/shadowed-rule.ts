@@ -1,17 +1,15 @@
-import type { Finding, Lint, LintInput } from "./lint.ts";
+import type { Connection } from "../../api/kinds.gen.ts";
+import type { Finding, Lint } from "./lint.ts";
 import { ruleCovers, subjectsCover } from "./cover.ts";
-import { connectionsOf, finding, isInForce, type PlacedRule, rulesIn } from "./world.ts";
+import { finding, isInForce, type PlacedRule, rulesOf, type World } from "./world.ts";
 
 export const shadowedRule: Lint = {
   title: "a deny rule takes away all that this rule gives",
   why:
     "A deny rule wins over every ask and allow rule, whichever file it stands in and in whatever order. A rule that is " +
     "wholly covered by one never decides anything, and promises its reader a right that nobody has.",
-  find: (input) => {
-    const rules = rulesIn(input);
-    const denies = rules.filter(({ effect, policy }) => effect === "deny" && isInForce(policy, input.nowMs));
-    return rules.filter(({ effect }) => effect !== "deny").flatMap((rule) => shadowOf(rule, denies, input));
-  },
+  find: (world) =>
+    world.rules.filter(({ effect }) => effect !== "deny").flatMap((rule) => shadowOf(rule, world)),
   wrong: `
 allow:
   - name: read-customers
@@ -32,8 +30,10 @@ deny:
 `,
 };
 
-function shadowOf(shadowed: PlacedRule, denies: readonly PlacedRule[], input: LintInput): Finding[] {
-  const deny = denies.find((candidate) => shadows(candidate, shadowed, input));
+function shadowOf(shadowed: PlacedRule, world: World): Finding[] {
+  const connections = world.connectionsOf(shadowed.policy);
+  const [first] = connections;
+  const deny = first && deniesOn(first, world).find((each) => shadows(each, shadowed, connections, world));
   if (deny === undefined) return [];
   return [
     finding(
@@ -45,12 +45,21 @@ function shadowOf(shadowed: PlacedRule, denies: readonly PlacedRule[], input: Li
   ];
 }
 
-function shadows(deny: PlacedRule, shadowed: PlacedRule, input: LintInput): boolean {
-  const connections = connectionsOf(shadowed.policy, input);
-  const denied = new Set(connectionsOf(deny.policy, input));
+function deniesOn(connection: Connection, { policiesOn, nowMs }: World): readonly PlacedRule[] {
+  return policiesOn(connection)
+    .filter((policy) => isInForce(policy, nowMs))
+    .flatMap(rulesOf)
+    .filter(({ effect }) => effect === "deny");
+}
+
+function shadows(
+  deny: PlacedRule,
+  shadowed: PlacedRule,
+  connections: readonly Connection[],
+  { policiesOn }: World,
+): boolean {
   return (
-    connections.length > 0 &&
-    connections.every((connection) => denied.has(connection)) &&
+    connections.every((connection) => policiesOn(connection).includes(deny.policy)) &&
     subjectsCover(deny.policy, shadowed.policy) &&
     ruleCovers(deny, shadowed)
   );

@@ -1,12 +1,8 @@
 /** The views of a loaded set that lints share: which rule stands where, and which connections it concerns. */
 import type { Path } from "../../api/located.ts";
 import type { AllowRule, Connection, DenyRule, SubjectSelector } from "../../api/kinds.gen.ts";
-import type { Policy } from "../../api/loaded.ts";
-import {
-  DEFAULT_NAMESPACE,
-  readConnections,
-  selectsConnection as isSelected,
-} from "../connection-selector.ts";
+import type { Loaded, Policy } from "../../api/loaded.ts";
+import { DEFAULT_NAMESPACE, readConnections, selectsConnection } from "../connection-selector.ts";
 import { parseInstantMs } from "../instant.ts";
 import type { Finding, LintInput, ObjectId } from "./lint.ts";
 
@@ -20,17 +16,41 @@ export interface PlacedRule {
   readonly path: Path;
 }
 
-export function policiesIn({ loaded }: Pick<LintInput, "loaded">): readonly Policy[] {
-  return loaded.policies.flatMap((source) => (source.state === "good" ? [source.policy] : []));
+/** What lints look at: the loaded set with its cross-references drawn once, since a cluster may hold thousands. */
+export interface World {
+  readonly loaded: Loaded;
+  readonly nowMs: number;
+  /** Good ones; what a broken policy says is not known. */
+  readonly policies: readonly Policy[];
+  readonly rules: readonly PlacedRule[];
+  readonly connectionsOf: (policy: Policy) => readonly Connection[];
+  readonly policiesOn: (connection: Connection) => readonly Policy[];
 }
 
-/** What a broken policy says is not known, so that nothing can be told from the absence of something. */
-export function isSomethingBroken({ loaded }: Pick<LintInput, "loaded">): boolean {
+export function worldOf({ loaded, nowMs }: LintInput): World {
+  const policies = policiesIn(loaded);
+  const connections = new Map(policies.map((policy) => [policy, selectedBy(policy, loaded)] as const));
+  const selecting = new Map<Connection, Policy[]>(loaded.connections.map((connection) => [connection, []]));
+  for (const [policy, selected] of connections) {
+    for (const connection of selected) selecting.get(connection)?.push(policy);
+  }
+  return {
+    loaded,
+    nowMs,
+    policies,
+    rules: policies.flatMap(rulesOf),
+    connectionsOf: (policy) => connections.get(policy) ?? [],
+    policiesOn: (connection) => selecting.get(connection) ?? [],
+  };
+}
+
+export function policiesIn({ policies }: Loaded): readonly Policy[] {
+  return policies.flatMap((source) => (source.state === "good" ? [source.policy] : []));
+}
+
+/** Nothing can be told from the absence of something while a policy cannot be read. */
+export function isSomethingBroken({ loaded }: World): boolean {
   return loaded.policies.some(({ state }) => state === "broken");
-}
-
-export function rulesIn(input: LintInput): readonly PlacedRule[] {
-  return policiesIn(input).flatMap(rulesOf);
 }
 
 export function rulesOf(policy: Policy): readonly PlacedRule[] {
@@ -44,17 +64,11 @@ export function rulesOf(policy: Policy): readonly PlacedRule[] {
   ];
 }
 
-export function connectionsOf(policy: Policy, { loaded }: LintInput): readonly Connection[] {
-  return loaded.connections.filter((connection) => selectsConnection(policy, connection));
-}
-
-export function selectsConnection(policy: Policy, { metadata }: Connection): boolean {
+function selectedBy(policy: Policy, { connections }: Loaded): readonly Connection[] {
   const selector = readConnections(policy.spec.connections, namespaceOf(policy), "", () => {});
-  return isSelected(selector, {
-    namespace: metadata.namespace ?? DEFAULT_NAMESPACE,
-    name: metadata.name,
-    labels: new Map(Object.entries(metadata.labels ?? {})),
-  });
+  return connections.filter(({ metadata: { namespace = DEFAULT_NAMESPACE, name, labels } }) =>
+    selectsConnection(selector, { namespace, name, labels: new Map(Object.entries(labels ?? {})) }),
+  );
 }
 
 /** Undefined for a guardrail, which has none. */
