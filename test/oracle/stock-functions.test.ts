@@ -6,10 +6,16 @@ import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { connect, type Session } from "#tools/postgres/client.ts";
 import { POSTGRES_VERSIONS } from "#tools/postgres/binaries.ts";
 import { startPostgres } from "#tools/postgres/server.ts";
+import { STOCK_FILE } from "#tools/stock-catalog/file.ts";
+import { render } from "#tools/stock-catalog/render.ts";
+import { type Snapshot, takeSnapshot } from "#tools/stock-catalog/snapshot.ts";
 import { callsOf, type StockOverload, stockOverloads } from "./stock-functions.ts";
 
 /** At least this share of the overloads must come to an end, so that the probe cannot pass by failing at everything. */
 const COMPLETED_SHARE_MIN = 0.9;
+
+/** Of every server that has been started, before anything was added to it. */
+const snapshots: Snapshot[] = [];
 
 for (const version of POSTGRES_VERSIONS) {
   test(`no stock function of PostgreSQL ${version} that counts as harmless waits, locks, writes or runs code`, {
@@ -17,6 +23,7 @@ for (const version of POSTGRES_VERSIONS) {
   }, async (t) => {
     await using server = await startPostgres({ version });
     await using owner = await connect(server);
+    snapshots.push(await takeSnapshot(version, owner));
     await owner.query(await readFile(new URL("probe.sql", import.meta.url), "utf8"));
     await using holder = await connect(server);
     await holder.query("begin; lock table public.guarded, public.guarded_view in access exclusive mode");
@@ -46,6 +53,11 @@ for (const version of POSTGRES_VERSIONS) {
     });
   });
 }
+
+test("the committed snapshot is what these servers hold", { skip: skipWithoutPostgres() }, async () => {
+  assert.equal(snapshots.length, POSTGRES_VERSIONS.length);
+  assert.ok((await readFile(STOCK_FILE, "utf8")) === render(snapshots), `stale: run \`make generate\``);
+});
 
 const KNOWN_OFFENDERS: readonly (readonly [string, RegExp])[] = [
   ["query_to_xml", /waits for a lock/],

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { access, chown, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -8,15 +9,19 @@ import { type Binaries, PostgresUnavailable } from "./binaries.ts";
 const run = promisify(execFile);
 const TEMPLATES = fileURLToPath(new URL("../../.cache/postgres", import.meta.url));
 const INITDB_MS_MAX = 60_000;
+/** Small log files, as every server begins with a copy of them. */
+const INITDB_FLAGS =
+  "-U postgres --auth-local=trust --auth-host=scram-sha-256 --locale=C.UTF-8 -E UTF8 --wal-segsize=1 --no-sync --no-instructions";
 
-/** Copies a fresh cluster to `folder`; initdb runs once for each release and account. */
+/** Copies a fresh cluster to `folder`; initdb runs once for each release, set of flags and account. */
 export async function copyCluster(binaries: Binaries, account: Account, folder: string): Promise<void> {
   const template = await templateOf(binaries, account);
   await run("cp", ["-a", "--reflink=auto", template, folder], as(account));
 }
 
 async function templateOf(binaries: Binaries, account: Account): Promise<string> {
-  const template = `${TEMPLATES}/${binaries.release}-uid${account.uid}`;
+  const flags = createHash("sha256").update(INITDB_FLAGS).digest("hex").slice(0, 8);
+  const template = `${TEMPLATES}/${binaries.release}-${flags}-uid${account.uid}`;
   if (await exists(template)) return template;
   await mkdir(TEMPLATES, { recursive: true });
   const draft = await mkdtemp(`${TEMPLATES}/draft-`);
@@ -31,17 +36,8 @@ async function templateOf(binaries: Binaries, account: Account): Promise<string>
 }
 
 async function initdb(binaries: Binaries, account: Account, folder: string): Promise<void> {
-  const flags = [
-    "-U",
-    "postgres",
-    "--auth-local=trust",
-    "--auth-host=scram-sha-256",
-    "--locale=C.UTF-8",
-    "-E",
-    "UTF8",
-  ];
   try {
-    await run(binaries.initdb, ["-D", folder, ...flags, "--no-sync", "--no-instructions"], {
+    await run(binaries.initdb, ["-D", folder, ...INITDB_FLAGS.split(" ")], {
       ...as(account),
       timeout: INITDB_MS_MAX,
     });

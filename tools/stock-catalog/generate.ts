@@ -3,19 +3,16 @@
  * Run it after a new minor release in package.json or a change in verdicts.ts.
  */
 import { readFile, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { STOCK_FILE } from "./file.ts";
 import { render } from "./render.ts";
 import { takeSnapshots } from "./snapshot.ts";
-
-const FILE = "core/statements/postgres/stock-names.gen.ts";
-const path = fileURLToPath(new URL(`../../${FILE}`, import.meta.url));
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const fresh = render(await takeSnapshots());
 if (!values.check) {
-  await writeFile(path, fresh);
-} else if ((await readFile(path, "utf8")) !== fresh) {
-  console.error(`${FILE} is stale: run \`node tools/stock-catalog/generate.ts\` and review the difference`);
+  await writeFile(STOCK_FILE, fresh);
+} else if ((await readFile(STOCK_FILE, "utf8")) !== fresh) {
+  process.stderr.write("stock-names.gen.ts is stale: run `make generate` and review the difference\n");
   process.exitCode = 1;
 }

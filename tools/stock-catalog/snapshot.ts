@@ -34,7 +34,7 @@ export async function takeSnapshots(): Promise<readonly Snapshot[]> {
   return snapshots;
 }
 
-async function takeSnapshot(version: PostgresVersion, session: Session): Promise<Snapshot> {
+export async function takeSnapshot(version: PostgresVersion, session: Session): Promise<Snapshot> {
   return {
     version,
     functions: await rows(session, FUNCTIONS),
