@@ -64,7 +64,12 @@ function readRoot(file: string, root: Located, findings: Findings): ReadDocument
   return checked.ok && findings.errors === 0 ? { ...described, object: checked.value as Kind } : described;
 }
 
-/** A wrong object of another kind that says what only policies say may be a policy whose kind was mistaken. */
+const RULE_FIELDS = ["allow", "deny", "ask", "mask"];
+
+/**
+ * A wrong object of another kind that says what only policies say may be a policy whose kind was mistaken. One stray
+ * field that is no rule is a slip in an object of its own kind.
+ */
 function looksLikePolicy(root: Located): boolean {
   const written = entryOf(root, "kind")?.value;
   const kind = KIND_NAMES.find((name) => written?.kind === "scalar" && written.text === name);
@@ -73,9 +78,10 @@ function looksLikePolicy(root: Located): boolean {
   const { spec: policy } = KINDS.SecretAccessPolicy;
   const spec = entryOf(root, "spec")?.value;
   if (spec?.kind !== "map" || own.type !== "object" || policy.type !== "object") return false;
-  return spec.entries.some(
-    ({ key }) => Object.hasOwn(policy.properties, key) && !Object.hasOwn(own.properties, key),
-  );
+  const stray = spec.entries
+    .map(({ key }) => key)
+    .filter((key) => Object.hasOwn(policy.properties, key) && !Object.hasOwn(own.properties, key));
+  return stray.length > 1 || stray.some((key) => RULE_FIELDS.includes(key));
 }
 
 function describe(file: string, root: Located, identified: Identified, findings: Findings): ReadDocument {

@@ -123,10 +123,7 @@ export interface Connection {
         readonly file?: FileReference;
         /** A variable in the broker's environment that holds the password. */
         readonly env?: EnvironmentReference;
-        /**
-         * A key of a Secret in the Connection's namespace. The Secret must name this Connection and its
-         * host in the annotation `sallyport.dev/used-by`, so that nobody else can send it elsewhere.
-         */
+        /** A key of a Secret in the Connection's namespace that holds the password. */
         readonly secret?: KeyReference;
         /** A role of its own for each session, made on the PostgreSQL server and dropped afterwards. */
         readonly postgresRole?: {

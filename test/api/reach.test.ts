@@ -183,6 +183,18 @@ test("what is certainly no policy closes nothing", () => {
   }
 });
 
+test("another kind is taken for a mistaken policy by its rules, not by one stray field", () => {
+  const connection = (stray: string): string =>
+    `apiVersion: sallyport.dev/v1alpha1\nkind: Connection\nmetadata: {name: a, namespace: prod}\nspec: {${stray}}\n`;
+  for (const stray of ["limits: {rows: 1}", "expires: x", "mode: enforce"]) {
+    assert.deepEqual(sources(connection(stray)), [], stray);
+  }
+  for (const stray of ["deny: []", "mask: []", "limits: {rows: 1}, subjects: []"]) {
+    const [source] = sources(connection(stray));
+    assert.deepEqual(source?.state === "broken" && source.reach, NAMESPACE, stray);
+  }
+});
+
 test("a List may hold policies, so it closes everything", () => {
   const [source] = sources("apiVersion: v1\nkind: List\nitems: []\n");
   assert.deepEqual(source?.state === "broken" && source.reach, CLUSTER);
