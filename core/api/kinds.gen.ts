@@ -1,6 +1,7 @@
 /* Generated from crds/source by `make generate`. Do not edit. */
 
 export const PROTOCOLS = ["postgres"] as const;
+export type ProtocolName = (typeof PROTOCOLS)[number];
 
 export interface Metadata {
   readonly name: string;

@@ -21,7 +21,8 @@ export function typesText(kinds: readonly KindNode[], protocols: readonly string
   }
   const fragments = [...named].map(([name, node]) => declaration(name, node, named)).join("");
   const union = kinds.map(({ kind }) => `\n  | ${kind}`).join("");
-  const protocolNames = `\nexport const PROTOCOLS = [${protocols.map((name) => JSON.stringify(name)).join(", ")}] as const;\n`;
+  const protocolNames = `\nexport const PROTOCOLS = [${protocols.map((name) => JSON.stringify(name)).join(", ")}] as const;
+export type ProtocolName = (typeof PROTOCOLS)[number];\n`;
   return `${HEADER}${protocolNames}${METADATA}${kinds.map(kindText).join("")}${fragments}\nexport type Kind =${union};\n`;
 }
 
