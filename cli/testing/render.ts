@@ -1,6 +1,6 @@
 /** A run of policy tests for people: failures in full, the rest in a line each. */
 import { type Paint, printable } from "../frame/paint.ts";
-import { count } from "../frame/text.ts";
+import { count, wrap } from "../frame/text.ts";
 import type { CaseResult, SuiteResult, TestReport } from "./report.ts";
 
 export interface RenderOptions {
@@ -42,9 +42,13 @@ function caseLines(result: CaseResult, verbose: boolean, paint: Paint): string[]
       ({ field, expected, actual }) =>
         `      ${field.padEnd(width)}  expected ${paint("green", printable(expected))}, got ${paint("red", printable(actual))}`,
     ),
-    `      ${paint("dim", `the decision says: ${printable(result.publicText)}`)}`,
+    ...wrap(`the decision says: ${printable(result.publicText)}`, TEXT_WIDTH).map(
+      (line) => `      ${paint("dim", line)}`,
+    ),
   ];
 }
+
+const TEXT_WIDTH = 92;
 
 function coverageLines({ coverage: { rules, exercised, untested } }: TestReport, paint: Paint): string[] {
   const width = Math.max(0, ...untested.map(({ rule }) => rule.length));
