@@ -1,0 +1,170 @@
+/**
+ * Sends the events of all sessions of this process, several batches on their way at once. What the broker did not take goes
+ * out again: an event is given up only when its session's record is broken off.
+ */
+import type { AppendAnswer, BrokerPort, SealedEvent } from "#core/port/port.ts";
+import { isRefusal } from "#core/values/refusal.ts";
+import { type SessionOutbox, eventBytes } from "./session-outbox.ts";
+
+export interface SenderOptions {
+  readonly port: BrokerPort;
+  /** Between 0 and 1, for pauses that do not meet. */
+  readonly chance: () => number;
+}
+
+export interface Sender extends AsyncDisposable {
+  /** Before its first event: it is told when the process has room again. */
+  register(outbox: SessionOutbox): void;
+  send(outbox: SessionOutbox): void;
+  /** All sessions together hold back too much. */
+  readonly isFull: boolean;
+  readonly isOverfull: boolean;
+}
+
+const BATCH_EVENTS_MAX = 256;
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+const BATCHES_IN_FLIGHT_MAX = 4;
+const PROCESS_BYTES_MAX = 64 * 1024 * 1024;
+const PAUSE_MS_MIN = 50;
+const PAUSE_MS_MAX = 1_000;
+/** How long a process that ends waits for its last events. */
+const FLUSH_MS_MAX = 3_000;
+
+export function openSender(options: SenderOptions): Sender {
+  return new BatchSender(options);
+}
+
+class BatchSender implements Sender {
+  readonly #options: SenderOptions;
+  readonly #closed = new AbortController();
+  /** With something to send, in turn. */
+  readonly #waiting = new Set<SessionOutbox>();
+  /** With the bytes that each was last seen to hold back. */
+  readonly #open = new Map<SessionOutbox, number>();
+  #inFlight = 0;
+  #bytes = 0;
+  #scheduled = false;
+  #pauseMs = 0;
+  #pause: NodeJS.Timeout | undefined;
+  #empty: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= PROCESS_BYTES_MAX;
+  }
+
+  get isOverfull(): boolean {
+    return this.#bytes >= 2 * PROCESS_BYTES_MAX;
+  }
+
+  register(outbox: SessionOutbox): void {
+    this.#open.set(outbox, 0);
+  }
+
+  send(outbox: SessionOutbox): void {
+    this.#waiting.add(outbox);
+    this.#count(outbox);
+    this.#schedule();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const empty = Promise.withResolvers<void>();
+    this.#empty = empty;
+    const timer = setTimeout(() => empty.resolve(), FLUSH_MS_MAX);
+    if (this.#bytes === 0) empty.resolve();
+    await empty.promise;
+    clearTimeout(timer);
+    clearTimeout(this.#pause);
+    this.#closed.abort();
+  }
+
+  /** Whatever is recorded in this turn of the loop goes into one batch. */
+  #schedule(): void {
+    if (this.#scheduled || this.#pause !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      while (this.#pause === undefined && this.#inFlight < BATCHES_IN_FLIGHT_MAX)
+        if (!this.#sendBatch()) return;
+    });
+  }
+
+  #sendBatch(): boolean {
+    const batch: SealedEvent[] = [];
+    const taking: { readonly outbox: SessionOutbox; readonly sentUpTo: number }[] = [];
+    let bytes = 0;
+    for (const outbox of this.#waiting) {
+      const events = outbox.take(BATCH_EVENTS_MAX - batch.length, BATCH_BYTES_MAX - bytes);
+      if (!outbox.hasUnsent) this.#waiting.delete(outbox);
+      const last = events.at(-1);
+      if (last === undefined) continue;
+      outbox.inFlight += 1;
+      taking.push({ outbox, sentUpTo: last.seq });
+      batch.push(...events);
+      bytes = batch.reduce((sum, event) => sum + eventBytes(event), 0);
+      if (batch.length >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX) break;
+    }
+    if (taking.length === 0) return false;
+    void this.#deliver(batch, taking);
+    return true;
+  }
+
+  async #deliver(
+    batch: readonly SealedEvent[],
+    taking: readonly { readonly outbox: SessionOutbox; readonly sentUpTo: number }[],
+  ): Promise<void> {
+    this.#inFlight += 1;
+    const answers = await this.#append(batch);
+    this.#inFlight -= 1;
+    if (this.#closed.signal.aborted) return;
+    const bySession = new Map(answers?.map((answer) => [answer.session, answer]));
+    for (const { outbox, sentUpTo } of taking) {
+      outbox.inFlight -= 1;
+      const answer = bySession.get(outbox.session);
+      if (answer === undefined) outbox.rewind = true;
+      else if ("refusal" in answer) outbox.breakOff(answer.refusal);
+      else outbox.acknowledge(answer.seq, sentUpTo);
+      if (outbox.rewind && outbox.inFlight === 0) outbox.startOver();
+      if (outbox.hasUnsent) this.#waiting.add(outbox);
+      this.#count(outbox);
+    }
+    if (answers === undefined) this.#rest();
+    else this.#pauseMs = 0;
+    this.#schedule();
+  }
+
+  /** Undefined when nothing is known to be stored. */
+  async #append(batch: readonly SealedEvent[]): Promise<readonly AppendAnswer[] | undefined> {
+    try {
+      const answers = await this.#options.port.append(batch, this.#closed.signal);
+      return isRefusal(answers) ? undefined : answers;
+    } catch {
+      // Aborted with the process, or the carrier failed: to the events it is the same as a refusal.
+      return undefined;
+    }
+  }
+
+  #rest(): void {
+    this.#pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, 2 * this.#pauseMs));
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = undefined;
+        this.#schedule();
+      },
+      this.#pauseMs * (0.5 + this.#options.chance() / 2),
+    );
+  }
+
+  #count(outbox: SessionOutbox): void {
+    const wasFull = this.isFull;
+    this.#bytes += outbox.bytes - (this.#open.get(outbox) ?? 0);
+    if (outbox.isEmpty && outbox.ended !== undefined) this.#open.delete(outbox);
+    else this.#open.set(outbox, outbox.bytes);
+    if (wasFull && !this.isFull) for (const open of this.#open.keys()) if (!open.isFull) open.roomAgain();
+    if (this.#bytes === 0) this.#empty?.resolve();
+  }
+}

@@ -1,0 +1,197 @@
+/** The events of one session that are not acknowledged yet, sealed in their order, and whoever waits for them. */
+import { chainHash, chainSeed } from "#core/audit/chain.ts";
+import { type AuditEvent, EVENT_VERSION, type EventBody } from "#core/audit/event.ts";
+import { kindRow } from "#core/audit/kinds.ts";
+import { leafBytes } from "#core/audit/leaf.ts";
+import { sessionBytes } from "#core/port/ids.ts";
+import type { SealedEvent, SessionId } from "#core/port/port.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+
+export const WINDOW_EVENTS = 256;
+export const WINDOW_BYTES = 4 * 1024 * 1024;
+/** What one read of a pipelining client may add to a full window. Beyond it strict events are only counted. */
+const OVERFULL_FACTOR = 2;
+/** Beyond it the session ends: its protocol reads on although the window is full. */
+const BREAKING_FACTOR = 16;
+
+interface Held {
+  readonly event: SealedEvent;
+  readonly sealedMs: number;
+}
+
+interface Waiter {
+  readonly seq: number;
+  readonly settle: (answer: Refusal | undefined) => void;
+}
+
+export function eventBytes({ leaf, payload }: SealedEvent): number {
+  return leaf.length + (payload?.length ?? 0);
+}
+
+export class SessionOutbox {
+  readonly session: SessionId;
+  /** Set when the record takes nothing more. */
+  ended: Refusal | undefined;
+  /** Refused requests that there was no room to record. */
+  unrecorded = 0;
+  bytes = 0;
+  /** Events in front of this one are on their way. */
+  sent = 0;
+  /** Batches on their way that hold events of this session. */
+  inFlight = 0;
+  /** Something was not stored: when nothing is on its way any more, all of it goes out again. */
+  rewind = false;
+
+  readonly #nowMs: () => number;
+  readonly #onBroken: (refusal: Refusal) => void;
+  readonly #room = new Set<() => void>();
+  #nextRoom: PromiseWithResolvers<void> | undefined;
+  #held: Held[] = [];
+  #waiters: Waiter[] = [];
+  #seq = 0;
+  #head: Uint8Array;
+
+  constructor(session: SessionId, nowMs: () => number, onBroken: (refusal: Refusal) => void) {
+    this.session = session;
+    this.#nowMs = nowMs;
+    this.#onBroken = onBroken;
+    this.#head = chainSeed(sessionBytes(session));
+  }
+
+  get isFull(): boolean {
+    return this.#over(1);
+  }
+
+  get isOverfull(): boolean {
+    return this.#over(OVERFULL_FACTOR);
+  }
+
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
+  /** How long the oldest event has waited: tells a trail that hangs from one that is busy. */
+  oldestAgeMs(): number {
+    const [oldest] = this.#held;
+    return oldest === undefined ? 0 : this.#nowMs() - oldest.sealedMs;
+  }
+
+  seal(body: EventBody, payload: Uint8Array | undefined): number {
+    const { session, unrecorded } = this;
+    const seq = this.#seq;
+    const atMs = this.#nowMs();
+    const place = { v: EVENT_VERSION, session, seq, atMs, ...(unrecorded === 0 ? {} : { unrecorded }) };
+    // The body is one member of the union without its place; with it, it is that member again.
+    const leaf = leafBytes({ ...place, ...body } as AuditEvent);
+    const previous = this.#head;
+    const hash = chainHash(previous, seq, leaf);
+    const event = { session, seq, previous, hash, leaf, ...(payload === undefined ? {} : { payload }) };
+    this.#held.push({ event, sealedMs: atMs });
+    this.bytes += eventBytes(event);
+    this.#head = hash;
+    this.#seq += 1;
+    this.unrecorded = 0;
+    if (kindRow(body.kind)?.ends === true) this.ended = refusal("TRAIL_BROKEN");
+    if (this.#over(BREAKING_FACTOR)) this.breakOff(refusal("LIMIT_GATEWAY"));
+    return seq;
+  }
+
+  /** Events that are not on their way yet, as many as fit; they are on their way from now on. */
+  take(eventsMax: number, bytesMax: number): readonly SealedEvent[] {
+    if (this.rewind) return [];
+    const taken: SealedEvent[] = [];
+    let bytes = 0;
+    while (taken.length < eventsMax) {
+      const event = this.#held[this.sent]?.event;
+      if (event === undefined || (bytes > 0 && bytes + eventBytes(event) > bytesMax)) break;
+      taken.push(event);
+      bytes += eventBytes(event);
+      this.sent += 1;
+    }
+    return taken;
+  }
+
+  get hasUnsent(): boolean {
+    return !this.rewind && this.sent < this.#held.length;
+  }
+
+  /** Everything up to there is durable. `sentUpTo`: the last event of the batch that is answered. */
+  acknowledge(seq: number, sentUpTo: number): void {
+    const wasFull = this.isFull;
+    while (this.#held[0] !== undefined && this.#held[0].event.seq <= seq) {
+      const held = this.#held.shift();
+      this.bytes -= held === undefined ? 0 : eventBytes(held.event);
+      this.sent = Math.max(0, this.sent - 1);
+    }
+    this.#settle(({ seq: waitsFor }) => waitsFor <= seq, undefined);
+    const [first] = this.#held;
+    if (seq < sentUpTo && first !== undefined && first.event.seq <= sentUpTo) {
+      // The broker asks for what was acknowledged and let go: its trail has lost it.
+      if (seq + 1 < first.event.seq) return this.breakOff(refusal("TRAIL_BROKEN"));
+      this.rewind = true;
+    }
+    if (wasFull && !this.isFull) this.roomAgain();
+  }
+
+  /** All that is not acknowledged goes out again. */
+  startOver(): void {
+    this.rewind = false;
+    this.sent = 0;
+  }
+
+  /** The record takes nothing more, and what it did not take is given up. */
+  breakOff(why: Refusal): void {
+    const wasOpen = this.ended === undefined;
+    this.ended = why;
+    this.#held = [];
+    this.bytes = 0;
+    this.sent = 0;
+    this.rewind = false;
+    this.#settle(() => true, why);
+    this.roomAgain();
+    if (wasOpen) this.#onBroken(why);
+  }
+
+  /** Undefined once everything up to the event is durable; a refusal when it is not in time. */
+  acknowledged(seq: number, waitMs: number): Promise<Refusal | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Refusal | undefined>();
+    const waiter: Waiter = {
+      seq,
+      settle: (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      },
+    };
+    const timer = setTimeout(() => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      resolve(refusal("TRAIL_UNAVAILABLE"));
+    }, waitMs);
+    this.#waiters.push(waiter);
+    return promise;
+  }
+
+  onRoom(listener: () => void): void {
+    this.#room.add(listener);
+  }
+
+  nextRoom(): Promise<void> {
+    this.#nextRoom ??= Promise.withResolvers<void>();
+    return this.#nextRoom.promise;
+  }
+
+  roomAgain(): void {
+    this.#nextRoom?.resolve();
+    this.#nextRoom = undefined;
+    for (const listener of this.#room) listener();
+  }
+
+  #settle(which: (waiter: Waiter) => boolean, answer: Refusal | undefined): void {
+    const settled = this.#waiters.filter(which);
+    this.#waiters = this.#waiters.filter((waiter) => !which(waiter));
+    for (const waiter of settled) waiter.settle(answer);
+  }
+
+  #over(factor: number): boolean {
+    return this.#held.length >= factor * WINDOW_EVENTS || this.bytes >= factor * WINDOW_BYTES;
+  }
+}
