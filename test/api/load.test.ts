@@ -6,6 +6,7 @@ import { crossCheck } from "#core/api/cross-check.ts";
 import type { ReadDocument } from "#core/api/document.ts";
 import { loadKinds } from "#core/api/load.ts";
 import type { Located } from "#core/api/located.ts";
+import { validate } from "#core/api/validate.ts";
 
 const HEAD = "apiVersion: sallyport.dev/v1alpha1\n";
 const connection = (name: string): string =>
@@ -134,6 +135,34 @@ test("keys that are special to JavaScript are ordinary keys", () => {
   assert.equal(plain?.["valueOf"], undefined);
   loadKinds([{ path: "a.yaml", text: `${text}__proto__: {polluted: 1}\n` }]);
   assert.equal(Reflect.get({}, "polluted"), undefined);
+});
+
+test("JSON is read too, with tabs and all", () => {
+  const object = {
+    apiVersion: "sallyport.dev/v1alpha1",
+    kind: "ClusterSecretAccessPolicy",
+    metadata: { name: "g" },
+    spec: { limits: { rows: 10 } },
+  };
+  const read = (text: string) => loadKinds([{ path: "a.json", text }]).policies.map(({ state }) => state);
+  assert.deepEqual(read(JSON.stringify(object, null, "\t")), ["good"]);
+  assert.deepEqual(read(JSON.stringify(object).replace('"rows":10', '"rows":10,')), ["good"]);
+  assert.deepEqual(read(JSON.stringify(object).slice(0, -1)), ["broken"]);
+});
+
+test("a rule that cannot be evaluated refuses", () => {
+  const node: Located = { kind: "scalar", start: 0, text: "x", plain: true };
+  const check = (rule: string): readonly string[] => {
+    const schema = { type: "string", rules: [{ rule, message: "is wrong" }] } as const;
+    const findings = collectFindings("a.yaml", () => ({ line: 1, column: 1 }));
+    validate(node, schema, ["a"], findings);
+    return findings.diagnostics.map(({ message }) => message);
+  };
+  assert.deepEqual(check("self == 'x'"), []);
+  assert.deepEqual(check("self == 'y'"), ["is wrong"]);
+  assert.match(check("self.b.c == 1")[0] ?? "", /^is wrong \(the rule cannot be evaluated: .+\)$/);
+  assert.match(check("self ==")[0] ?? "", /^is wrong \(the rule cannot be evaluated: .+\)$/);
+  assert.deepEqual(check("self"), ["is wrong"]);
 });
 
 test("positions count characters, and every kind of line break", () => {
