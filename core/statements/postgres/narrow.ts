@@ -165,7 +165,7 @@ function sourcesTouched(node: Node, level: Level): Set<Source> {
       const source = sourceOf(column, level, insideSubquery);
       if (source !== undefined) touched.add(source);
       // `orders.id = owner` ties orders to whichever item has the column, `orders.id = (c).id` to customers c.
-      else if (!insideSubquery && stringsOf(column.fields).length === 1) unclear = true;
+      else if (!insideSubquery && pathOf(column).length === 1) unclear = true;
     } else if (field === "CurrentOfExpr") {
       // The row of a cursor is one row of the target, which stands first.
       if (level.sources[0] !== undefined) touched.add(level.sources[0]);
@@ -173,8 +173,14 @@ function sourcesTouched(node: Node, level: Level): Set<Source> {
   }
 }
 
+/** `orders.*` names its item as surely as `orders.id` does. */
+function pathOf({ fields }: Fields<"ColumnRef">): string[] {
+  const names = stringsOf(fields);
+  return as(fields?.at(-1), "A_Star") === undefined ? names : [...names, "*"];
+}
+
 function sourceOf(column: Fields<"ColumnRef">, level: Level, insideSubquery: boolean): Source | undefined {
-  const parts = stringsOf(column.fields);
+  const parts = pathOf(column);
   // A bare name belongs to the one item there is; inside a subquery it is rather the subquery's own.
   if (parts.length === 1) return level.sources.length === 1 && !insideSubquery ? level.sources[0] : undefined;
   const [qualifier, table] = parts;

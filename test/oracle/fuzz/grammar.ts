@@ -165,8 +165,6 @@ const withWrite: fc.Arbitrary<Statement> = fc.tuple(trees.query, trees.write).ma
   of: { ...query, union: undefined, from: [...query.from, { kind: "write", of: write }] },
 }));
 
-export const queries = trees.query;
-
 export const statements: fc.Arbitrary<Statement> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("query" as const), of: trees.query }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("write" as const), of: trees.write }) },

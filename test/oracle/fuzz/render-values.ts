@@ -63,16 +63,15 @@ function bareTextual(tree: Textual, scope: Scope, pen: Pen): string {
   }
 }
 
+// Here and below the plain form is the one that says surest whose columns are meant: in the others analysis may find
+// fewer rows filtered, and never more.
 function rowOf(nr: number, { rows }: Scope, dice: Dice): string {
   const row = rows[nr % rows.length];
   if (row === undefined) return "'none'";
-  return dice.pick(row, `(${row})`, `row(${row}.*)`, `(select x from (select ${row}.*) as x)`);
+  return dice.pick(`row(${row}.*)`, row, `(${row})`, `(select x from (select ${row}.*) as x)`);
 }
 
-/**
- * A function of one row may be written as if it were a column of it. That form is the plain one, because analysis takes
- * the others for mentions of no column, and so finds fewer rows filtered.
- */
+/** A function of one row may be written as if it were a column of it. */
 function leakOf(nr: number, { orders }: Scope, dice: Dice): string {
   const row = orders[nr % orders.length];
   if (row === undefined) return "'none'";
