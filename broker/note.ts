@@ -11,6 +11,7 @@ export type NoteName =
   | "lease.ended"
   | "lease.failed"
   | "provider.keys"
+  | "record.not-closed"
   | "provider.unreachable"
   | "provider.unusable"
   | "role.minted"

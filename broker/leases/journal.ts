@@ -4,8 +4,8 @@
  * entry that says what to look for. One line an entry, each with its checksum.
  */
 import { crc32 } from "node:zlib";
-import { type Note, causeOf } from "../note.ts";
-import type { AppendFile, Disk } from "../trail/disk.ts";
+import type { Note } from "../note.ts";
+import { type AppendFile, type Disk, abandon } from "../trail/disk.ts";
 
 export interface JournalEntry {
   readonly id: string;
@@ -44,9 +44,13 @@ interface Waiting {
 }
 
 export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const pending = await load(options);
-  const log = new JournalFile(options, pending);
-  await log.rewrite();
+  const { directory, disk } = options;
+  await disk.makeDirectory(directory, 0o700);
+  const lock = await disk.lock(directory);
+  const { pending, log } = await open(options).catch(async (error: unknown) => {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  });
   return {
     async begin(entry) {
       if (pending.size >= PENDING_MAX) throw new JournalFull(`${PENDING_MAX} entries are pending`);
@@ -54,8 +58,20 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     },
     end: (id) => (pending.has(id) ? log.append({ end: id }) : Promise.resolve()),
     pending: () => [...pending.values()],
-    [Symbol.asyncDispose]: () => log.close(),
+    async [Symbol.asyncDispose]() {
+      await log.close();
+      await lock[Symbol.asyncDispose]();
+    },
   };
+}
+
+async function open(
+  options: JournalOptions,
+): Promise<{ pending: Map<string, JournalEntry>; log: JournalFile }> {
+  const pending = await load(options);
+  const log = new JournalFile(options, pending);
+  await log.rewrite();
+  return { pending, log };
 }
 
 export class JournalFull extends Error {
@@ -149,15 +165,11 @@ class JournalFile {
     else this.#pending.delete(record.end);
   }
 
-  /** Closing a file that failed tells nothing new: what it may have lost is written again. */
+  /** What a failed file may have lost is written again, so closing it tells nothing new. */
   async #drop(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    try {
-      await file?.[Symbol.asyncDispose]();
-    } catch (error) {
-      this.#options.note("journal.torn", { cause: causeOf(error) });
-    }
+    await abandon(file);
   }
 }
 
@@ -171,7 +183,6 @@ function checksum(text: string): string {
 }
 
 async function load({ directory, disk, note }: JournalOptions): Promise<Map<string, JournalEntry>> {
-  await disk.makeDirectory(directory, 0o700);
   if (!(await disk.list(directory)).includes(NAME)) return new Map();
   const bytes = Buffer.from(await disk.read(`${directory}/${NAME}`, 0, FILE_BYTES_MAX));
   const pending = new Map<string, JournalEntry>();

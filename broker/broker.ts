@@ -1,0 +1,207 @@
+/** The broker: who asks, what they may have, and for how long. It opens no listener and reads no file of kinds. */
+import type { Report, SessionId } from "#core/port/port.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { type BrokerConfig, type ConfigProblem, type Prepared, prepare } from "./config.ts";
+import { type DataPlanePort, dataPlanePort } from "./data-plane-port.ts";
+import { takingEnvironment } from "./environment.ts";
+import { Desk } from "./exchange/desk.ts";
+import { Records } from "./exchange/records.ts";
+import { Sessions } from "./exchange/sessions.ts";
+import { type IdentityFront, identityFront } from "./identity/front.ts";
+import { type HttpGet, httpGet } from "./identity/http.ts";
+import { createVerifier } from "./identity/verifier.ts";
+import { type Journal, openJournal } from "./leases/journal.ts";
+import type { Note } from "./note.ts";
+import { type Sources, openSources } from "./sources/index.ts";
+import type { Disk } from "./trail/disk.ts";
+import type { Trail } from "./trail/trail.ts";
+import { type Worker, Workers } from "./workers.ts";
+
+export interface BrokerOptions {
+  /** From `brokerIdentifier`: marks what this broker makes elsewhere. */
+  readonly broker: string;
+  /** Of the broker's user alone; holds the journal of leases. */
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly trail: Pick<Trail, "openSession" | "append" | "unfinished" | "declareLost">;
+  /** `process.env`: variables that hold secrets are removed from it as they are read. */
+  readonly variables: Record<string, string | undefined>;
+  readonly now: () => number;
+  readonly note: Note;
+  readonly get?: HttpGet;
+  /** At most how long a session goes on without word from us. */
+  readonly leaseMs?: number;
+  /** How long a minted role that no session holds is kept for the next one. */
+  readonly lingerMs?: number;
+  readonly sessionsMax?: number;
+  /** How often what has come due is done. Infinity: by `sweep` only. */
+  readonly tickMs?: number;
+}
+
+export interface WorkerStatus {
+  readonly worker: string;
+  readonly isAttached: boolean;
+  /** The version of the plan that it said it has put in force. */
+  readonly appliedVersion: string | undefined;
+  readonly report: Report | undefined;
+}
+export interface BrokerStatus {
+  /** Undefined until the first `update`. */
+  readonly planVersion: string | undefined;
+  readonly workers: readonly WorkerStatus[];
+  readonly leases: number;
+  readonly problems: readonly ConfigProblem[];
+}
+
+export interface Broker extends AsyncDisposable {
+  /** For one connection of a data plane. */
+  attach(): DataPlanePort;
+  /** New files: takes effect at once, for sessions that are open too. */
+  update(config: BrokerConfig): BrokerStatus;
+  /** Ends the session's lease and tells its data plane; false when it has none. */
+  revoke(session: SessionId, why: Refusal): boolean;
+  status(): BrokerStatus;
+  /** Does what has come due; called by the broker's own timer. */
+  sweep(): void;
+  /** Resolves when no credential is being made or taken back. */
+  settled(): Promise<void>;
+}
+
+const LEASE_MS_DEFAULT = 5 * 60_000;
+const LINGER_MS_DEFAULT = 5_000;
+const SESSIONS_MAX_DEFAULT = 20_000;
+const TICK_MS_DEFAULT = 1_000;
+/** A data plane that has been away for that long is not coming back; reconnecting takes it far less. */
+const WORKER_LOST_MS = 15_000;
+
+export async function createBroker(options: BrokerOptions): Promise<Broker> {
+  return new LiveBroker(options, await openJournal(options));
+}
+
+class LiveBroker implements Broker {
+  readonly #options: BrokerOptions;
+  readonly #journal: Journal;
+  readonly #sources: Sources;
+  readonly #front: IdentityFront;
+  readonly #sessions = new Sessions();
+  readonly #workers = new Workers();
+  readonly #desk: Desk;
+  readonly #records: Records;
+  readonly #stopping = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+  #prepared: Prepared | undefined;
+
+  constructor(options: BrokerOptions, journal: Journal) {
+    const { now, note, get = httpGet, leaseMs = LEASE_MS_DEFAULT, tickMs = TICK_MS_DEFAULT } = options;
+    const environment = takingEnvironment(options.variables);
+    this.#options = options;
+    this.#journal = journal;
+    this.#sources = openSources({
+      ...options,
+      environment,
+      journal,
+      lingerMs: options.lingerMs ?? LINGER_MS_DEFAULT,
+    });
+    this.#front = identityFront({
+      verifier: createVerifier({ get, now, note }),
+      environment,
+      get,
+      now,
+      note,
+    });
+    this.#desk = new Desk({
+      sources: this.#sources,
+      sessions: this.#sessions,
+      prepared: () => this.#prepared,
+      leaseMs,
+      now,
+      note,
+      signal: this.#stopping.signal,
+    });
+    this.#records = new Records({
+      trail: options.trail,
+      workers: this.#workers,
+      sessions: this.#sessions,
+      now,
+      note,
+      adoptedAfterMs: now() + leaseMs + WORKER_LOST_MS,
+    });
+    this.#timer = Number.isFinite(tickMs) ? setInterval(() => this.sweep(), tickMs).unref() : undefined;
+  }
+
+  attach(): DataPlanePort {
+    const { broker, now, trail, sessionsMax = SESSIONS_MAX_DEFAULT } = this.#options;
+    return dataPlanePort({
+      broker,
+      front: this.#front,
+      sessions: this.#sessions,
+      desk: this.#desk,
+      workers: this.#workers,
+      trail,
+      now,
+      currentPlan: () => this.#prepared?.push,
+      sessionsMax,
+    });
+  }
+
+  update(config: BrokerConfig): BrokerStatus {
+    const before = this.#prepared;
+    const next = prepare(config, before?.policies ?? []);
+    this.#prepared = next;
+    for (const problem of next.problems) this.#options.note(...noteOf(problem));
+    this.#front.update(config.listeners, next.providers);
+    // The plan first: a data plane then knows why, and says it better, when a session of its own ends by it.
+    if (before?.push.version !== next.push.version) this.#workers.broadcast(next.push);
+    this.#desk.decideAnew();
+    this.sweep();
+    return this.status();
+  }
+
+  revoke(session: SessionId, why: Refusal): boolean {
+    return this.#desk.revokeSession(session, why);
+  }
+
+  status(): BrokerStatus {
+    return {
+      planVersion: this.#prepared?.push.version,
+      workers: this.#workers.all().map(statusOf),
+      leases: this.#desk.size,
+      problems: this.#prepared?.problems ?? [],
+    };
+  }
+
+  sweep(): void {
+    const { now, note } = this.#options;
+    this.#desk.sweep();
+    for (const lost of this.#workers.removeLost(now(), WORKER_LOST_MS)) {
+      note("worker.lost", { worker: lost.name, sessions: lost.sessions.size });
+      for (const session of lost.sessions) this.#desk.abandon(session);
+      this.#records.lost(lost);
+    }
+    this.#records.sweep();
+    const upstreams = [...(this.#prepared?.upstreams.values() ?? [])];
+    for (const source of Object.values(this.#sources)) source.sweep(upstreams);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(Object.values(this.#sources).map((source) => source.settled()));
+    await this.#records.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#desk.revokeAll(refusal("SHUTTING_DOWN"));
+    this.#stopping.abort(new Error("the broker stops"));
+    await Promise.all(Object.values(this.#sources).map((source) => source[Symbol.asyncDispose]()));
+    await this.#records.settled();
+    await this.#journal[Symbol.asyncDispose]();
+  }
+}
+
+function statusOf({ name, attached, appliedVersion, report }: Worker): WorkerStatus {
+  return { worker: name, isAttached: attached > 0, appliedVersion, report };
+}
+
+function noteOf({ kind, name, why }: ConfigProblem): Parameters<Note> {
+  return [kind === "Connection" ? "connection.unusable" : "provider.unusable", { name, cause: why }];
+}

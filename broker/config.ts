@@ -1,0 +1,139 @@
+/** What the broker is told by files, made ready for use. Nothing here opens anything: files are read by the caller. */
+import { createHash } from "node:crypto";
+import type { CertificateAuthority, Connection, IdentityProvider } from "#core/api/kinds.gen.ts";
+import type { Loaded, PolicySource } from "#core/api/loaded.ts";
+import { carryForward } from "#core/policy/carry-forward.ts";
+import { compile } from "#core/policy/compile.ts";
+import { DEFAULT_NAMESPACE } from "#core/policy/connection-selector.ts";
+import type { ConnectionRef } from "#core/policy/facts.ts";
+import type { Plan } from "#core/policy/plan.ts";
+import type { ConnectionView, PlanPush } from "#core/port/port.ts";
+import type { AmbientSettings } from "./identity/ambient/index.ts";
+import type { Provider } from "./identity/verifier.ts";
+import type { Upstream } from "./sources/source.ts";
+
+export type ListenerIdentity =
+  /** Whoever reaches the listener is its one subject. */
+  | ({ readonly kind: "ambient" } & AmbientSettings)
+  /** Every client brings a token of its own. */
+  | { readonly kind: "perClient" };
+
+export interface BrokerConfig {
+  readonly loaded: Loaded;
+  /** By the listener's name. */
+  readonly listeners: Readonly<Record<string, ListenerIdentity>>;
+  /** PEM by path, for every `ca.file` of a kind; a file that cannot be read is absent. */
+  readonly authorities: ReadonlyMap<string, string>;
+}
+
+/** Something that a kind asks for and that cannot be had; what depends on it refuses until it can. */
+export interface ConfigProblem {
+  readonly kind: "Connection" | "IdentityProvider";
+  readonly name: string;
+  readonly why: string;
+}
+
+export interface Prepared {
+  readonly plan: Plan;
+  readonly push: PlanPush;
+  readonly policies: readonly PolicySource[];
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly providers: readonly Provider[];
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** `previous`: the policies that were in force, of which the last good versions outlive a bad edit. */
+export function prepare({ loaded, authorities }: BrokerConfig, previous: readonly PolicySource[]): Prepared {
+  const problems: ConfigProblem[] = [];
+  const policies = carryForward(previous, loaded.policies);
+  const connections: Connection[] = [];
+  const upstreams = new Map<string, Upstream>();
+  for (const found of loaded.connections) {
+    const connection = inNamespace(found);
+    const ref = refOf(connection);
+    const authority = resolve(connection.spec.tls?.ca, authorities);
+    if (authority.why !== undefined) {
+      problems.push({ kind: "Connection", name: keyOf(ref), why: authority.why });
+      continue;
+    }
+    connections.push(connection);
+    upstreams.set(keyOf(ref), { ref, spec: connection.spec, ...authority.found });
+  }
+  const views = connections.map((connection) => viewOf(connection, upstreams));
+  return {
+    plan: compile({ connections, policies }),
+    push: { kind: "plan", version: versionOf(views, policies), connections: views, policies },
+    policies,
+    upstreams,
+    providers: loaded.identityProviders.map((provider) => providerOf(provider, authorities, problems)),
+    problems,
+  };
+}
+
+export function keyOf({ namespace, name }: ConnectionRef): string {
+  return `${namespace === "" ? DEFAULT_NAMESPACE : namespace}/${name}`;
+}
+
+function refOf({ metadata }: Connection): ConnectionRef {
+  return { namespace: metadata.namespace ?? DEFAULT_NAMESPACE, name: metadata.name };
+}
+
+function inNamespace(connection: Connection): Connection {
+  const { metadata } = connection;
+  return { ...connection, metadata: { ...metadata, namespace: metadata.namespace ?? DEFAULT_NAMESPACE } };
+}
+
+type Authority =
+  | { readonly found: { readonly caPem?: string }; readonly why?: undefined }
+  | { readonly why: string };
+
+/** A named authority that is missing never means the system's roots: those trust far more. */
+function resolve(ca: CertificateAuthority | undefined, authorities: ReadonlyMap<string, string>): Authority {
+  if (ca === undefined) return { found: {} };
+  if (ca.file === undefined)
+    return { why: "its ca is in a cluster, and the standalone gateway reads files only" };
+  const caPem = authorities.get(ca.file);
+  return caPem === undefined ? { why: `its ca file ${ca.file} cannot be read` } : { found: { caPem } };
+}
+
+/** What the data plane may know: where to go and whom to trust, nothing of the credential. */
+function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, Upstream>): ConnectionView {
+  const { protocol, address, reachedAs, postgres, tls } = spec;
+  const caPem = upstreams.get(keyOf({ namespace: metadata.namespace ?? "", name: metadata.name }))?.caPem;
+  return {
+    metadata,
+    spec: {
+      protocol,
+      address,
+      ...(reachedAs === undefined ? {} : { reachedAs }),
+      ...(postgres === undefined ? {} : { postgres }),
+      tls: {
+        mode: tls?.mode ?? "verify-full",
+        ...(tls?.serverName === undefined ? {} : { serverName: tls.serverName }),
+        ...(caPem === undefined ? {} : { caPem }),
+      },
+    },
+  };
+}
+
+function providerOf(
+  { metadata, spec }: IdentityProvider,
+  authorities: ReadonlyMap<string, string>,
+  problems: ConfigProblem[],
+): Provider {
+  const { ca, ...rest } = spec;
+  const authority = resolve(ca, authorities);
+  if (authority.why === undefined) return { name: metadata.name, ...rest, ...authority.found };
+  problems.push({ kind: "IdentityProvider", name: metadata.name, why: authority.why });
+  return {
+    name: metadata.name,
+    ...rest,
+    unusable: `the identity provider ${metadata.name} cannot be used now`,
+  };
+}
+
+/** The same version is the same content, across restarts and brokers. */
+function versionOf(connections: readonly ConnectionView[], policies: readonly PolicySource[]): string {
+  const text = JSON.stringify([connections, policies]);
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+}

@@ -1,0 +1,157 @@
+/** The broker port as one data plane has it: nothing of another data plane's can be reached through it. */
+import {
+  type BrokerPort,
+  type Hello,
+  type IdentifyRequest,
+  PORT_VERSIONS,
+  type PlanPush,
+  type SessionGrant,
+  type Welcome,
+} from "#core/port/port.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import type { Desk } from "./exchange/desk.ts";
+import type { Sessions } from "./exchange/sessions.ts";
+import type { IdentityFront } from "./identity/front.ts";
+import { subjectOf } from "./identity/subject.ts";
+import type { Trail } from "./trail/trail.ts";
+import type { PushListener, Worker, Workers } from "./workers.ts";
+
+/** To be detached when its carrier is gone; the data plane may come back under the same name. */
+export interface DataPlanePort extends BrokerPort {
+  detach(): void;
+}
+
+export interface PortDeps {
+  /** Shown in `Welcome`. */
+  readonly broker: string;
+  readonly front: IdentityFront;
+  readonly sessions: Sessions;
+  readonly desk: Desk;
+  readonly workers: Workers;
+  readonly trail: Pick<Trail, "openSession" | "append">;
+  readonly now: () => number;
+  readonly currentPlan: () => PlanPush | undefined;
+  readonly sessionsMax: number;
+}
+
+/** How long a session that was identified may take until it asks for a credential. */
+const EXCHANGE_WITHIN_MS = 5 * 60_000;
+const WORKER_CHARS_MAX = 128;
+
+export function dataPlanePort(deps: PortDeps): DataPlanePort {
+  const { sessions, desk, workers, trail, now } = deps;
+  let worker: Worker | undefined;
+  const subscriptions = new Set<PushListener>();
+
+  function detach(): void {
+    if (worker === undefined) return;
+    for (const listener of subscriptions) worker.listeners.delete(listener);
+    workers.detach(worker, now());
+    worker = undefined;
+  }
+
+  /** The work for whoever has introduced itself. */
+  async function known<Answer>(
+    work: (worker: Worker) => Answer | Refusal | Promise<Answer | Refusal>,
+  ): Promise<Answer | Refusal> {
+    return worker === undefined
+      ? refusal("NOT_SUPPORTED", "the data plane has not introduced itself")
+      : work(worker);
+  }
+
+  return {
+    async hello(hello) {
+      const version = PORT_VERSIONS.find((own) => hello.versions.includes(own));
+      if (version === undefined) return versionRefusal(hello);
+      if (hello.worker === "" || hello.worker.length > WORKER_CHARS_MAX)
+        return refusal("NOT_SUPPORTED", "a data plane has a short name");
+      detach();
+      worker = workers.attach(hello.worker);
+      for (const listener of subscriptions) worker.listeners.add(listener);
+      return { version, broker: deps.broker } satisfies Welcome;
+    },
+    async identify(request, signal) {
+      try {
+        return await known((of) => identify(deps, of, request, signal));
+      } finally {
+        if (request.evidence.kind === "token") request.evidence.token.fill(0);
+      }
+    },
+    exchange: (request, signal) => known((of) => desk.exchange(of, request, signal)),
+    renew: (lease, signal) => known((of) => desk.renew(of, lease, signal)),
+    async release(lease) {
+      if (worker !== undefined) desk.release(worker, lease);
+    },
+    prove: (lease, challenge) => known((of) => desk.prove(of, lease, challenge)),
+    hold: async () => refusal("ASK_NOT_AVAILABLE"),
+    append: (batch, signal) => {
+      const foreign = batch.some(({ session }) => isOfAnother(sessions.get(session)?.worker, worker));
+      return foreign
+        ? Promise.resolve(refusal("NOT_SUPPORTED", "a data plane reports on its own sessions only"))
+        : known(() => trail.append(batch, signal));
+    },
+    subscribe(listener, signal) {
+      if (signal.aborted) return;
+      subscriptions.add(listener);
+      worker?.listeners.add(listener);
+      signal.addEventListener("abort", () => {
+        subscriptions.delete(listener);
+        worker?.listeners.delete(listener);
+      });
+      const plan = deps.currentPlan();
+      if (plan !== undefined) listener(plan);
+    },
+    applied(_name, planVersion) {
+      if (worker !== undefined) worker.appliedVersion = planVersion;
+    },
+    report(report) {
+      if (worker !== undefined) worker.report = report;
+    },
+    detach,
+  };
+}
+
+async function identify(
+  { front, sessions, trail, now, sessionsMax }: PortDeps,
+  worker: Worker,
+  { session, listener, evidence }: IdentifyRequest,
+  signal: AbortSignal,
+): Promise<SessionGrant | Refusal> {
+  const before = sessions.get(session);
+  if (before !== undefined && before.worker !== worker)
+    return refusal("IDENTITY_INVALID", "the session is known by another data plane");
+  if (before === undefined && sessions.size >= sessionsMax) return refusal("LIMIT_GATEWAY");
+  const verified = before === undefined ? await front.identify(listener, evidence, signal) : undefined;
+  if (verified !== undefined && isRefusal(verified)) return verified;
+  const keys = await trail.openSession(session, signal);
+  if (isRefusal(keys)) return keys;
+  // Asked twice at once, both get what the first came to.
+  const known = sessions.get(session);
+  if (known !== undefined && known.worker !== worker) return refusal("IDENTITY_INVALID");
+  if (known !== undefined)
+    return { caller: known.caller, digestKey: keys.digestKey, expiresMs: known.exchangeUntilMs };
+  if (verified === undefined) return refusal("IDENTITY_INVALID");
+  const caller = { identity: verified.identity, ancestors: [] };
+  const exchangeUntilMs = Math.min(verified.expiresMs, now() + EXCHANGE_WITHIN_MS);
+  sessions.add({
+    id: session,
+    worker,
+    caller,
+    subject: subjectOf(caller.identity),
+    exchangeUntilMs,
+    exchange: undefined,
+  });
+  return { caller, digestKey: keys.digestKey, expiresMs: exchangeUntilMs };
+}
+
+function isOfAnother(owner: Worker | undefined, worker: Worker | undefined): boolean {
+  return owner !== undefined && owner !== worker;
+}
+
+function versionRefusal({ versions }: Hello): Refusal {
+  const theirs = versions.slice(0, 8).join(", ");
+  return refusal(
+    "NOT_SUPPORTED",
+    `the data plane speaks port version ${theirs}; this broker speaks ${PORT_VERSIONS.join(", ")}`,
+  );
+}

@@ -1,0 +1,271 @@
+/** Where sessions get their credentials and give them back. Decides anew each time, and whenever policy changes. */
+import { randomBytes } from "node:crypto";
+import { DEFAULT_NAMESPACE } from "#core/policy/connection-selector.ts";
+import type { ConnectionRef } from "#core/policy/facts.ts";
+import type { Challenge, ExchangeRequest, LeaseGrant, LeaseId, Proof, SessionId } from "#core/port/port.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { type Prepared, keyOf } from "../config.ts";
+import { type Lease, LeaseTable, type Place } from "../leases/table.ts";
+import type { Note } from "../note.ts";
+import { type Sources, sourceNameOf } from "../sources/index.ts";
+import type { CredentialRequest, CredentialSource } from "../sources/source.ts";
+import { unlessAborted } from "../waiting.ts";
+import { type Worker, send } from "../workers.ts";
+import { type Permission, permit } from "./permission.ts";
+import type { KnownSession, Sessions } from "./sessions.ts";
+
+export interface DeskDeps {
+  readonly sources: Sources;
+  readonly sessions: Sessions;
+  /** Undefined until files have been read. */
+  readonly prepared: () => Prepared | undefined;
+  readonly leaseMs: number;
+  readonly now: () => number;
+  readonly note: Note;
+  /** Ends what is being leased when the broker stops. */
+  readonly signal: AbortSignal;
+}
+
+const LEASE_ID_BYTES = 16;
+/** Enough for a data plane to reconnect and ask again. */
+const ABANDONED_MS = 30_000;
+
+export class Desk {
+  readonly #deps: DeskDeps;
+  readonly #leases = new LeaseTable();
+
+  constructor(deps: DeskDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  async exchange(
+    worker: Worker,
+    request: ExchangeRequest,
+    signal: AbortSignal,
+  ): Promise<LeaseGrant | Refusal> {
+    const { sessions, now } = this.#deps;
+    const session = sessions.of(worker, request.session);
+    if (session === undefined)
+      return refusal("IDENTITY_MISSING", "the broker does not know this session; connect again");
+    const connection = normalized(request.connection);
+    const key = keyOf(connection);
+    const { exchange } = session;
+    if (exchange !== undefined && exchange.connection !== key) {
+      return refusal("DENY_UNKNOWN_CONNECTION", "a session has one connection");
+    }
+    if (exchange === undefined && now() >= session.exchangeUntilMs) return refusal("IDENTITY_EXPIRED");
+    // The data plane may ask again after its connection to us broke, so the work is nobody's alone.
+    const answer = exchange?.answer ?? this.#begin(session, connection, request.concurrentSessionsMax);
+    try {
+      const granted = await unlessAborted(answer, signal);
+      return this.#asked(session, granted);
+    } catch (error) {
+      if (signal.aborted) answer.finally(() => this.#abandonUnlessAsked(session)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async renew(worker: Worker, id: LeaseId, signal: AbortSignal): Promise<LeaseGrant | Refusal> {
+    const { leaseMs, now } = this.#deps;
+    const lease = this.#held(worker, id);
+    if (lease === undefined) return refusal("LEASE_ENDED");
+    const permission = this.#permission(lease);
+    if (isRefusal(permission)) {
+      this.#revoke(lease, permission);
+      return permission;
+    }
+    const wantedMs = now() + leaseMs;
+    const refused = await lease.credential.extend(wantedMs, signal);
+    if (this.#held(worker, id) === undefined) return refusal("LEASE_ENDED");
+    // What could not be extended is good for as long as it was; the data plane asks again before that is over.
+    if (refused === undefined) lease.expiresMs = Math.min(wantedMs, lease.credential.validUntilMs);
+    return grantOf(lease);
+  }
+
+  release(worker: Worker, id: LeaseId): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined || this.#deps.sessions.of(worker, lease.session) === undefined) return;
+    this.#leases.end(lease, "released");
+    this.#deps.sessions.forget(lease.session);
+  }
+
+  async prove(worker: Worker, id: LeaseId, challenge: Challenge): Promise<Proof | Refusal> {
+    const lease = this.#held(worker, id);
+    return lease === undefined ? refusal("LEASE_ENDED") : lease.credential.prove(challenge);
+  }
+
+  /** Ends a session from here, if it has a lease; tells its data plane. */
+  revokeSession(session: SessionId, why: Refusal): boolean {
+    const lease = this.#leases.ofSession(session);
+    if (lease !== undefined) this.#revoke(lease, why);
+    return lease !== undefined;
+  }
+
+  /** For sessions whose data plane is gone: there is nobody to tell. */
+  abandon(session: SessionId): void {
+    const lease = this.#leases.ofSession(session);
+    if (lease !== undefined) this.#leases.end(lease, "revoked");
+    this.#deps.sessions.forget(session);
+  }
+
+  revokeAll(why: Refusal): void {
+    for (const lease of this.#leases.all()) this.#revoke(lease, why);
+  }
+
+  /** After a change of policy, when every decision is open again. */
+  decideAnew(): void {
+    for (const lease of this.#leases.all()) this.#decideAgain(lease);
+  }
+
+  sweep(): void {
+    const nowMs = this.#deps.now();
+    for (const lease of this.#leases.all()) {
+      if (nowMs >= lease.expiresMs) this.#revoke(lease, refusal("LEASE_ENDED"));
+      else if (nowMs >= lease.decidedUntilMs) this.#decideAgain(lease);
+    }
+    for (const session of this.#deps.sessions.all()) {
+      if (session.exchange === undefined && nowMs >= session.exchangeUntilMs)
+        this.#deps.sessions.forget(session.id);
+    }
+  }
+
+  #begin(session: KnownSession, connection: ConnectionRef, askedMax?: number): Promise<LeaseGrant | Refusal> {
+    const answer = this.#grant(session, connection, askedMax);
+    // A refusal is no state: what was missing may be there when it is asked again.
+    const forget = (): void => {
+      session.exchange = undefined;
+    };
+    answer.then((granted) => (isRefusal(granted) ? forget() : undefined), forget);
+    session.exchange = { connection: keyOf(connection), answer };
+    return answer;
+  }
+
+  /** The lease as it is now: one that is asked for again has the time of a new one. */
+  #asked(session: KnownSession, granted: LeaseGrant | Refusal): LeaseGrant | Refusal {
+    if (isRefusal(granted)) return granted;
+    const lease = this.#leases.ofSession(session.id);
+    if (lease === undefined) return refusal("LEASE_ENDED");
+    lease.expiresMs = Math.min(this.#deps.now() + this.#deps.leaseMs, lease.credential.validUntilMs);
+    return grantOf(lease);
+  }
+
+  /** Nobody waited for the answer, so nobody may know that there is a lease to give back. */
+  #abandonUnlessAsked(session: KnownSession): void {
+    const lease = this.#leases.ofSession(session.id);
+    if (lease !== undefined) lease.expiresMs = Math.min(lease.expiresMs, this.#deps.now() + ABANDONED_MS);
+  }
+
+  async #grant(
+    session: KnownSession,
+    connection: ConnectionRef,
+    askedMax?: number,
+  ): Promise<LeaseGrant | Refusal> {
+    const found = this.#sourceOf(session, connection);
+    if (isRefusal(found)) return found;
+    const { permission, source, request } = found;
+    const placesMax = Math.min(permission.concurrentSessionsMax ?? Infinity, askedMax ?? Infinity);
+    const place = this.#leases.takePlace(session.subject, connection, placesMax);
+    if (place === undefined) {
+      return refusal(
+        "LIMIT_CONCURRENT_SESSIONS",
+        `policy allows ${placesMax} sessions at once; end one and try again`,
+      );
+    }
+    const lease = await this.#lease(session, connection, place, source, request);
+    if (isRefusal(lease)) {
+      this.#leases.leavePlace(place);
+      return lease;
+    }
+    this.#leases.add(lease);
+    // Policy may have changed, and the data plane have gone, while the upstream was asked.
+    if (this.#deps.sessions.get(session.id) !== session) {
+      this.#leases.end(lease, "revoked");
+      return refusal("LEASE_ENDED");
+    }
+    return this.#decideAgain(lease) ?? grantOf(lease);
+  }
+
+  #sourceOf(
+    session: KnownSession,
+    connection: ConnectionRef,
+  ): { permission: Permission; source: CredentialSource; request: CredentialRequest } | Refusal {
+    const { leaseMs, now, prepared, sources } = this.#deps;
+    const config = prepared();
+    const upstream = config?.upstreams.get(keyOf(connection));
+    if (config === undefined || upstream === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
+    const permission = permit(config.plan, session.caller, connection, now());
+    if (isRefusal(permission)) return permission;
+    const name = sourceNameOf(upstream.spec);
+    if (name === undefined)
+      return refusal("CREDENTIAL_UNAVAILABLE", "the connection does not name one credential source");
+    const { concurrentSessionsMax } = permission;
+    const limit = concurrentSessionsMax === undefined ? {} : { concurrentSessionsMax };
+    const request = { upstream, subject: session.subject, untilMs: now() + leaseMs, ...limit };
+    return { permission, source: sources[name], request };
+  }
+
+  async #lease(
+    { id: session }: KnownSession,
+    connection: ConnectionRef,
+    place: Place,
+    source: CredentialSource,
+    request: CredentialRequest,
+  ): Promise<Lease | Refusal> {
+    try {
+      const credential = await source.lease(request, this.#deps.signal);
+      if (isRefusal(credential)) return credential;
+      const expiresMs = Math.min(request.untilMs, credential.validUntilMs);
+      const id = randomBytes(LEASE_ID_BYTES).toString("base64url");
+      return { id, session, connection, credential, place, expiresMs, decidedUntilMs: 0 };
+    } catch (error) {
+      if (this.#deps.signal.aborted) return refusal("SHUTTING_DOWN");
+      this.#leases.leavePlace(place);
+      throw error;
+    }
+  }
+
+  #held(worker: Worker, id: LeaseId): Lease | undefined {
+    const lease = this.#leases.get(id);
+    if (lease === undefined || this.#deps.now() >= lease.expiresMs) return undefined;
+    return this.#deps.sessions.of(worker, lease.session) === undefined ? undefined : lease;
+  }
+
+  #permission(lease: Lease): Permission | Refusal {
+    const { now, prepared, sessions } = this.#deps;
+    const session = sessions.get(lease.session);
+    const config = prepared();
+    if (session === undefined || config === undefined) return refusal("LEASE_ENDED");
+    return permit(config.plan, session.caller, lease.connection, now());
+  }
+
+  #decideAgain(lease: Lease): Refusal | undefined {
+    const permission = this.#permission(lease);
+    if (isRefusal(permission)) {
+      this.#revoke(lease, permission);
+      return permission;
+    }
+    lease.decidedUntilMs = permission.untilMs;
+    return undefined;
+  }
+
+  #revoke(lease: Lease, why: Refusal): void {
+    if (!this.#leases.end(lease, "revoked")) return;
+    const session = this.#deps.sessions.get(lease.session);
+    this.#deps.sessions.forget(lease.session);
+    this.#deps.note("lease.ended", { connection: keyOf(lease.connection), code: why.code });
+    if (session !== undefined)
+      send(session.worker.listeners, { kind: "revoked", session: session.id, refusal: why });
+  }
+}
+
+function grantOf({ id, credential, expiresMs }: Lease): LeaseGrant {
+  return { lease: id, user: credential.user, expiresMs };
+}
+
+function normalized({ namespace, name }: ConnectionRef): ConnectionRef {
+  return { namespace: namespace === "" ? DEFAULT_NAMESPACE : namespace, name };
+}

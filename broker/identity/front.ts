@@ -1,0 +1,38 @@
+/** Who stands behind a new session: its listener says how that is found out. */
+import { type Evidence } from "#core/port/port.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { ListenerIdentity } from "../config.ts";
+import { unlessAborted } from "../waiting.ts";
+import { type AmbientDeps, type AmbientIdentity, ambientIdentity } from "./ambient/index.ts";
+import type { Provider, Verified } from "./verifier.ts";
+
+export interface IdentityFront {
+  identify(listener: string, evidence: Evidence, signal: AbortSignal): Promise<Verified | Refusal>;
+  update(listeners: Readonly<Record<string, ListenerIdentity>>, providers: readonly Provider[]): void;
+}
+
+export function identityFront(deps: AmbientDeps): IdentityFront {
+  let listeners = new Map<string, AmbientIdentity | "perClient">();
+  return {
+    update(settings, providers) {
+      deps.verifier.update(providers);
+      // Ambient identities start afresh: what was verified by a provider's old words is not taken for verified by the new.
+      listeners = new Map(
+        Object.entries(settings).map(([name, identity]) => [
+          name,
+          identity.kind === "perClient" ? "perClient" : ambientIdentity(name, identity, deps),
+        ]),
+      );
+    },
+    async identify(name, evidence, signal) {
+      const listener = listeners.get(name);
+      if (listener === undefined) return refusal("IDENTITY_INVALID", "this listener stands for no identity");
+      if (listener === "perClient") {
+        if (evidence.kind === "token") return deps.verifier.verify(evidence.token);
+        return refusal("IDENTITY_MISSING", "this listener takes a token from every client, as its password");
+      }
+      if (evidence.kind === "ambient") return unlessAborted(listener.current(), signal);
+      return refusal("IDENTITY_INVALID", "this listener has an identity of its own and takes no tokens");
+    },
+  };
+}
