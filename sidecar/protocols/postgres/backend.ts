@@ -1,0 +1,250 @@
+/** Takes what the upstream sends, matches it with what was asked, and lets through what the client may see. */
+import { MalformedMessage } from "#core/wire/postgres/fields.ts";
+import { BACKEND_FRAMES, FrameScanner } from "#core/wire/postgres/frames.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { answer } from "./answers.ts";
+import type { SessionCore } from "./core.ts";
+import type { Slot } from "./expected.ts";
+import type { Intake } from "./intake.ts";
+import { LongRow } from "./long-row.ts";
+import { maskFor } from "./results.ts";
+import { LONG_ROW_BYTES, maskRow } from "./rows.ts";
+
+const DATA_ROW = 0x44;
+const COPY_DATA = 0x64;
+
+export class Backend {
+  readonly core: SessionCore;
+  readonly intake: Intake;
+  /** The upstream has said that it ends the session. */
+  hasSaidFatal = false;
+  /** A statement of this group was told to the client as failed although it had ended well. */
+  mustAbort: "no" | "reads" | "writes" = "no";
+
+  /** Why. */
+  stopped: Refusal | undefined;
+
+  readonly #scanner = new FrameScanner(BACKEND_FRAMES);
+  readonly #onBug: (error: unknown) => void;
+  readonly #queue: Buffer[] = [];
+  #awaiting = false;
+  /** What becomes of the pieces of the message under way. */
+  #streaming: "pass" | "drop" | LongRow = "pass";
+  /** Not yet told to the tap. */
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(core: SessionCore, intake: Intake, onBug: (error: unknown) => void) {
+    this.core = core;
+    this.intake = intake;
+    this.#onBug = onBug;
+    this.adoptMasks();
+  }
+
+  push(chunk: Buffer): void {
+    this.#queue.push(chunk);
+    this.run();
+  }
+
+  get isWaiting(): boolean {
+    return this.#awaiting;
+  }
+
+  run(): void {
+    if (this.#awaiting) return;
+    this.#guarded(() => this.#go());
+    if (this.core.hasEnded) return;
+    this.#tellCounts();
+    this.core.parts.toClient.flush();
+    this.core.parts.toUpstream.flush();
+  }
+
+  /** Rows are wanted whole while there are masks, so that one row is one step. */
+  adoptMasks(): void {
+    this.#scanner.wantWhole(DATA_ROW, this.core.masks.length > 0 ? LONG_ROW_BYTES : 0);
+  }
+
+  close(): void {
+    if (this.#streaming instanceof LongRow) this.#streaming.release();
+  }
+
+  /** True when nothing of a message is half told to the client. */
+  get isBetweenMessages(): boolean {
+    return this.#scanner.missing === 0 || this.#streaming === "drop";
+  }
+
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (error instanceof MalformedMessage) this.core.breach(error.message);
+      else this.#onBug(error);
+    }
+  }
+
+  #go(): void {
+    const scanner = this.#scanner;
+    for (;;) {
+      if (this.core.hasEnded || this.#awaiting) return;
+      const step = scanner.next();
+      switch (step) {
+        case "more": {
+          const chunk = this.#queue.shift();
+          if (chunk === undefined) return;
+          scanner.push(chunk);
+          break;
+        }
+        case "broken":
+          return this.core.breach(scanner.fault);
+        case "frame":
+          if (scanner.type === DATA_ROW || scanner.type === COPY_DATA) this.#data(scanner.start, scanner.end);
+          else answer(this, scanner.type, scanner);
+          break;
+        case "head":
+          this.#head();
+          break;
+        case "piece":
+          this.#piece();
+          break;
+      }
+    }
+  }
+
+  /** A whole DataRow or CopyData. */
+  #data(start: number, end: number): void {
+    const slot = this.#owner();
+    if (slot === undefined || !this.#mayPass(slot, end - start, () => this.#data(start, end))) return;
+    const { bytes } = this.#scanner;
+    if (slot.mask === undefined || this.#scanner.type === COPY_DATA)
+      this.core.parts.toClient.pass(bytes, start, end);
+    else slot.maskedValues += maskRow(bytes, start, end, slot.mask, this.core.parts.toClient);
+  }
+
+  #head(): void {
+    const scanner = this.#scanner;
+    this.#streaming = "drop";
+    const slot = this.#owner();
+    if (slot === undefined || !this.#mayPass(slot, scanner.frameBytes, () => this.#startStream(slot))) return;
+    this.#startStream(slot);
+  }
+
+  #startStream(slot: Slot): void {
+    const masks = slot.mask !== undefined && this.#scanner.type === DATA_ROW;
+    this.#streaming =
+      masks && slot.mask !== undefined
+        ? new LongRow(this.#scanner.frameBytes, slot.mask, this.core.parts.budget)
+        : "pass";
+    this.#piece();
+  }
+
+  #piece(): void {
+    const { bytes, start, end, missing } = this.#scanner;
+    const { toClient } = this.core.parts;
+    const streaming = this.#streaming;
+    if (streaming === "pass") toClient.pass(bytes, start, end);
+    else if (streaming !== "drop") this.#longRow(streaming, bytes.subarray(start, end), missing === 0);
+    if (missing === 0) this.#streaming = "pass";
+  }
+
+  #longRow(row: LongRow, piece: Buffer, isLast: boolean): void {
+    const slot = this.core.expected.head;
+    if (slot === undefined) return;
+    if (row.feed(piece, this.core.parts.toClient)) {
+      if (isLast) slot.maskedValues += row.maskedValues;
+      return;
+    }
+    this.#streaming = "drop";
+    this.core.stop(slot, refusal("ROW_TOO_LARGE"), "limit");
+  }
+
+  /** The statement whose result this is; undefined when there is none, or its rows are not for the client. */
+  #owner(): Slot | undefined {
+    const slot = this.core.expected.head;
+    if (slot === undefined || (slot.asked !== "query" && slot.asked !== "execute")) {
+      this.core.breach("a row that nobody asked for");
+      return undefined;
+    }
+    if (slot.own) {
+      if (this.#scanner.missing === 0) ownRow(this.core, this.#scanner);
+      return undefined;
+    }
+    return slot.stop === undefined && slot.refusal === undefined ? slot : undefined;
+  }
+
+  /** Masks found, limits kept. False when the row does not pass now; `again` is for when it is known. */
+  #mayPass(slot: Slot, frameBytes: number, again: () => void): boolean {
+    const { core } = this;
+    if (core.masks.length > 0 && !slot.masked && this.#scanner.type === DATA_ROW) {
+      const found = maskFor(core, slot);
+      if (found instanceof Promise) {
+        this.wait(found, (mask) => this.#adoptMask(slot, mask, again));
+        return false;
+      }
+      if (!this.#adoptMask(slot, found)) return false;
+    }
+    slot.rows += 1;
+    slot.bytes += frameBytes;
+    core.rows += 1;
+    core.bytes += frameBytes;
+    this.#rows += 1;
+    this.#bytes += frameBytes;
+    if (core.rows > core.rowsMax || core.bytes > core.bytesMax) return !this.#limited(slot, frameBytes);
+    return true;
+  }
+
+  #adoptMask(slot: Slot, found: ReturnType<typeof maskFor> & object, again?: () => void): boolean {
+    if (isRefusal(found)) {
+      this.core.stop(slot, found, "limit");
+      return false;
+    }
+    if (found instanceof Promise) throw new TypeError("a mask was to be found by now");
+    slot.mask = found.mask;
+    slot.masked = true;
+    again?.();
+    return true;
+  }
+
+  /** The tap has the last word: its limits are the session's, ours only tell when to ask. */
+  #limited(slot: Slot, frameBytes: number): boolean {
+    const refused = this.#tellCounts();
+    if (refused === undefined) return false;
+    // What does not pass was not shown.
+    slot.rows -= 1;
+    slot.bytes -= frameBytes;
+    this.core.stop(slot, refused, "limit");
+    return true;
+  }
+
+  #tellCounts(): Refusal | undefined {
+    if (this.#rows === 0) return undefined;
+    const refused = this.core.parts.tap.count(this.#rows, this.#bytes);
+    this.#rows = 0;
+    this.#bytes = 0;
+    return refused;
+  }
+
+  /** Reads no further until the answer is there. */
+  wait<Value>(promise: Promise<Value>, then: (value: Value) => void): void {
+    this.#awaiting = true;
+    void this.#afterwards(promise, then);
+  }
+
+  async #afterwards<Value>(promise: Promise<Value>, then: (value: Value) => void): Promise<void> {
+    try {
+      const value = await promise;
+      this.#awaiting = false;
+      this.#guarded(() => then(value));
+      this.run();
+      this.core.parts.poke();
+    } catch (error) {
+      this.#onBug(error);
+    }
+  }
+}
+
+/** The answer to our own SHOW search_path: one column. */
+function ownRow(core: SessionCore, { bytes, start, end }: FrameScanner): void {
+  const lengthAt = start + 7;
+  if (lengthAt + 4 > end) throw new MalformedMessage("a row ends early");
+  core.parts.path.told(bytes.toString("utf8", lengthAt + 4, end));
+}

@@ -1,0 +1,213 @@
+/** What both directions of one session share: what is expected, what names mean, what policy holds it to. */
+import type { ColumnMask, Decision, Limits } from "#core/policy/decision.ts";
+import type { DoubtCode, PostgresRequest } from "#core/statements/postgres/facts.ts";
+import type { SessionContext } from "#core/statements/postgres/session.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { TransactionStatus } from "#core/wire/postgres/messages.ts";
+import type { Tap } from "../protocol.ts";
+import { Expected, type Slot } from "./expected.ts";
+import type { MemoryBudget } from "./long-row.ts";
+import { ASK_PATH, ASK_PATH_SLOTS, COPY_FAIL, FLUSH, SYNC } from "./marker.ts";
+import type { SessionCatalog } from "./masking.ts";
+import { Names } from "./names.ts";
+import type { Withheld } from "./notices.ts";
+import type { Outbox } from "./outbox.ts";
+import type { SearchPath } from "./search-path.ts";
+
+/** Tells what a text does. A value when it was seen before; a promise when it has to be parsed first. */
+export type Analyse = (text: Buffer, context: SessionContext) => PostgresRequest | Promise<PostgresRequest>;
+
+export interface CoreParts {
+  readonly tap: Tap;
+  readonly analyse: Analyse;
+  readonly catalog: SessionCatalog;
+  readonly path: SearchPath;
+  readonly budget: MemoryBudget;
+  readonly withheld: Withheld;
+  readonly toClient: Outbox;
+  readonly toUpstream: Outbox;
+  /** Sends a cancel; resolves when the upstream has taken it. */
+  readonly cancel: () => Promise<void>;
+  /** Something changed that the client's messages may be waiting for. */
+  readonly poke: () => void;
+  /** Ends the session with a FATAL. */
+  readonly fail: (refusal: Refusal) => void;
+}
+
+export class SessionCore {
+  readonly parts: CoreParts;
+  readonly expected = new Expected();
+  readonly names = new Names();
+  #context: SessionContext | undefined;
+  status: TransactionStatus = "I";
+  /** Grows with every change of policy. */
+  generation = 0;
+  masks: readonly ColumnMask[] = [];
+  rowsMax = Infinity;
+  bytesMax = Infinity;
+  rows = 0;
+  bytes = 0;
+  /** The upstream reads CopyData. */
+  copyingIn = false;
+  /** A message has been forwarded in part: nothing of ours can stand before its end. */
+  isInsideMessage = false;
+  #copyMustFail = false;
+  /** Cancels on their way: what is forwarded now could be hit by one. */
+  cancelling = 0;
+  /** The upstream reads texts in another way than analysis does. */
+  isTainted = false;
+  hasEnded = false;
+
+  constructor(parts: CoreParts) {
+    this.parts = parts;
+    this.adoptObligations();
+  }
+
+  /** Another object whenever it says something else: caches compare contexts by their parts. */
+  get context(): SessionContext {
+    const { path, catalog } = this.parts;
+    const known = this.#context;
+    if (
+      known?.searchPath === path.current &&
+      known.searchPathAfterTransaction === path.afterTransaction &&
+      known.catalog === catalog.names
+    )
+      return known;
+    this.#context = {
+      searchPath: path.current,
+      searchPathAfterTransaction: path.afterTransaction,
+      prepared: (name) => this.names.preparedFacts(name),
+      cursor: (name) => this.names.cursorFacts(name),
+      catalog: catalog.names,
+    };
+    return this.#context;
+  }
+
+  /** Something analysed in one epoch may mean something else in another. */
+  get epoch(): number {
+    return this.parts.path.epoch + this.parts.catalog.version;
+  }
+
+  get hasResultLimits(): boolean {
+    return this.rowsMax !== Infinity || this.bytesMax !== Infinity;
+  }
+
+  adoptObligations(): void {
+    const { mask, limits }: { mask: readonly ColumnMask[]; limits: Limits } = this.parts.tap.obligations;
+    this.masks = mask;
+    this.rowsMax = limits.rows ?? Infinity;
+    this.bytesMax = limits.bytes ?? Infinity;
+  }
+
+  fail(why: Refusal): void {
+    if (!this.hasEnded) this.parts.fail(why);
+  }
+
+  breach(what: string): void {
+    this.fail(refusal("UPSTREAM_PROTOCOL", `the upstream broke its protocol: ${what}`));
+  }
+
+  analyse(text: Buffer): PostgresRequest | Promise<PostgresRequest> {
+    const analysed = this.parts.analyse(text, this.context);
+    if (!this.isTainted) return analysed;
+    return analysed instanceof Promise ? analysed.then(withTaint) : withTaint(analysed);
+  }
+
+  /** Something was forwarded whose end may change what texts mean. */
+  moves(slot: Slot): void {
+    slot.moves = true;
+    this.parts.path.moving();
+  }
+
+  /** A slot has ended, whichever way. */
+  settled(slot: Slot): void {
+    if (!slot.moves) return;
+    slot.moves = false;
+    this.parts.path.moved();
+    if (slot.traits?.changesCatalog === true) this.parts.catalog.changed();
+  }
+
+  /** Puts back what a message would have changed that is never carried out. */
+  undo(slot: Slot): void {
+    slot.undoDefines?.();
+    slot.undoDefines = undefined;
+    if (slot.names === "statement") this.names.setStatement(slot.name, slot.previous as never);
+    else if (slot.names === "portal") this.names.setPortal(slot.name, slot.previous as never);
+    slot.names = undefined;
+    if (slot.asked === "describe" && slot.statement !== undefined) slot.statement.describing = false;
+  }
+
+  askPath(atBoundary: boolean): void {
+    this.parts.toUpstream.put(ASK_PATH);
+    for (const asked of ASK_PATH_SLOTS) this.expected.push(asked).own = true;
+    if (atBoundary) this.expected.push("sync").own = true;
+    this.parts.toUpstream.put(atBoundary ? SYNC : FLUSH);
+  }
+
+  /** Stops what a slot does as soon as it is its turn. */
+  stop(slot: Slot, why: Refusal, ended: "limit" | "cancelled"): void {
+    if (slot.stop !== undefined) return;
+    slot.stop = why;
+    slot.ended = ended;
+    if (slot === this.expected.head) this.stopHead();
+  }
+
+  stopHead(): void {
+    if (this.copyingIn) {
+      this.#copyMustFail = true;
+      this.betweenMessages();
+      return;
+    }
+    this.cancelling += 1;
+    void this.#cancel();
+  }
+
+  async #cancel(): Promise<void> {
+    await this.parts.cancel();
+    this.cancelling -= 1;
+    this.parts.poke();
+  }
+
+  /** What had to wait for the end of a client's message. */
+  betweenMessages(): void {
+    if (!this.#copyMustFail || this.isInsideMessage) return;
+    this.#copyMustFail = false;
+    if (!this.copyingIn) return;
+    this.copyingIn = false;
+    this.parts.toUpstream.put(COPY_FAIL);
+  }
+}
+
+export function refusalOf(decision: Decision): Refusal {
+  const { code, publicText, by } = decision;
+  if (decision.outcome === "ask") return refusal("ASK_NOT_AVAILABLE", publicText, ruleName(decision));
+  return refusal(code, publicText, by === undefined ? undefined : ruleName(decision));
+}
+
+const ruleName = ({ by }: Decision): string | undefined =>
+  by === undefined ? undefined : `${by.policy}/${by.rule}`;
+
+/** A request of which only this is known. */
+export function doubtful(code: DoubtCode, text: string): PostgresRequest {
+  const facts = {
+    class: "unknown",
+    accesses: [],
+    calls: [],
+    doubts: [{ code, text }],
+    columns: [],
+    literalOffsetsBytes: [],
+    startByte: 0,
+    lengthBytes: 0,
+  } as const;
+  return { protocol: "postgres", statements: [facts] };
+}
+
+const TAINT = {
+  code: "UNSAFE_SETTING",
+  text: "the session's settings let texts mean something else",
+} as const;
+
+function withTaint(request: PostgresRequest): PostgresRequest {
+  const statements = request.statements.map((facts) => ({ ...facts, doubts: [...facts.doubts, TAINT] }));
+  return { ...request, statements };
+}

@@ -1,0 +1,271 @@
+/** Bind and Execute: the messages that run a text that was decided before. */
+import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
+import { BIND_HEAD_BYTES_MAX, type BindNames, readBindNames } from "#core/wire/postgres/bind.ts";
+import { MalformedMessage } from "#core/wire/postgres/fields.ts";
+import { readExecute, readRowDescription } from "#core/wire/postgres/messages.ts";
+import { type Refusal, isRefusal } from "#core/values/refusal.ts";
+import type { Verdict } from "../protocol.ts";
+import { doubtful, refusalOf } from "./core.ts";
+import type { Slot } from "./expected.ts";
+import type { Frame, Intake } from "./intake.ts";
+import { describePortal, FLUSH, MARKER_PARSE } from "./marker.ts";
+import type { ColumnActions } from "./masking.ts";
+import { hasMeaning } from "./meaning.ts";
+import type { Portal, Statement } from "./names.ts";
+import { newStatement, takesEffect } from "./requests.ts";
+import { type RowMask, rowMask } from "./rows.ts";
+import { traitsOf } from "./traits.ts";
+
+/** In the place of a message that is no Parse: fails, and leaves statements and portals alone. */
+export function refuseInGroup(intake: Intake, why: Refusal): void {
+  const slot = intake.core.expected.push("parse");
+  slot.refusal = why;
+  intake.core.parts.toUpstream.put(MARKER_PARSE);
+  intake.groupOpen = true;
+  intake.skipping = true;
+}
+
+export function bind(intake: Intake, { bytes, start, end }: Frame): void {
+  if (intake.skipping) return;
+  const names = readBindNames(bytes, start, end);
+  if (names === undefined) throw new MalformedMessage("a Bind ends before its names");
+  judgeBind(intake, { bytes, start, end }, names);
+}
+
+/** A Bind that arrives in pieces: its names are all that is waited for. */
+export function bindPiece(intake: Intake, { bytes, start, end }: Frame, first: boolean): void {
+  const piece = bytes.subarray(start, end);
+  if (first) intake.streaming = intake.skipping ? "drop" : [];
+  if (intake.streaming === "drop") return;
+  if (intake.streaming === "pass") {
+    intake.core.parts.toUpstream.put(piece);
+    return;
+  }
+  intake.streaming.push(piece);
+  const head = Buffer.concat(intake.streaming);
+  const names = readBindNames(head, 0, head.length);
+  if (names !== undefined) {
+    intake.streaming = "pass";
+    judgeBind(intake, { bytes: head, start: 0, end: head.length }, names);
+  } else if (head.length > BIND_HEAD_BYTES_MAX) throw new MalformedMessage("a name is too long");
+}
+
+function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
+  const { core } = intake;
+  if (intake.skipping) {
+    intake.streaming = "drop";
+    return;
+  }
+  if (!hasMeaning(intake, () => judgeBind(intake, frame, names))) return;
+  const statement = core.names.statement(names.statement) ?? preparedByText(intake, names.statement);
+  // Nothing of that name can exist: the upstream says so in its own words.
+  if (statement === undefined) return forwardBind(intake, frame, names, undefined);
+  if (statement.epoch === core.epoch) return forwardBind(intake, frame, names, statement);
+  // PostgreSQL plans it anew under what names mean now, so it is judged anew.
+  const analysed = statement.text.length === 0 ? elsewhere() : core.analyse(statement.text);
+  if (analysed instanceof Promise)
+    return intake.await(analysed, (request) => decideBind(intake, frame, names, statement, request));
+  decideBind(intake, frame, names, statement, analysed);
+}
+
+// oxlint-disable-next-line max-params -- the five are what a Bind under judgement is
+function decideBind(
+  intake: Intake,
+  frame: Frame,
+  names: BindNames,
+  statement: Statement,
+  request: PostgresRequest,
+): void {
+  const { core } = intake;
+  statement.request = request;
+  statement.traits = traitsOf(request, statement.text);
+  statement.epoch = core.epoch;
+  const finish = (verdict: Verdict): void => {
+    if (intake.skipping) return;
+    if (!verdict.pass) {
+      if (intake.streaming === "pass") intake.streaming = "drop";
+      return refuseInGroup(intake, verdict.refusal);
+    }
+    statement.unspent = verdict.request;
+    forwardBind(intake, frame, names, statement);
+  };
+  statement.generation = core.generation;
+  const verdict = core.parts.tap.decide(request, statement.text);
+  if (verdict instanceof Promise) intake.await(verdict, finish);
+  else finish(verdict);
+}
+
+/** Made by PREPARE, or unknown although something of that name may exist; undefined: nothing of that name exists. */
+function preparedByText(intake: Intake, name: string): Statement | undefined {
+  const { names } = intake.core;
+  const facts = name === "" ? undefined : names.preparedFacts(name);
+  if (facts !== undefined)
+    return newStatement(intake, NO_TEXT, { protocol: "postgres", statements: [facts] });
+  return names.complete ? undefined : newStatement(intake, NO_TEXT, elsewhere());
+}
+
+const NO_TEXT = Buffer.alloc(0);
+const elsewhere = (): PostgresRequest =>
+  doubtful("PREPARED_ELSEWHERE", "runs a statement that this session did not define before");
+
+function forwardBind(intake: Intake, frame: Frame, names: BindNames, statement: Statement | undefined): void {
+  const { core } = intake;
+  const slot = core.expected.push("bind");
+  intake.groupOpen = true;
+  slot.name = names.portal;
+  slot.names = "portal";
+  slot.previous = core.names.portal(names.portal);
+  const portal =
+    statement === undefined
+      ? undefined
+      : { statement, request: statement.request, started: false, generation: -1, recorded: -1 };
+  core.names.setPortal(names.portal, portal);
+  core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
+}
+
+export function execute(intake: Intake, frame: Frame): void {
+  if (intake.skipping) return;
+  const { portal: name } = readExecute(frame.bytes, frame.start, frame.end);
+  judgeExecute(intake, { bytes: frame.bytes, start: frame.start, end: frame.end }, name);
+}
+
+function judgeExecute(intake: Intake, frame: Frame, name: string): void {
+  if (intake.skipping) return;
+  const { core } = intake;
+  const portal = core.names.portal(name) ?? cursorPortal(intake, name);
+  if (portal === undefined) {
+    core.expected.push("execute");
+    intake.groupOpen = true;
+    core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
+    return;
+  }
+  const { statement } = portal;
+  if (portal.started && portal.generation === core.generation) return runPortal(intake, frame, name, portal);
+  if (portal.started) {
+    const decision = core.parts.tap.recheck(portal.request);
+    if (decision.outcome !== "allow") return refuseInGroup(intake, refusalOf(decision));
+    portal.generation = core.generation;
+    return runPortal(intake, frame, name, portal);
+  }
+  if (
+    statement.unspent >= 0 &&
+    statement.generation === core.generation &&
+    statement.request === portal.request
+  ) {
+    portal.recorded = statement.unspent;
+    portal.generation = core.generation;
+    statement.unspent = -1;
+    return runPortal(intake, frame, name, portal);
+  }
+  decideExecute(intake, frame, name, portal);
+}
+
+/** Every execution is a request of its own: the first uses the record of its Parse, the next ones make theirs. */
+function decideExecute(intake: Intake, frame: Frame, name: string, portal: Portal): void {
+  const { core } = intake;
+  const finish = (verdict: Verdict): void => {
+    if (intake.skipping) return;
+    if (!verdict.pass) return refuseInGroup(intake, verdict.refusal);
+    portal.recorded = verdict.request;
+    runPortal(intake, frame, name, portal);
+  };
+  portal.generation = core.generation;
+  const verdict = core.parts.tap.decide(portal.request, portal.statement.text);
+  if (verdict instanceof Promise) intake.await(verdict, finish);
+  else finish(verdict);
+}
+
+/** DECLARE makes a portal that Execute can run as well as FETCH. */
+function cursorPortal(intake: Intake, name: string): Portal | undefined {
+  const { names } = intake.core;
+  const facts = name === "" ? undefined : names.cursorFacts(name);
+  if (facts === undefined && names.complete) return undefined;
+  const request =
+    facts === undefined ? elsewhere() : ({ protocol: "postgres", statements: [facts] } as const);
+  const statement = newStatement(intake, NO_TEXT, request);
+  return { statement, request, started: false, generation: -1, recorded: -1 };
+}
+
+function runPortal(intake: Intake, frame: Frame, name: string, portal: Portal): void {
+  if (intake.skipping) return;
+  const { masks, parts } = intake.core;
+  if (masks.length === 0) return forwardExecute(intake, frame, portal, undefined);
+  const { columns, version } = parts.catalog;
+  const { statement } = portal;
+  const [facts] = portal.request.statements;
+  const copy = facts === undefined ? undefined : columns.copyOut(facts, masks);
+  if (copy !== undefined) return refuseInGroup(intake, copy);
+  const isCurrent = statement.description !== undefined && statement.descriptionVersion === version;
+  if (isCurrent) return maskPortal(intake, frame, portal);
+  if (!statement.describing) describeFirst(intake, name, statement);
+  if (facts !== undefined && !columns.mayRefuse(facts, masks))
+    return forwardExecute(intake, frame, portal, undefined);
+  // What it would return decides whether it may run at all.
+  parts.toUpstream.put(FLUSH);
+  intake.waitUntil(
+    () => intake.skipping || !statement.describing,
+    () => runPortal(intake, frame, name, portal),
+  );
+}
+
+function describeFirst({ core }: Intake, name: string, statement: Statement): void {
+  const slot = core.expected.push("describe");
+  slot.own = true;
+  slot.statement = statement;
+  statement.describing = true;
+  core.parts.toUpstream.put(describePortal(name));
+}
+
+function maskPortal(intake: Intake, frame: Frame, portal: Portal): void {
+  const { core } = intake;
+  const { description } = portal.statement;
+  if (description === null || description === undefined)
+    return forwardExecute(intake, frame, portal, { mask: undefined });
+  const columns = readRowDescription(description, 0, description.length);
+  const [facts] = portal.request.statements;
+  const finish = (actions: ColumnActions | Refusal): void => {
+    if (intake.skipping) return;
+    if (isRefusal(actions)) return refuseInGroup(intake, actions);
+    forwardExecute(intake, frame, portal, { mask: rowMask(columns, actions) });
+  };
+  const actions = core.parts.catalog.columns.actions(columns, facts, core.masks);
+  if (actions instanceof Promise) intake.await(actions, finish);
+  else finish(actions);
+}
+
+/** `found` is absent when the mask is still to be found, or none is needed. */
+function forwardExecute(
+  intake: Intake,
+  frame: Frame,
+  portal: Portal,
+  found: { readonly mask: RowMask | undefined } | undefined,
+): void {
+  const { core } = intake;
+  const slot = core.expected.push("execute");
+  intake.groupOpen = true;
+  slot.request = portal.recorded;
+  slot.facts = portal.request;
+  slot.traits = traitsOf(portal.request, portal.statement.text);
+  slot.statement = portal.statement;
+  if (found !== undefined) {
+    slot.mask = found.mask;
+    slot.masked = true;
+  }
+  core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
+  if (!portal.started) takesEffect(intake, slot, portal.request, slot.traits);
+  portal.started = true;
+  afterExecute(intake, slot);
+}
+
+function afterExecute(intake: Intake, slot: Slot): void {
+  const { core } = intake;
+  const { serial } = slot;
+  if (slot.traits?.copiesIn === true) {
+    // Whether a Sync that comes now is answered or read over depends on what the statement turns out to be.
+    core.parts.toUpstream.put(FLUSH);
+    intake.waitUntil(
+      () => core.copyingIn || core.expected.isDone(serial),
+      () => undefined,
+    );
+  } else if (core.hasResultLimits) intake.barrier = serial;
+}

@@ -1,0 +1,135 @@
+/**
+ * What the upstream still owes an answer to, in the order in which it was asked. Every answer is matched with the
+ * message that asked for it; one that matches nothing means that the two sides disagree, and the session ends.
+ */
+import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
+import type { Refusal } from "#core/values/refusal.ts";
+import type { ResultCounts } from "../protocol.ts";
+import type { Portal, Statement } from "./names.ts";
+import type { RowMask } from "./rows.ts";
+import type { Traits } from "./traits.ts";
+
+export type Asked = "query" | "parse" | "bind" | "describe" | "execute" | "close" | "sync";
+
+export interface Slot {
+  asked: Asked;
+  /** Counts all slots of the session. */
+  serial: number;
+  /** Of our own making: its answers do not reach the client. */
+  own: boolean;
+  /** Own, but its ReadyForQuery is the one that the client waits for. */
+  passesReady: boolean;
+  facts: PostgresRequest | undefined;
+  traits: Traits | undefined;
+  statement: Statement | undefined;
+  /** Number of a request that is on record; -1: none. */
+  request: number;
+  /** A marker stands in the request's place: its error becomes this refusal. */
+  refusal: Refusal | undefined;
+  /** It is being stopped: nothing more of its result passes, and its end becomes this refusal. */
+  stop: Refusal | undefined;
+  /** How a stopped one is written down. */
+  ended: ResultCounts["ended"] | undefined;
+  /** An error has answered it. */
+  failed: boolean;
+  /** The answers that ended a statement of it. */
+  completed: number;
+  /** It makes what is known of names and search path uncertain until it has ended. */
+  moves: boolean;
+  /** The RowDescription of the result under way. */
+  description: Buffer | undefined;
+  mask: RowMask | undefined;
+  /** `mask` was found for the obligations in force. */
+  masked: boolean;
+  rows: number;
+  bytes: number;
+  maskedValues: number;
+  /** Which name it sets or drops, and what stood there before. */
+  name: string;
+  names: "statement" | "portal" | undefined;
+  previous: Statement | Portal | undefined;
+  undoDefines: (() => void) | undefined;
+}
+
+export const SLOTS_MAX = 4096;
+
+export class Expected {
+  readonly #slots: Slot[] = [];
+  readonly #free: Slot[] = [];
+  /** Index of the oldest; the array is compacted when it has drifted far. */
+  #first = 0;
+  #pushed = 0;
+
+  get length(): number {
+    return this.#slots.length - this.#first;
+  }
+
+  get head(): Slot | undefined {
+    return this.#slots[this.#first];
+  }
+
+  at(index: number): Slot | undefined {
+    return this.#slots[this.#first + index];
+  }
+
+  /** Whether that slot has been answered to its end. */
+  isDone(serial: number): boolean {
+    return serial < this.#pushed - this.length;
+  }
+
+  push(asked: Asked): Slot {
+    const slot = this.#free.pop() ?? blank();
+    slot.asked = asked;
+    slot.serial = this.#pushed;
+    this.#pushed += 1;
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  /** The oldest was answered to its end. */
+  pop(): void {
+    const slot = this.#slots[this.#first];
+    if (slot === undefined) throw new RangeError("nothing is expected");
+    this.#first += 1;
+    if (this.#first === this.#slots.length) {
+      this.#slots.length = 0;
+      this.#first = 0;
+    } else if (this.#first >= 64) {
+      this.#slots.splice(0, this.#first);
+      this.#first = 0;
+    }
+    Object.assign(slot, BLANK);
+    if (this.#free.length < 64) this.#free.push(slot);
+  }
+}
+
+function blank(): Slot {
+  return {
+    asked: "sync",
+    serial: -1,
+    own: false,
+    passesReady: false,
+    facts: undefined,
+    traits: undefined,
+    statement: undefined,
+    request: -1,
+    refusal: undefined,
+    stop: undefined,
+    ended: undefined,
+    failed: false,
+    completed: 0,
+    moves: false,
+    description: undefined,
+    mask: undefined,
+    masked: false,
+    rows: 0,
+    bytes: 0,
+    maskedValues: 0,
+    name: "",
+    names: undefined,
+    previous: undefined,
+    undoDefines: undefined,
+  };
+}
+
+const BLANK: Readonly<Slot> = blank();

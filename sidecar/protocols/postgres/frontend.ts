@@ -1,0 +1,175 @@
+/** What becomes of each message of a client. */
+import { readTarget } from "#core/wire/postgres/messages.ts";
+import { refusal } from "#core/values/refusal.ts";
+import { bind, bindPiece, execute } from "./executions.ts";
+import type { Frame, Handlers, Intake } from "./intake.ts";
+import { MARKER_PARSE, SYNC } from "./marker.ts";
+import { parse, query } from "./requests.ts";
+
+const code = (letter: string): number => letter.charCodeAt(0);
+const TYPE = {
+  query: code("Q"),
+  parse: code("P"),
+  bind: code("B"),
+  describe: code("D"),
+  execute: code("E"),
+  close: code("C"),
+  flush: code("H"),
+  sync: code("S"),
+  terminate: code("X"),
+  functionCall: code("F"),
+  copyData: code("d"),
+  copyDone: code("c"),
+  copyFail: code("f"),
+} as const;
+
+export const frontend: Handlers = {
+  frame(intake, type, frame) {
+    if (mustWait(intake, type, frame)) return;
+    if (intake.core.copyingIn) return duringCopy(intake, type, frame);
+    outsideCopy(intake, type, frame);
+  },
+  piece(intake, type, frame, first, last) {
+    if (type === TYPE.bind && !intake.core.copyingIn) bindPiece(intake, frame, first);
+    else if (type === TYPE.copyData) copyPiece(intake, frame, first);
+    else if (type === TYPE.functionCall && first) functionCall(intake);
+    intake.core.isInsideMessage = !last && intake.streaming === "pass";
+    if (last) intake.streaming = "drop";
+    intake.core.betweenMessages();
+  },
+};
+
+/** A result that may yet be refused must have ended before anything but its Sync follows. */
+function mustWait(intake: Intake, type: number, { bytes, start, end }: Frame): boolean {
+  const { barrier, core } = intake;
+  if (barrier < 0) return false;
+  if (core.expected.isDone(barrier)) {
+    intake.barrier = -1;
+    return false;
+  }
+  if (type === TYPE.sync || type === TYPE.flush || type === TYPE.terminate) return false;
+  intake.demandAnswers();
+  intake.waitUntil(
+    () => core.expected.isDone(barrier),
+    () => frontend.frame(intake, type, { bytes, start, end }),
+  );
+  return true;
+}
+
+function outsideCopy(intake: Intake, type: number, frame: Frame): void {
+  switch (type) {
+    case TYPE.query:
+      return query(intake, frame);
+    case TYPE.parse:
+      return parse(intake, frame);
+    case TYPE.bind:
+      return bind(intake, frame);
+    case TYPE.execute:
+      return execute(intake, frame);
+    case TYPE.describe:
+      return describe(intake, frame);
+    case TYPE.close:
+      return close(intake, frame);
+    case TYPE.sync:
+      return sync(intake, frame);
+    case TYPE.flush:
+      return pass(intake, frame);
+    case TYPE.terminate:
+      intake.hasTerminated = true;
+      return pass(intake, frame);
+    case TYPE.functionCall:
+      return functionCall(intake);
+    case TYPE.copyData:
+    case TYPE.copyDone:
+    case TYPE.copyFail:
+      // Sent before the client heard that its COPY had failed: read over, as PostgreSQL does.
+      return undefined;
+    default:
+      return intake.protocolError("a message that belongs into a startup");
+  }
+}
+
+/** Sync and Flush have no meaning here (the upstream reads over them) and anything else ends the copy. */
+function duringCopy(intake: Intake, type: number, frame: Frame): void {
+  const { core } = intake;
+  switch (type) {
+    case TYPE.copyData:
+      return pass(intake, frame);
+    case TYPE.copyDone:
+    case TYPE.copyFail:
+      core.copyingIn = false;
+      return pass(intake, frame);
+    case TYPE.sync:
+    case TYPE.flush:
+      return undefined;
+    case TYPE.terminate:
+      intake.hasTerminated = true;
+      return pass(intake, frame);
+    default:
+      return intake.protocolError("a request in the middle of COPY FROM STDIN");
+  }
+}
+
+function pass({ core }: Intake, { bytes, start, end }: Frame): void {
+  core.parts.toUpstream.pass(bytes, start, end);
+}
+
+function copyPiece(intake: Intake, frame: Frame, first: boolean): void {
+  if (first) intake.streaming = intake.core.copyingIn ? "pass" : "drop";
+  // The head has told a length: its rest must follow, or the stream is out of step.
+  if (intake.streaming === "pass") pass(intake, frame);
+}
+
+function sync(intake: Intake, frame: Frame): void {
+  intake.core.expected.push("sync");
+  intake.skipping = false;
+  intake.groupOpen = false;
+  pass(intake, frame);
+}
+
+function describe(intake: Intake, frame: Frame): void {
+  if (intake.skipping) return;
+  const { core } = intake;
+  const target = readTarget(frame.bytes, frame.start, frame.end);
+  if (target === undefined) return intake.protocolError("a Describe of neither a statement nor a portal");
+  const slot = core.expected.push("describe");
+  intake.groupOpen = true;
+  const { kind, name } = target;
+  slot.statement = kind === "S" ? core.names.statement(name) : core.names.portal(name)?.statement;
+  if (slot.statement !== undefined) slot.statement.describing = true;
+  pass(intake, frame);
+}
+
+function close(intake: Intake, frame: Frame): void {
+  if (intake.skipping) return;
+  const { core } = intake;
+  const target = readTarget(frame.bytes, frame.start, frame.end);
+  if (target === undefined) return intake.protocolError("a Close of neither a statement nor a portal");
+  const slot = core.expected.push("close");
+  intake.groupOpen = true;
+  slot.name = target.name;
+  if (target.kind === "S") {
+    slot.names = "statement";
+    slot.previous = core.names.statement(target.name);
+    core.names.setStatement(target.name, undefined);
+  } else {
+    slot.names = "portal";
+    slot.previous = core.names.portal(target.name);
+    core.names.setPortal(target.name, undefined);
+  }
+  pass(intake, frame);
+}
+
+/** Calls by number what no analysis can name. Answered as it would be: an error, then ReadyForQuery. */
+function functionCall(intake: Intake): void {
+  const { core } = intake;
+  if (intake.skipping) return;
+  const slot = core.expected.push("parse");
+  slot.refusal = refusal(
+    "NOT_SUPPORTED",
+    "function calls by number are not carried; call the function in SQL",
+  );
+  core.expected.push("sync");
+  core.parts.toUpstream.put(MARKER_PARSE);
+  core.parts.toUpstream.put(SYNC);
+}

@@ -1,0 +1,145 @@
+/** Reading from a socket step by step, before the relay takes over. Nothing is read that nobody asked for. */
+import type { Socket } from "node:net";
+import { BACKEND_FRAMES, FrameScanner, type FrameTable, HEADER_BYTES } from "#core/wire/postgres/frames.ts";
+
+export class PeerLeft extends Error {
+  override readonly name = "PeerLeft";
+}
+export class PeerBroke extends Error {
+  override readonly name = "PeerBroke";
+}
+
+/**
+ * Resolves with the next bytes, as many as there are up to `bytesMax`; undefined when the peer has ended. Bytes beyond
+ * `bytesMax` stay in the socket.
+ */
+export async function readSome(
+  socket: Socket,
+  signal: AbortSignal,
+  bytesMax?: number,
+): Promise<Buffer | undefined> {
+  for (;;) {
+    signal.throwIfAborted();
+    if (socket.errored !== null) throw socket.errored;
+    const available = socket.readableLength;
+    const chunk = socket.read(
+      bytesMax === undefined || available < bytesMax ? undefined : bytesMax,
+    ) as Buffer | null;
+    if (chunk !== null) {
+      if (bytesMax === undefined || chunk.length <= bytesMax) return chunk;
+      socket.unshift(chunk.subarray(bytesMax));
+      return chunk.subarray(0, bytesMax);
+    }
+    if (socket.readableEnded || socket.destroyed) return undefined;
+    await readable(socket, signal);
+  }
+}
+
+function readable(socket: Socket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (then: () => void) => (): void => {
+      for (const [event, listener] of listeners) socket.off(event, listener);
+      signal.removeEventListener("abort", aborted);
+      then();
+    };
+    const done = settle(resolve);
+    const aborted = settle(() => reject(signal.reason as Error));
+    const listeners = [
+      ["readable", done],
+      ["end", done],
+      ["close", done],
+      ["error", done],
+    ] as const;
+    for (const [event, listener] of listeners) socket.on(event, listener);
+    signal.addEventListener("abort", aborted);
+    if (signal.aborted) aborted();
+  });
+}
+
+export async function readExactly(socket: Socket, bytes: number, signal: AbortSignal): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let left = bytes; left > 0; ) {
+    const part = await readSome(socket, signal, left);
+    if (part === undefined) throw new PeerLeft("the peer left in the middle of a message");
+    parts.push(part);
+    left -= part.length;
+  }
+  return Buffer.concat(parts, bytes);
+}
+
+export interface Frame {
+  /** The type byte as a character. */
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+const HANDSHAKE_FRAME_BYTES_MAX = 64 * 1024;
+
+/** One whole message, and not a byte more. Only for what is exchanged before the relay. */
+export async function readFrame(
+  socket: Socket,
+  signal: AbortSignal,
+  table: FrameTable = BACKEND_FRAMES,
+): Promise<Frame> {
+  const header = await readExactly(socket, HEADER_BYTES, signal);
+  const scanner = new FrameScanner(table);
+  scanner.push(header);
+  if (scanner.next() === "broken") throw new PeerBroke(scanner.fault);
+  if (scanner.frameBytes > HANDSHAKE_FRAME_BYTES_MAX) throw new PeerBroke("a message is too long");
+  const body = await readExactly(socket, scanner.frameBytes - HEADER_BYTES, signal);
+  const bytes = Buffer.concat([header, body]);
+  // A password came in it: the copy that is returned is the only one left.
+  header.fill(0);
+  body.fill(0);
+  return { type: String.fromCharCode(scanner.type), bytes };
+}
+
+/** Resolves when the bytes have left for the kernel; rejects when they cannot. */
+export function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+const GOODBYE_MS = 2_000;
+
+/** Says a last thing and closes. A peer that does not take it in time loses it. */
+export async function sayLast(socket: Socket, bytes: Uint8Array): Promise<void> {
+  if (socket.destroyed || socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, GOODBYE_MS);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    socket.once("error", done);
+    socket.once("close", done);
+    socket.end(bytes, done);
+  });
+  await lingered(socket);
+}
+
+/**
+ * Closing while unread bytes of the peer are in our kernel sends RST, which can overtake what was just said. So the
+ * peer gets a moment to take it and to leave first.
+ */
+async function lingered(socket: Socket): Promise<void> {
+  if (!socket.destroyed && !socket.readableEnded) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GOODBYE_MS / 8);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      socket.once("end", done);
+      socket.once("close", done);
+      socket.once("error", done);
+      socket.on("data", () => undefined);
+      socket.resume();
+    });
+  }
+  socket.destroy();
+}

@@ -1,0 +1,158 @@
+/** Takes what the client sends, message by message, and knows when to wait: nothing is read past what is undecided. */
+import { refusal } from "#core/values/refusal.ts";
+import { MalformedMessage } from "#core/wire/postgres/fields.ts";
+import { FrameScanner, FRONTEND_FRAMES } from "#core/wire/postgres/frames.ts";
+import type { SessionCore } from "./core.ts";
+import { SLOTS_MAX } from "./expected.ts";
+import { FLUSH } from "./marker.ts";
+
+/** Where a message stands. Valid until the next one is taken. */
+export interface Frame {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Handlers {
+  /** A whole message. */
+  frame(intake: Intake, type: number, frame: Frame): void;
+  /** A piece of a message too large to be had whole; `first` and `last` say which. */
+  piece(intake: Intake, type: number, frame: Frame, first: boolean, last: boolean): void;
+}
+
+/**
+ * Read on even while waiting, so that a client that leaves is noticed; up to this much, then the client waits too.
+ */
+const QUEUE_BYTES_MAX = 1024 * 1024;
+
+export class Intake {
+  readonly core: SessionCore;
+  /** Everything up to the next Sync is skipped, as the upstream skips it. */
+  skipping = false;
+  /** Something was forwarded since the last Sync, so that the upstream may keep answers to itself. */
+  groupOpen = false;
+  /** Set while later messages must wait for a slot whose result may yet be refused. */
+  barrier = -1;
+  /** What the handlers keep of a message that arrives in pieces. */
+  streaming: "pass" | "drop" | Buffer[] = "drop";
+  hasTerminated = false;
+
+  readonly #scanner = new FrameScanner(FRONTEND_FRAMES);
+  readonly #handlers: Handlers;
+  readonly #onBug: (error: unknown) => void;
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #awaiting = false;
+  #isReady: (() => boolean) | undefined;
+  #then: (() => void) | undefined;
+  #running = false;
+
+  constructor(core: SessionCore, handlers: Handlers, onBug: (error: unknown) => void) {
+    this.core = core;
+    this.#handlers = handlers;
+    this.#onBug = onBug;
+  }
+
+  push(chunk: Buffer): void {
+    this.#queue.push(chunk);
+    this.#queuedBytes += chunk.length;
+    this.run();
+  }
+
+  get isFull(): boolean {
+    return this.#queuedBytes >= QUEUE_BYTES_MAX;
+  }
+
+  /** Nothing is waiting here: neither bytes nor a decision. */
+  get isIdle(): boolean {
+    return this.#queuedBytes === 0 && !this.#awaiting && this.#isReady === undefined;
+  }
+
+  /** Goes on as far as it can. Called whenever something it may wait for has changed. */
+  run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      this.#go();
+    } catch (error) {
+      if (error instanceof MalformedMessage) this.protocolError(error.message);
+      else this.#onBug(error);
+    } finally {
+      this.#running = false;
+    }
+    if (!this.core.hasEnded) this.core.parts.toUpstream.flush();
+  }
+
+  /** Goes on with `then` when the answer is there; a handler returns right after calling this. */
+  await<Value>(promise: Promise<Value>, then: (value: Value) => void): void {
+    this.#awaiting = true;
+    void this.#afterwards(promise, then);
+  }
+
+  async #afterwards<Value>(promise: Promise<Value>, then: (value: Value) => void): Promise<void> {
+    try {
+      const value = await promise;
+      this.waitUntil(ready, () => then(value));
+      this.#awaiting = false;
+      this.run();
+    } catch (error) {
+      this.#onBug(error);
+    }
+  }
+
+  /** Goes on with `then` once `isReady` says so; it is asked after every change. */
+  waitUntil(isReady: () => boolean, then: () => void): void {
+    this.#isReady = isReady;
+    this.#then = then;
+  }
+
+  /** Makes the upstream answer what it may keep to itself until the client's Sync. */
+  demandAnswers(): void {
+    if (this.groupOpen) this.core.parts.toUpstream.put(FLUSH);
+  }
+
+  protocolError(what: string): void {
+    this.core.fail(refusal("CLIENT_PROTOCOL", `the client broke its protocol: ${what}`));
+  }
+
+  #go(): void {
+    for (;;) {
+      if (this.core.hasEnded || this.#isBlocked()) return;
+      const scanner = this.#scanner;
+      const step = scanner.next();
+      switch (step) {
+        case "more": {
+          const chunk = this.#queue.shift();
+          if (chunk === undefined) return;
+          this.#queuedBytes -= chunk.length;
+          scanner.push(chunk);
+          break;
+        }
+        case "broken":
+          return this.protocolError(scanner.fault);
+        case "frame":
+          this.#handlers.frame(this, scanner.type, scanner);
+          break;
+        case "head":
+        case "piece":
+          this.#handlers.piece(this, scanner.type, scanner, step === "head", scanner.missing === 0);
+          break;
+      }
+    }
+  }
+
+  #isBlocked(): boolean {
+    for (;;) {
+      if (this.#awaiting || this.core.cancelling > 0 || this.core.hasEnded) return true;
+      if (this.core.parts.tap.isFull || this.core.expected.length >= SLOTS_MAX) return true;
+      if (this.#isReady === undefined) return false;
+      if (!this.#isReady()) return true;
+      const then = this.#then;
+      this.#isReady = undefined;
+      this.#then = undefined;
+      then?.();
+    }
+  }
+}
+
+const ready = (): boolean => true;

@@ -1,0 +1,189 @@
+/** Signs in to the upstream. Only SCRAM is spoken, and its proof comes from the broker: no secret is ever here. */
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { serialize } from "pg-protocol";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import {
+  AUTHENTICATION,
+  type BackendKey,
+  readAuthentication,
+  readBackendKeyData,
+  readNegotiatedMinor,
+  readNoticeOrError,
+  readParameterStatus,
+  readSaslMechanisms,
+} from "#core/wire/postgres/messages.ts";
+import {
+  type Binding,
+  clientFirst,
+  isServerSignature,
+  parseServerFinal,
+  parseServerFirst,
+  SCRAM_SHA_256,
+  SCRAM_SHA_256_PLUS,
+} from "#core/wire/postgres/scram.ts";
+import { PROTOCOL_3_0, PROTOCOL_3_2, startupMessage } from "#core/wire/postgres/startup.ts";
+import type { UpstreamTarget } from "../protocol.ts";
+import { certificateHash } from "./certificate-hash.ts";
+import { dial } from "./dial.ts";
+import { type Frame, PeerBroke, PeerLeft, readFrame, write } from "./handshake.ts";
+
+export interface UpstreamLogin {
+  /** ParameterStatus as reported, in order. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly key: BackendKey | undefined;
+  readonly socket: Socket;
+}
+
+const LOGIN_MS_MAX = 15_000;
+const NONCE_BYTES = 18;
+const PARAMETERS_MAX = 200;
+
+/** Dials and signs in; every failure leaves nothing open. */
+export async function logIn(
+  target: UpstreamTarget,
+  settings: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<UpstreamLogin | Refusal> {
+  const socket = await dial(target.connection, signal);
+  if (isRefusal(socket)) return socket;
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_MS_MAX)]);
+  try {
+    const login = await signIn(socket, target, settings, bounded);
+    if (isRefusal(login)) socket.destroy();
+    return login;
+  } catch (error) {
+    socket.destroy();
+    if (signal.aborted) throw error;
+    if (error instanceof PeerBroke) return refusal("UPSTREAM_PROTOCOL");
+    if (error instanceof PeerLeft || bounded.aborted || isSystemError(error))
+      return refusal("UPSTREAM_UNREACHABLE");
+    throw error;
+  }
+}
+
+const isSystemError = (error: unknown): boolean => error instanceof Error && "code" in error;
+
+async function signIn(
+  socket: Socket,
+  target: UpstreamTarget,
+  settings: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<UpstreamLogin | Refusal> {
+  const { connection, lease } = target;
+  const database = connection.spec.postgres?.database;
+  const parameters = {
+    user: lease.user,
+    ...(database === undefined ? {} : { database }),
+    ...Object.fromEntries(settings),
+  };
+  // Servers before 18 answer 3.2 with NegotiateProtocolVersion and go on with 3.0: no second connection is needed.
+  await write(socket, startupMessage(PROTOCOL_3_2, parameters));
+  for (;;) {
+    const frame = await readFrame(socket, signal);
+    if (frame.type === "v") {
+      if ((readNegotiatedMinor(frame.bytes, 0, frame.bytes.length) | PROTOCOL_3_0) > PROTOCOL_3_2)
+        throw new PeerBroke("the upstream negotiates upwards");
+      continue;
+    }
+    if (frame.type === "E") return loginRefused(frame);
+    if (frame.type !== "R") throw new PeerBroke("the upstream did not ask for authentication");
+    const request = readAuthentication(frame.bytes, 0, frame.bytes.length);
+    if (request.kind !== AUTHENTICATION.sasl) return unsupported(request.kind);
+    const refused = await scram(socket, readSaslMechanisms(request.data), target, signal);
+    return refused ?? untilReady(socket, signal);
+  }
+}
+
+/** `trust` proves nothing of the upstream; md5, cleartext and tickets would need the secret itself here. */
+function unsupported(kind: number): Refusal {
+  if (kind === AUTHENTICATION.ok)
+    return refusal(
+      "UPSTREAM_UNTRUSTED",
+      "the upstream asks for no proof, so it gives none: only SCRAM-SHA-256 is spoken",
+    );
+  return refusal(
+    "UPSTREAM_UNTRUSTED",
+    "the upstream asks for a password in a form that would give it away; it must use scram-sha-256",
+  );
+}
+
+async function scram(
+  socket: Socket,
+  offered: readonly string[],
+  { prove }: UpstreamTarget,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  const binding = bindingOf(socket, offered);
+  const mechanism = binding.kind === "tls-server-end-point" ? SCRAM_SHA_256_PLUS : SCRAM_SHA_256;
+  if (!offered.includes(mechanism))
+    return refusal("UPSTREAM_UNTRUSTED", "the upstream does not offer SCRAM-SHA-256");
+  const first = clientFirst(randomBytes(NONCE_BYTES), binding);
+  await write(socket, serialize.sendSASLInitialResponseMessage(mechanism, first.message));
+  const serverFirst = await saslText(socket, AUTHENTICATION.saslContinue, signal);
+  if (typeof serverFirst !== "string") return serverFirst;
+  if (parseServerFirst(serverFirst, first.bare) === undefined)
+    return refusal("UPSTREAM_UNTRUSTED", "the upstream's challenge is not one that may be answered");
+  const { bare: clientFirstBare, channelBinding } = first;
+  const proof = await prove({ kind: "scram-sha-256", clientFirstBare, serverFirst, channelBinding }, signal);
+  if (isRefusal(proof)) return proof;
+  await write(socket, serialize.sendSCRAMClientFinalMessage(proof.clientFinal));
+  const serverFinal = await saslText(socket, AUTHENTICATION.saslFinal, signal);
+  if (typeof serverFinal !== "string") return serverFinal;
+  const signature = parseServerFinal(serverFinal);
+  if (signature === undefined || !isServerSignature(signature, proof.serverSignature))
+    return refusal("UPSTREAM_UNTRUSTED", "the upstream does not know the credential it asked for");
+  return undefined;
+}
+
+/** Over TLS a server that offers no binding must be able to tell that we could have: else it was stripped unnoticed. */
+function bindingOf(socket: Socket, offered: readonly string[]): Binding {
+  const hash = socket instanceof TLSSocket ? certificateHash(socket) : undefined;
+  if (hash === undefined) return { kind: "unsupported" };
+  if (!offered.includes(SCRAM_SHA_256_PLUS)) return { kind: "notOffered" };
+  return { kind: "tls-server-end-point", certificateHash: hash };
+}
+
+async function saslText(socket: Socket, kind: number, signal: AbortSignal): Promise<string | Refusal> {
+  const frame = await readFrame(socket, signal);
+  if (frame.type === "E") return loginRefused(frame);
+  if (frame.type !== "R") throw new PeerBroke("the upstream left the SASL exchange");
+  const request = readAuthentication(frame.bytes, 0, frame.bytes.length);
+  // An AuthenticationOk in the middle would skip the server's own proof.
+  if (request.kind !== kind)
+    return refusal("UPSTREAM_UNTRUSTED", "the upstream ended authentication before proving itself");
+  return request.data.toString("utf8");
+}
+
+async function untilReady(socket: Socket, signal: AbortSignal): Promise<UpstreamLogin | Refusal> {
+  const parameters = new Map<string, string>();
+  let key: BackendKey | undefined;
+  let authenticated = false;
+  for (;;) {
+    const { type, bytes } = await readFrame(socket, signal);
+    if (type === "E") return loginRefused({ type, bytes });
+    if (type === "R") {
+      const isOk = readAuthentication(bytes, 0, bytes.length).kind === AUTHENTICATION.ok;
+      if (!isOk || authenticated) throw new PeerBroke("authentication did not end");
+      authenticated = true;
+    } else if (!authenticated) throw new PeerBroke("authentication did not end");
+    else if (type === "S") {
+      const { name, value } = readParameterStatus(bytes, 0, bytes.length);
+      parameters.set(name, value);
+      if (parameters.size > PARAMETERS_MAX) throw new PeerBroke("too many parameters");
+    } else if (type === "K") key = readBackendKeyData(bytes, 0, bytes.length);
+    else if (type === "Z") return { parameters, key, socket };
+    else if (type !== "N") throw new PeerBroke(`a message of type ${type} before the session is ready`);
+  }
+}
+
+/** The upstream's words name its user, database and host rules, so they are replaced; the SQLSTATE says enough. */
+function loginRefused({ bytes }: Frame): Refusal {
+  const code = readNoticeOrError(bytes, 0, bytes.length).get("C") ?? "";
+  if (code === "53300")
+    return refusal("UPSTREAM_UNREACHABLE", "the upstream takes no more connections now (53300)");
+  if (code.startsWith("57P"))
+    return refusal("UPSTREAM_UNREACHABLE", `the upstream takes no connections now (${code})`);
+  return refusal("CREDENTIAL_REFUSED", `the upstream does not accept the session (${code})`);
+}

@@ -1,0 +1,46 @@
+/**
+ * What the engine asks of whoever knows the catalog: which outputs show what. The engine itself replaces bytes; which
+ * column of which table an output comes from, and whether an output without an origin may pass, is decided here.
+ */
+import type { ColumnMask, MaskAction } from "#core/policy/decision.ts";
+import type { Catalog } from "#core/statements/postgres/catalog.ts";
+import type { StatementFacts } from "#core/statements/postgres/facts.ts";
+import type { OutputColumn } from "#core/wire/postgres/messages.ts";
+import type { Refusal } from "#core/values/refusal.ts";
+
+/** For each output column what is done to its values; undefined: nothing. */
+export type ColumnActions = readonly (MaskAction | undefined)[];
+
+export interface ColumnResolver {
+  /**
+   * What becomes of a result with these columns. `facts` are those of the statement that makes it; undefined when it
+   * is not known which one that is. A promise where something must be looked up first: no row leaves before.
+   */
+  actions(
+    columns: readonly OutputColumn[],
+    facts: StatementFacts | undefined,
+    masks: readonly ColumnMask[],
+  ): ColumnActions | Refusal | Promise<ColumnActions | Refusal>;
+  /**
+   * Whether a result of this statement could be refused by `actions`. When it could, the engine finds out before it
+   * lets the statement run; when it could not, nothing waits.
+   */
+  mayRefuse(facts: StatementFacts, masks: readonly ColumnMask[]): boolean;
+  /** COPY … TO STDOUT has no description of its columns: it passes only when it cannot show a masked one. */
+  copyOut(facts: StatementFacts, masks: readonly ColumnMask[]): Refusal | undefined;
+  /** Whether messages about this statement could quote values of a masked table. Undefined facts: any statement. */
+  mayQuote(facts: StatementFacts | undefined, masks: readonly ColumnMask[]): boolean;
+}
+
+/** The catalog as one session sees it. */
+export interface SessionCatalog extends AsyncDisposable {
+  /** For analysis. */
+  readonly names: Catalog;
+  readonly columns: ColumnResolver;
+  /** Grows when something that was found before may be wrong now. */
+  readonly version: number;
+  /** This session ran something that may have changed the catalog. Answers that need it wait until it is read again. */
+  changed(): void;
+  /** Resolves when `names` is up to date; undefined when it is. */
+  ready(): Promise<void> | undefined;
+}

@@ -1,0 +1,176 @@
+/** PostgreSQL, as the session runner asks for it. */
+import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
+import { backendKeyData, parameterStatus, readyForQuery } from "#core/wire/postgres/messages.ts";
+import { serialize } from "pg-protocol";
+import type { Protocol, Session, UpstreamTarget } from "../protocol.ts";
+import { cancelUpstream } from "./cancel.ts";
+import type { Analyse } from "./core.ts";
+import { type GreetedClient, greetClient } from "./greeting.ts";
+import { PeerBroke, readFrame, write } from "./handshake.ts";
+import { logIn, type UpstreamLogin } from "./login.ts";
+import type { MemoryBudget } from "./long-row.ts";
+import type { SessionCatalog } from "./masking.ts";
+import { Relay } from "./relay.ts";
+import { SearchPath } from "./search-path.ts";
+import { markedApplicationName } from "./startup-settings.ts";
+
+export interface CatalogOpening {
+  readonly target: UpstreamTarget;
+  /** ParameterStatus of the session: `server_version` and the like. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** Another connection with the session's own rights. Whoever opens it closes it. */
+  readonly logIn: (signal: AbortSignal) => Promise<UpstreamLogin | Refusal>;
+}
+
+export interface PostgresParts {
+  readonly analyse: Analyse;
+  readonly openCatalog: (opening: CatalogOpening, signal: AbortSignal) => Promise<SessionCatalog | Refusal>;
+  /** Of the process, for rows that are held while they are masked. */
+  readonly budget: MemoryBudget;
+}
+
+export function postgresProtocol(parts: PostgresParts): Protocol {
+  return {
+    name: "postgres",
+    greet: (client, settings, signal) =>
+      greetClient(client, settings, signal, (greeted, target, connecting) =>
+        connect(parts, greeted, target, connecting),
+      ),
+  };
+}
+
+async function connect(
+  parts: PostgresParts,
+  client: GreetedClient,
+  target: UpstreamTarget,
+  signal: AbortSignal,
+): Promise<Session | Refusal> {
+  const { database } = client.startup;
+  const only = target.connection.spec.postgres?.database;
+  if (database !== undefined && database !== only)
+    return refusal(
+      "DENY_UNKNOWN_CONNECTION",
+      `this connection leads to the database ${only} and to no other`,
+    );
+  const name = markedApplicationName(target.sessionMark, client.startup.applicationName);
+  const settings = new Map(client.startup.settings).set("application_name", name);
+  const login = await logIn(target, settings, signal);
+  if (isRefusal(login)) return login;
+  try {
+    return await prepare(parts, client, target, login, signal);
+  } catch (error) {
+    login.socket.destroy();
+    if (error instanceof PeerBroke) return refusal("UPSTREAM_PROTOCOL");
+    throw error;
+  }
+}
+
+// oxlint-disable-next-line max-params -- what the three steps before it have brought
+async function prepare(
+  parts: PostgresParts,
+  client: GreetedClient,
+  target: UpstreamTarget,
+  login: UpstreamLogin,
+  signal: AbortSignal,
+): Promise<Session | Refusal> {
+  const { parameters, socket } = login;
+  // Texts are judged as UTF-8 with standard strings; a server that cannot hold to that cannot be judged.
+  if (
+    parameters.get("client_encoding") !== "UTF8" ||
+    parameters.get("standard_conforming_strings") !== "on"
+  ) {
+    socket.destroy();
+    return refusal("UPSTREAM_PROTOCOL", "the upstream does not keep to UTF-8 and standard strings");
+  }
+  const reported = parameters.get("search_path");
+  const path = new SearchPath(
+    reported ?? (await askPath(login, signal)),
+    target.lease.user,
+    reported !== undefined,
+  );
+  const plain = new Map([
+    ["client_encoding", "UTF8"],
+    ["standard_conforming_strings", "on"],
+    ["application_name", target.sessionMark],
+  ]);
+  const opening = { target, parameters, logIn: (wait: AbortSignal) => logIn(target, plain, wait) };
+  const catalog = await parts.openCatalog(opening, signal);
+  if (isRefusal(catalog)) {
+    socket.destroy();
+    return catalog;
+  }
+  return session(parts, client, target, { login, path, catalog });
+}
+
+interface Opened {
+  readonly login: UpstreamLogin;
+  readonly path: SearchPath;
+  readonly catalog: SessionCatalog;
+}
+
+function session(
+  parts: PostgresParts,
+  client: GreetedClient,
+  target: UpstreamTarget,
+  opened: Opened,
+): Session {
+  const { login, path, catalog } = opened;
+  const { key } = login;
+  let cancelling: Promise<boolean> | undefined;
+  const cancel = (): Promise<boolean> => {
+    // One at a time: a client that asks a thousand times is not to become a thousand connections.
+    cancelling ??= (
+      key === undefined ? Promise.resolve(false) : cancelUpstream(target.connection, key)
+    ).finally(() => {
+      cancelling = undefined;
+    });
+    return cancelling;
+  };
+  let relay: Relay | undefined;
+  return {
+    cancel() {
+      if (relay?.isRunning === true) void cancel();
+    },
+    async relay(tap, signal) {
+      await using held = catalog;
+      const { analyse, budget } = parts;
+      const withheld = { user: target.lease.user, host: target.connection.spec.address.host };
+      relay = new Relay(
+        {
+          client: client.socket,
+          upstream: login.socket,
+          analyse,
+          catalog: held,
+          path,
+          budget,
+          withheld,
+          opening: openingOf(client, target, login),
+          cancel,
+        },
+        tap,
+      );
+      return relay.run(signal);
+    },
+  };
+}
+
+/** What a server says once a client is in. The key is ours: it leads back to this session, whatever the upstream's is. */
+function openingOf(client: GreetedClient, target: UpstreamTarget, { parameters }: UpstreamLogin): Buffer {
+  const key = Buffer.from(client.settings.cancelKey(client.minor >= 2 ? 36 : 8));
+  const shown = [...parameters].map(([name, value]) =>
+    parameterStatus(name, value === target.lease.user ? client.startup.user : value),
+  );
+  return Buffer.concat([...shown, backendKeyData(key.readInt32BE(0), key.subarray(4)), readyForQuery("I")]);
+}
+
+/** Servers before 18 do not report it. */
+async function askPath({ socket }: UpstreamLogin, signal: AbortSignal): Promise<string> {
+  await write(socket, serialize.query("SHOW search_path"));
+  let value = "";
+  for (;;) {
+    const { type, bytes } = await readFrame(socket, signal);
+    if (type === "Z") return value;
+    if (type === "D") value = bytes.toString("utf8", 11);
+    else if (type === "E") throw new PeerBroke("the upstream does not tell its search path");
+  }
+}

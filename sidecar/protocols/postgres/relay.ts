@@ -1,0 +1,257 @@
+/** Joins the two sockets of a session: bytes in, bytes out, who waits for whom, and how it ends. */
+import type { Socket } from "node:net";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import type { RelayEnd, Tap } from "../protocol.ts";
+import { Backend } from "./backend.ts";
+import { type Analyse, refusalOf, SessionCore } from "./core.ts";
+import { frontend } from "./frontend.ts";
+import { sayLast } from "./handshake.ts";
+import { Intake } from "./intake.ts";
+import type { MemoryBudget } from "./long-row.ts";
+import { TERMINATE } from "./marker.ts";
+import type { SessionCatalog } from "./masking.ts";
+import type { Withheld } from "./notices.ts";
+import { Outbox } from "./outbox.ts";
+import { refusalFatal } from "./refusals.ts";
+import type { SearchPath } from "./search-path.ts";
+
+export interface RelayParts {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly analyse: Analyse;
+  readonly catalog: SessionCatalog;
+  readonly path: SearchPath;
+  readonly budget: MemoryBudget;
+  readonly withheld: Withheld;
+  /** What the client gets before anything else. */
+  readonly opening: Buffer;
+  readonly cancel: () => Promise<boolean>;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** A statement that goes on that long after it was cancelled is left behind with its connection. */
+const CANCEL_MS_MAX = 10_000;
+
+export class Relay {
+  readonly #parts: RelayParts;
+  readonly #core: SessionCore;
+  readonly #intake: Intake;
+  readonly #backend: Backend;
+  readonly #ended: Promise<RelayEnd>;
+  #resolve: (end: RelayEnd) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  #clientFinished = false;
+
+  constructor(parts: RelayParts, tap: Tap) {
+    this.#parts = parts;
+    this.#ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const { analyse, catalog, path, budget, withheld } = parts;
+    const onBug = (error: unknown): void => this.#bug(error);
+    this.#core = new SessionCore({
+      tap,
+      analyse,
+      catalog,
+      path,
+      budget,
+      withheld,
+      toClient: new Outbox(parts.client),
+      toUpstream: new Outbox(parts.upstream),
+      cancel: () => this.#cancelRunning(),
+      poke: () => this.#poke(),
+      fail: (why) => this.#fail(why),
+    });
+    this.#intake = new Intake(this.#core, frontend, onBug);
+    this.#backend = new Backend(this.#core, this.#intake, onBug);
+    tap.onChange(() => this.#changed());
+    tap.onRoom(() => this.#poke());
+  }
+
+  async run(signal: AbortSignal): Promise<RelayEnd> {
+    const aborted = (): void => {
+      const { reason } = signal as { reason: unknown };
+      const isStop = typeof reason === "object" && reason !== null && isRefusal(reason);
+      this.#fail(isStop ? reason : refusal("SHUTTING_DOWN"));
+    };
+    signal.addEventListener("abort", aborted);
+    try {
+      this.#attach();
+      this.#parts.client.write(this.#parts.opening);
+      if (signal.aborted) aborted();
+      return await this.#ended;
+    } finally {
+      signal.removeEventListener("abort", aborted);
+      this.#core.hasEnded = true;
+      this.#backend.close();
+      this.#reportLost();
+      this.#parts.client.destroy();
+      this.#parts.upstream.destroy();
+    }
+  }
+
+  get isRunning(): boolean {
+    return this.#core.expected.length > 0;
+  }
+
+  #attach(): void {
+    const { client, upstream } = this.#parts;
+    client.on("data", (chunk: Buffer) => {
+      this.#intake.push(chunk);
+      this.#settle();
+    });
+    upstream.on("data", (chunk: Buffer) => {
+      this.#backend.push(chunk);
+      this.#poke();
+    });
+    client.on("drain", () => this.#settle());
+    upstream.on("drain", () => this.#settle());
+    client.on("end", () => {
+      this.#clientFinished = true;
+      this.#settle();
+    });
+    client.on("close", () => this.#clientGone());
+    upstream.on("end", () => this.#upstreamGone());
+    upstream.on("close", () => this.#upstreamGone());
+    client.resume();
+    upstream.resume();
+  }
+
+  #poke(): void {
+    if (this.#core.hasEnded) return;
+    this.#intake.run();
+    if (!this.#backend.isWaiting) this.#backend.run();
+    this.#settle();
+  }
+
+  /** Each side is read only as fast as the other takes it, and only while the record keeps up. */
+  #settle(): void {
+    if (this.#core.hasEnded) return;
+    const { client, upstream } = this.#parts;
+    const { isFull } = this.#core.parts.tap;
+    flow(client, !upstream.writableNeedDrain && !this.#intake.isFull);
+    flow(upstream, !client.writableNeedDrain && !isFull && !this.#backend.isWaiting);
+    if (this.#isDone()) this.#finish({ by: "client", refusal: undefined });
+  }
+
+  /** After Terminate at once; after FIN when what was asked has been answered and delivered. */
+  #isDone(): boolean {
+    if (this.#intake.hasTerminated) return true;
+    if (!this.#clientFinished || !this.#intake.isIdle) return false;
+    return this.#core.expected.length === 0 || this.#core.copyingIn;
+  }
+
+  #finish(end: RelayEnd): void {
+    if (this.#core.hasEnded) return;
+    this.#core.hasEnded = true;
+    const { client, upstream } = this.#parts;
+    if (!upstream.destroyed && upstream.writable)
+      upstream.end(this.#intake.hasTerminated ? NOTHING : TERMINATE);
+    if (client.destroyed) return this.#resolve(end);
+    client.end(() => this.#resolve(end));
+    client.once("close", () => this.#resolve(end));
+  }
+
+  /** Reset, or a failed write: nobody is left to take what the upstream is still working on. */
+  #clientGone(): void {
+    if (this.#core.hasEnded) return;
+    this.#core.hasEnded = true;
+    const end: RelayEnd = { by: "client", refusal: undefined };
+    if (!this.isRunning) return this.#resolve(end);
+    void this.#parts.cancel().finally(() => this.#resolve(end));
+  }
+
+  #upstreamGone(): void {
+    if (this.#core.hasEnded) return;
+    this.#core.hasEnded = true;
+    const why = refusal("UPSTREAM_PROTOCOL", "the upstream ended the session");
+    const end: RelayEnd = { by: "upstream", refusal: undefined };
+    const last = this.#backend.hasSaidFatal ? NOTHING : this.#farewell(why);
+    void sayLast(this.#parts.client, last).finally(() => this.#resolve(end));
+  }
+
+  #fail(why: Refusal): void {
+    if (this.#core.hasEnded) return;
+    this.#core.parts.toClient.flush();
+    this.#core.hasEnded = true;
+    this.#end(why, () => this.#resolve({ by: "gateway", refusal: why }));
+  }
+
+  #bug(error: unknown): void {
+    if (this.#core.hasEnded) return;
+    this.#core.hasEnded = true;
+    this.#end(refusal("NOT_SUPPORTED", "the gateway failed; the session is over"), () => this.#reject(error));
+  }
+
+  #end(why: Refusal, then: () => void): void {
+    const cancelled = this.isRunning ? this.#parts.cancel() : Promise.resolve(false);
+    const told = sayLast(this.#parts.client, this.#farewell(why));
+    void Promise.all([cancelled, told]).finally(then);
+  }
+
+  /** In the middle of a message nothing can be said any more. */
+  #farewell(why: Refusal): Buffer {
+    return this.#backend.isBetweenMessages ? refusalFatal(why) : NOTHING;
+  }
+
+  async #cancelRunning(): Promise<void> {
+    const { head } = this.#core.expected;
+    const timer = setTimeout(() => {
+      if (head?.stop !== undefined && this.#core.expected.head === head) this.#fail(head.stop);
+    }, CANCEL_MS_MAX);
+    this.#timers.add(timer);
+    await this.#parts.cancel();
+  }
+
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  /** Everything that is running, or waits to be, is looked at again. */
+  #changed(): void {
+    const core = this.#core;
+    if (core.hasEnded) return;
+    core.generation += 1;
+    core.adoptObligations();
+    this.#backend.adoptMasks();
+    for (let index = 0; index < core.expected.length; index += 1) {
+      const slot = core.expected.at(index);
+      if (slot === undefined) break;
+      slot.masked = false;
+      if (slot.facts === undefined || slot.request < 0) continue;
+      const decision = core.parts.tap.recheck(slot.facts);
+      if (decision.outcome !== "allow") core.stop(slot, changedBy(refusalOf(decision)), "cancelled");
+      else if (core.masks.length > 0) this.#recheckCopy(slot);
+    }
+    this.#poke();
+  }
+
+  #recheckCopy(slot: NonNullable<ReturnType<SessionCore["expected"]["at"]>>): void {
+    const { masks, parts } = this.#core;
+    for (const facts of slot.facts?.statements ?? []) {
+      const refused = parts.catalog.columns.copyOut(facts, masks);
+      if (refused !== undefined) this.#core.stop(slot, refused, "cancelled");
+    }
+  }
+
+  #reportLost(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    const { expected, parts } = this.#core;
+    for (let index = 0; index < expected.length; index += 1) {
+      const slot = expected.at(index);
+      if (slot === undefined || slot.own || slot.request < 0) continue;
+      const { rows, bytes, maskedValues } = slot;
+      parts.tap.result(slot.request, { ended: "lost", rows, bytes, maskedValues });
+    }
+  }
+}
+
+/** The same refusal, said of something that had been allowed before. */
+function changedBy(why: Refusal): Refusal {
+  return { ...why, publicText: `a policy change stopped this: ${why.publicText}` };
+}
+
+function flow(socket: Socket, open: boolean): void {
+  if (open && socket.isPaused()) socket.resume();
+  else if (!open && !socket.isPaused()) socket.pause();
+}

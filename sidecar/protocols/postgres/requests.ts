@@ -1,0 +1,192 @@
+/** Query and Parse: the messages that bring a text. Nothing of one is forwarded before it was analysed and decided. */
+import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
+import { MalformedMessage } from "#core/wire/postgres/fields.ts";
+import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { Verdict } from "../protocol.ts";
+import type { Slot } from "./expected.ts";
+import type { Frame, Intake } from "./intake.ts";
+import { MARKER_QUERY, markerParse } from "./marker.ts";
+import { hasMeaning } from "./meaning.ts";
+import { NAMES_MAX, type Statement } from "./names.ts";
+import { type Traits, traitsOf } from "./traits.ts";
+
+export function query(intake: Intake, { bytes, start, end }: Frame): void {
+  if (intake.skipping) return;
+  const text = textOf(bytes, start + HEADER_BYTES, end);
+  // Taken now: the frame is another one by the time a promise is kept.
+  const frame = { bytes, start, end };
+  judgeQuery(intake, frame, text);
+}
+
+function judgeQuery(intake: Intake, frame: Frame, text: Buffer): void {
+  if (!hasMeaning(intake, () => judgeQuery(intake, frame, text))) return;
+  const analysed = intake.core.analyse(text);
+  if (analysed instanceof Promise)
+    return intake.await(analysed, (request) => decideQuery(intake, frame, text, request));
+  decideQuery(intake, frame, text, analysed);
+}
+
+function decideQuery(intake: Intake, frame: Frame, text: Buffer, request: PostgresRequest): void {
+  const verdict = intake.core.parts.tap.decide(request, text);
+  const traits = traitsOf(request, text);
+  if (verdict instanceof Promise)
+    return intake.await(verdict, (value) => finishQuery(intake, frame, { request, traits, verdict: value }));
+  finishQuery(intake, frame, { request, traits, verdict });
+}
+
+interface Decided {
+  readonly request: PostgresRequest;
+  readonly traits: Traits;
+  readonly verdict: Verdict;
+}
+
+function finishQuery(intake: Intake, frame: Frame, { request, traits, verdict }: Decided): void {
+  const { core } = intake;
+  if (intake.skipping) return;
+  const refused = verdict.pass ? unmaskable(intake, request, traits) : verdict.refusal;
+  const slot = core.expected.push("query");
+  dropUnnamed(intake, slot);
+  if (refused !== undefined) {
+    slot.refusal = refused;
+    if (verdict.pass) slot.request = verdict.request;
+    core.parts.toUpstream.put(MARKER_QUERY);
+    return;
+  }
+  slot.request = verdict.request;
+  slot.facts = request;
+  slot.traits = traits;
+  core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
+  takesEffect(intake, slot, request, traits);
+  if (traits.copiesIn) {
+    const { serial } = slot;
+    intake.waitUntil(() => core.copyingIn || core.expected.isDone(serial), nothing);
+  } else if (core.hasResultLimits) intake.barrier = slot.serial;
+}
+
+const nothing = (): void => undefined;
+
+/**
+ * In the simple protocol nobody can be asked beforehand what a result will look like. A statement alone that only reads
+ * can be stopped at its description; anything else would have been carried out by then.
+ */
+function unmaskable(intake: Intake, request: PostgresRequest, traits: Traits): Refusal | undefined {
+  const { masks, parts } = intake.core;
+  if (masks.length === 0) return undefined;
+  const { columns } = parts.catalog;
+  for (const facts of request.statements) {
+    const copy = columns.copyOut(facts, masks);
+    if (copy !== undefined) return copy;
+  }
+  if (traits.statements < 2 && !traits.writes) return undefined;
+  if (!request.statements.some((facts) => columns.mayRefuse(facts, masks))) return undefined;
+  return refusal(
+    "MASK_UNRESOLVED",
+    traits.statements > 1
+      ? "a masked column could show in one of several statements; send them one at a time"
+      : "a statement that changes data could show a masked column; send it through the extended protocol, or return other columns",
+  );
+}
+
+/** A simple query ends the unnamed statement and portal, whether it succeeds or not. */
+function dropUnnamed({ core }: Intake, slot: Slot): void {
+  const unnamed = core.names.statement("");
+  if (unnamed === undefined) return;
+  slot.name = "";
+  slot.names = "statement";
+  slot.previous = unnamed;
+  core.names.setStatement("", undefined);
+}
+
+/** What the session must know of a text that is now on its way. */
+export function takesEffect({ core }: Intake, slot: Slot, request: PostgresRequest, traits: Traits): void {
+  if (traits.movesPath || traits.changesCatalog) core.moves(slot);
+  if (traits.runsUnknown) core.names.forgetEverything();
+  if (traits.defines) slot.undoDefines = core.names.define(request);
+}
+
+export function parse(intake: Intake, { bytes, start, end }: Frame): void {
+  if (intake.skipping) return;
+  const nameEnd = bytes.indexOf(0, start + HEADER_BYTES);
+  if (nameEnd < 0 || nameEnd >= end) throw new MalformedMessage("a name does not end");
+  const name = bytes.toString("utf8", start + HEADER_BYTES, nameEnd);
+  const textEnd = bytes.indexOf(0, nameEnd + 1);
+  // Behind the text stand a count and that many types.
+  if (textEnd < 0 || textEnd + 3 > end || textEnd + 3 + bytes.readUInt16BE(textEnd + 1) * 4 !== end)
+    throw new MalformedMessage("a Parse has not the length that it says");
+  const text = bytes.subarray(nameEnd + 1, textEnd);
+  judgeParse(intake, { bytes, start, end }, name, name === "" ? text : Buffer.from(text));
+}
+
+function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): void {
+  if (intake.skipping) return;
+  if (!hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
+  const analysed = intake.core.analyse(text);
+  if (analysed instanceof Promise)
+    return intake.await(analysed, (request) =>
+      decideParse(intake, frame, name, newStatement(intake, text, request)),
+    );
+  decideParse(intake, frame, name, newStatement(intake, text, analysed));
+}
+
+export function newStatement({ core }: Intake, text: Buffer, request: PostgresRequest): Statement {
+  return {
+    request,
+    traits: traitsOf(request, text),
+    text,
+    epoch: core.epoch,
+    generation: core.generation,
+    unspent: -1,
+    description: undefined,
+    descriptionVersion: -1,
+    describing: false,
+  };
+}
+
+function decideParse(intake: Intake, frame: Frame, name: string, statement: Statement): void {
+  const { generation } = intake.core;
+  const verdict = intake.core.parts.tap.decide(statement.request, statement.text);
+  statement.generation = generation;
+  if (verdict instanceof Promise)
+    return intake.await(verdict, (value) => finishParse(intake, frame, name, statement, value));
+  finishParse(intake, frame, name, statement, verdict);
+}
+
+// oxlint-disable-next-line max-params -- the five are what a decided Parse is
+function finishParse(
+  intake: Intake,
+  frame: Frame,
+  name: string,
+  statement: Statement,
+  verdict: Verdict,
+): void {
+  const { core } = intake;
+  if (intake.skipping) return;
+  const slot = core.expected.push("parse");
+  intake.groupOpen = true;
+  slot.name = name;
+  slot.names = "statement";
+  slot.previous = core.names.statement(name);
+  const room = core.names.size < NAMES_MAX || name === "";
+  if (verdict.pass && room) {
+    statement.unspent = verdict.request;
+    core.names.setStatement(name, statement);
+    core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
+    return;
+  }
+  slot.refusal = verdict.pass
+    ? refusal(
+        "LIMIT_GATEWAY",
+        `the session has prepared as many statements as the gateway keeps (${NAMES_MAX})`,
+      )
+    : verdict.refusal;
+  core.parts.toUpstream.put(markerParse(name));
+  intake.skipping = true;
+}
+
+/** A zero-terminated text that fills its message. */
+function textOf(bytes: Buffer, start: number, end: number): Buffer {
+  if (bytes.indexOf(0, start) !== end - 1)
+    throw new MalformedMessage("a text has not the length that its message says");
+  return bytes.subarray(start, end - 1);
+}

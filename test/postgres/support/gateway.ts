@@ -1,0 +1,246 @@
+/** The engine in front of a real server, with a tap that tests script and a broker that knows the password. */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import type { SecureContext } from "node:tls";
+import type { Challenge, ConnectionView, Proof } from "#core/port/port.ts";
+import type { Decision, Obligations } from "#core/policy/decision.ts";
+import type { Request } from "#core/policy/facts.ts";
+import type { StatementFacts } from "#core/statements/postgres/facts.ts";
+import { stockCatalog } from "#core/statements/postgres/stock.ts";
+import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
+import { scramProof } from "#core/wire/postgres/scram.ts";
+import { memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
+import type { SessionCatalog } from "#sidecar/protocols/postgres/masking.ts";
+import { type OriginLookup, resolverByOrigin } from "#sidecar/protocols/postgres/origins.ts";
+import { type PostgresParts, postgresProtocol } from "#sidecar/protocols/postgres/protocol.ts";
+import type { GreetingSettings, RelayEnd, ResultCounts, Tap, Verdict } from "#sidecar/protocols/protocol.ts";
+import { type Analyst, openAnalyst } from "#sidecar/statements/analyst.ts";
+import type { PostgresServer } from "#tools/postgres/server.ts";
+
+/** Says of one statement why it may not run; undefined: it may. */
+export type Judge = (facts: StatementFacts, text: string) => string | undefined;
+
+export interface ScriptedTap extends Tap {
+  judge: Judge;
+  /** Answers of `decide` come as promises from now on. */
+  later: boolean;
+  set(obligations: Partial<Obligations>): void;
+  changed(): void;
+  readonly decided: string[];
+  readonly results: ({ readonly request: number } & ResultCounts)[];
+  rows: number;
+  bytes: number;
+}
+
+export function scriptedTap(judge: Judge): ScriptedTap {
+  const listeners: (() => void)[] = [];
+  let obligations: Obligations = { mask: [], limits: {}, whenParentEnds: "finish" };
+  const decisionOf = (request: Request, text: string): Decision => {
+    const why = request.statements.map((facts) => tap.judge(facts, text)).find((one) => one !== undefined);
+    return {
+      outcome: why === undefined ? "allow" : "deny",
+      code: why === undefined ? "ALLOWED" : "DENY_RULE",
+      publicText: why ?? "allowed",
+      obligations,
+      observations: [],
+      validUntilMs: Infinity,
+    };
+  };
+  const tap: ScriptedTap = {
+    judge,
+    later: false,
+    decided: [],
+    results: [],
+    rows: 0,
+    bytes: 0,
+    decide(request, text) {
+      const shown = Buffer.from(text).toString("utf8");
+      const number = tap.decided.push(shown) - 1;
+      const decision = decisionOf(request, shown);
+      const verdict: Verdict =
+        decision.outcome === "allow"
+          ? { pass: true, request: number, decision }
+          : { pass: false, request: number, refusal: refusal("DENY_RULE", decision.publicText, "test/rule") };
+      return tap.later ? Promise.resolve(verdict) : verdict;
+    },
+    recheck: (request) => decisionOf(request, ""),
+    result: (request, counts) => void tap.results.push({ request, ...counts }),
+    count(rows, bytes) {
+      tap.rows += rows;
+      tap.bytes += bytes;
+      if (tap.rows > (obligations.limits.rows ?? Infinity)) return refusal("LIMIT_ROWS");
+      return tap.bytes > (obligations.limits.bytes ?? Infinity) ? refusal("LIMIT_BYTES") : undefined;
+    },
+    get obligations() {
+      return obligations;
+    },
+    set(some) {
+      obligations = { ...obligations, ...some };
+    },
+    changed() {
+      for (const listener of listeners) listener();
+    },
+    onChange: (listener) => void listeners.push(listener),
+    isFull: false,
+    onRoom: () => undefined,
+  };
+  return tap;
+}
+
+export const allowAll: Judge = () => undefined;
+/** Whatever touches the table `forbidden`. */
+export const denyForbidden: Judge = ({ accesses }) =>
+  accesses.some(({ relation }) => relation?.name === "forbidden")
+    ? "the table forbidden is not for agents"
+    : undefined;
+
+export interface Gateway extends AsyncDisposable {
+  readonly port: number;
+  /** Of the session opened last. */
+  readonly tap: ScriptedTap;
+  readonly taps: readonly ScriptedTap[];
+  readonly ends: readonly (RelayEnd | Refusal | Error)[];
+  /** Resolves when that many sessions have ended. */
+  ended(count: number): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly server: Pick<PostgresServer, "port" | "password"> & { readonly host?: string };
+  readonly judge?: Judge;
+  readonly database?: string;
+  readonly user?: string;
+  readonly obligations?: Partial<Obligations>;
+  readonly originOf?: OriginLookup;
+  readonly identity?: "ambient" | "perClient";
+  readonly tls?: SecureContext;
+  readonly upstreamTls?: ConnectionView["spec"]["tls"];
+  readonly later?: boolean;
+  readonly budgetBytes?: number;
+  readonly onGreeting?: (evidence: {
+    readonly presentedSecret: string | undefined;
+    readonly token: string;
+  }) => Refusal | undefined;
+}
+
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const analyst = openAnalyst();
+  const protocol = postgresProtocol(partsOf(options, analyst));
+  const sessions = new Map<string, { cancel(): void }>();
+  const taps: ScriptedTap[] = [];
+  const ends: (RelayEnd | Refusal | Error)[] = [];
+  const waiting: (() => void)[] = [];
+  const stop = new AbortController();
+  const running = new Set<Promise<void>>();
+  const sockets = new Set<Socket>();
+
+  const carry = async (client: Socket): Promise<RelayEnd | Refusal | undefined> => {
+    let key = Buffer.alloc(0);
+    const settings: GreetingSettings = {
+      listener: "test",
+      identity: options.identity ?? "ambient",
+      tls: options.tls,
+      cancel: (asked) => sessions.get(Buffer.from(asked).toString("hex"))?.cancel(),
+      cancelKey: (length) => (key = randomBytes(length)),
+    };
+    const greeting = await protocol.greet(client, settings, stop.signal);
+    if (greeting === undefined) return undefined;
+    const { presentedSecret, evidence } = greeting;
+    const token = evidence.kind === "token" ? Buffer.from(evidence.token).toString() : "";
+    const unwelcome = options.onGreeting?.({ presentedSecret, token });
+    if (unwelcome !== undefined) {
+      await greeting.refuse(unwelcome);
+      return unwelcome;
+    }
+    greeting.welcome();
+    const session = await greeting.connect(targetOf(options), stop.signal);
+    if (isRefusal(session)) {
+      await greeting.refuse(session);
+      return session;
+    }
+    const tap = scriptedTap(options.judge ?? allowAll);
+    tap.set(options.obligations ?? {});
+    tap.later = options.later ?? false;
+    taps.push(tap);
+    const relaying = session.relay(tap, stop.signal);
+    sessions.set(key.toString("hex"), session);
+    return relaying;
+  };
+
+  const carried = async (client: Socket): Promise<void> => {
+    try {
+      const end = await carry(client);
+      if (end !== undefined) ends.push(end);
+    } catch (error) {
+      ends.push(error as Error);
+    }
+  };
+
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    sockets.add(client);
+    client.on("close", () => sockets.delete(client));
+    const run = carried(client).finally(() => {
+      running.delete(run);
+      for (const wake of waiting.splice(0)) wake();
+    });
+    running.add(run);
+  }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  return {
+    port: (listener.address() as { port: number }).port,
+    get tap() {
+      return taps.at(-1) as ScriptedTap;
+    },
+    taps,
+    ends,
+    async ended(count) {
+      while (ends.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      stop.abort(refusal("SHUTTING_DOWN"));
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(running);
+      await analyst[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function partsOf(options: GatewayOptions, analyst: Analyst): PostgresParts {
+  const catalog: SessionCatalog = {
+    names: stockCatalog(18),
+    columns: resolverByOrigin(options.originOf ?? (() => undefined)),
+    version: 0,
+    changed: () => undefined,
+    ready: () => undefined,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return {
+    analyse: (text, context) => analyst.analyse(text, context),
+    openCatalog: () => Promise.resolve(catalog),
+    budget: memoryBudget(options.budgetBytes ?? 256 * 1024 * 1024),
+  };
+}
+
+function targetOf({ server, database = "postgres", user = "postgres", upstreamTls }: GatewayOptions) {
+  const password = Buffer.from(server.password);
+  return {
+    connection: {
+      metadata: { name: "orders", namespace: "test" },
+      spec: {
+        protocol: "postgres",
+        address: { host: server.host ?? "127.0.0.1", port: server.port },
+        tls: upstreamTls ?? { mode: "disable" },
+        postgres: { database },
+      },
+    },
+    lease: { lease: "lease", user, expiresMs: Infinity },
+    prove: (challenge: Challenge): Promise<Proof | Refusal> => {
+      const proof = scramProof(challenge, password);
+      return Promise.resolve(
+        proof === undefined ? refusal("CREDENTIAL_REFUSED") : { kind: "scram-sha-256", ...proof },
+      );
+    },
+    sessionMark: "sallyport:test",
+  } as const;
+}
