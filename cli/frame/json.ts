@@ -5,7 +5,17 @@ import type { Io } from "./io.ts";
  * that goes away or changes its meaning changes it.
  */
 export function writeJson(io: Io, content: object): void {
-  io.out.write(`${JSON.stringify({ version: JSON_VERSION, ...content }, undefined, 2)}\n`);
+  const text = JSON.stringify({ version: JSON_VERSION, ...content }, undefined, 2);
+  // JSON leaves C1 controls and bidirectional marks as they are, and people read it in terminals too.
+  io.out.write(`${text.replace(UNSAFE, escaped)}\n`);
 }
 
 const JSON_VERSION = 1;
+
+/** Line feeds can only be the indentation's: within a text JSON has escaped them. */
+const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(mark: string): string {
+  const units = Array.from({ length: mark.length }, (_, index) => mark.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+}

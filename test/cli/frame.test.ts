@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type CommandInput, command } from "#cli/frame/command.ts";
 import { readAll } from "#cli/frame/io.ts";
+import { writeJson } from "#cli/frame/json.ts";
 import { nearest } from "#core/api/nearest.ts";
 import { colourWanted, painter, printable } from "#cli/frame/paint.ts";
 import { wrap } from "#cli/frame/text.ts";
@@ -157,6 +158,16 @@ describe("text", () => {
   test("marks that move the cursor or turn the line around are shown, not sent", () => {
     assert.equal(printable("a\u001b[2Jb\u202ec\u0007\u2028d"), "a\\u{1b}[2Jb\\u{202e}c\\u{7}\\u{2028}d");
     assert.equal(printable("grün · 表"), "grün · 表");
+  });
+
+  test("JSON means the same, with every unsafe mark escaped", () => {
+    let written = "";
+    const screen = { write: (text: string) => void (written += text), colour: false };
+    const content = { text: "a\u009b2J\u202e\u{e0001}\n\u001b grün" };
+    writeJson({ out: screen, err: screen, readInput: () => Promise.reject(), nowMs: () => 0 }, content);
+    assert.deepEqual(JSON.parse(written), { version: 1, ...content });
+    for (const mark of ["\u009b", "\u202e", "\u{e0001}", "\u001b"]) assert.ok(!written.includes(mark));
+    assert.ok(written.includes("grün"));
   });
 
   test("wrapping breaks at spaces and loses nothing", () => {

@@ -244,6 +244,26 @@ allow:
 `,
   },
   {
+    name: "one possible statement is enough for a rule to match",
+    finds: [],
+    spec: `
+allow:
+  - name: change
+    postgres: { statements: [insert, update], tables: [public.orders], unfiltered: true }
+`,
+  },
+  {
+    name: "a notice has no table, and a truncate is never filtered",
+    finds: ["NEVER_MATCHES", "NEVER_MATCHES"],
+    spec: `
+allow:
+  - name: notice
+    postgres: { statements: [notify], tables: [public.orders] }
+  - name: empty
+    postgres: { statements: [truncate], tables: [public.orders], unfiltered: false }
+`,
+  },
+  {
     name: "a CI job known by a person's name does not exist",
     finds: ["IMPOSSIBLE_SUBJECT"],
     spec: `

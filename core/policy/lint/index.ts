@@ -12,6 +12,7 @@ import { leakyRelation } from "./leaky-relation.ts";
 import { maskBypass } from "./mask-bypass.ts";
 import { maskWithoutReader } from "./mask-without-reader.ts";
 import { nothingHandedOn } from "./nothing-handed-on.ts";
+import { neverMatches } from "./never-matches.ts";
 import { noConnection } from "./no-connection.ts";
 import { openWhileObserving } from "./open-while-observing.ts";
 import { ruleWithoutReason } from "./rule-without-reason.ts";
@@ -24,6 +25,7 @@ export const LINTS = {
   CONNECTION_WITHOUT_POLICY: connectionWithoutPolicy,
   IMPOSSIBLE_SUBJECT: impossibleSubject,
   NOTHING_HANDED_ON: nothingHandedOn,
+  NEVER_MATCHES: neverMatches,
   SHADOWED_RULE: shadowedRule,
   DUPLICATE_RULE: duplicateRule,
   BROAD_RULE: broadRule,
