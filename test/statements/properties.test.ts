@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
+import { CASES } from "./cases/all.ts";
 import { statementItems, session } from "./support.ts";
 
 const analyst = openAnalyst();
@@ -208,6 +209,23 @@ describe("analysis", () => {
         assert.equal((await analyst.analyse(bytes, context)).protocol, "postgres");
       }),
       parameters(500),
+    );
+  });
+
+  it("gives every case, cut at any byte, facts or a doubt", async () => {
+    const cases = Object.values(CASES).flat();
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...cases), fc.nat(), async ({ sql }, pick) => {
+        const bytes = Buffer.from(sql);
+        const cut = bytes.subarray(0, pick % (bytes.length + 1));
+        for (const facts of (await analyst.analyse(cut, context)).statements) {
+          assert.ok(
+            facts.startByte + facts.lengthBytes <= cut.length,
+            `${facts.startByte} + ${facts.lengthBytes}`,
+          );
+        }
+      }),
+      parameters(1_000),
     );
   });
 

@@ -165,12 +165,24 @@ function sourcesTouched(node: Node, level: Level): Set<Source> {
       const source = sourceOf(column, level, insideSubquery);
       if (source !== undefined) touched.add(source);
       // `orders.id = owner` ties orders to whichever item has the column, `orders.id = (c).id` to customers c.
-      else if (!insideSubquery && pathOf(column).length === 1) unclear = true;
+      else if (couldBeOurs(column, level, insideSubquery)) unclear = true;
     } else if (field === "CurrentOfExpr") {
       // The row of a cursor is one row of the target, which stands first.
       if (level.sources[0] !== undefined) touched.add(level.sources[0]);
-    } else collect(value, insideSubquery || field === "subselect");
+    } else collect(value, insideSubquery || (field === "subselect" && hasItems(value)));
   }
+}
+
+/** A bare name: a column of any item here, and even in a subquery with items of its own the row of the one so called. */
+function couldBeOurs(column: Fields<"ColumnRef">, level: Level, insideSubquery: boolean): boolean {
+  const [name, ...rest] = pathOf(column);
+  return rest.length === 0 && (!insideSubquery || level.sources.some(({ alias }) => alias === name));
+}
+
+/** A subquery without FROM, as `(select id)`, has no column of its own. */
+function hasItems(subselect: unknown): boolean {
+  const select = as(subselect as Node, "SelectStmt");
+  return select === undefined || select.fromClause !== undefined || select.larg !== undefined;
 }
 
 /** `orders.*` names its item as surely as `orders.id` does. */
