@@ -1,0 +1,166 @@
+/**
+ * One session as its protocol sees it: what is asked of policy, put on record and counted. Answers are values wherever
+ * nobody has to be waited for.
+ */
+import { type RequestDescription, describeRequest } from "#core/audit/describe.ts";
+import type { EventBody } from "#core/audit/event.ts";
+import { refuseUnsupported } from "#core/policy/decide.ts";
+import type { Decision, Limits, Obligations } from "#core/policy/decision.ts";
+import type { Caller, ConnectionRef, Request } from "#core/policy/facts.ts";
+import { type PolicySession, openSession } from "#core/policy/session.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { Tap, Verdict } from "../protocols/protocol.ts";
+import type { Recorder } from "../uplink/recorder.ts";
+import type { ActivePlan } from "./plans.ts";
+import { refusalOf } from "./refusing.ts";
+import { SUPPORTED } from "./supported.ts";
+
+export interface TapOptions {
+  readonly caller: Caller;
+  readonly connection: ConnectionRef;
+  /** What is decided of the session as a whole. */
+  readonly opening: Request;
+  readonly plan: ActivePlan;
+  readonly recorder: Recorder;
+  /** Asks people; until approvals exist the answer is a refusal. */
+  readonly hold: (question: string) => Promise<"approved" | Refusal>;
+  readonly nowMs: () => number;
+}
+
+export interface SessionTotals {
+  readonly requests: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly maskedValues: number;
+}
+
+export interface SessionTap extends Tap {
+  /** What the plan in force says of the session as a whole. */
+  readonly opening: Decision;
+  readonly totals: SessionTotals;
+  /** Decides everything anew under this plan; answers with the opening decision. */
+  adopt(plan: ActivePlan): Decision;
+}
+
+type RequestBody = Extract<EventBody, { readonly kind: "request" }>;
+
+export function openTap(options: TapOptions): SessionTap {
+  const { recorder } = options;
+  const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
+  const changed = new Set<() => void>();
+  const descriptions = new WeakMap<Request, RequestDescription>();
+  let policy = openPolicy(options, options.plan);
+  let opening = consider(options.opening);
+
+  function consider(request: Request): Decision {
+    return refuseUnsupported(policy.decide(request, options.nowMs()), SUPPORTED);
+  }
+
+  /** A statement that runs ten thousand times is described once. */
+  function describe(request: Request): RequestDescription {
+    const known = descriptions.get(request);
+    if (known !== undefined) return known;
+    const description = describeRequest(request);
+    descriptions.set(request, description);
+    return description;
+  }
+
+  /** Durable before anyone hears of it. */
+  async function refuse(body: RequestBody, text: Uint8Array, why: Refusal): Promise<Verdict> {
+    const unavailable = await recorder.recordStrictly({ ...body, outcome: "deny", code: why.code }, text);
+    return { pass: false, request: body.request, refusal: unavailable ?? why };
+  }
+
+  async function pass(body: RequestBody, text: Uint8Array, decision: Decision): Promise<Verdict> {
+    const unavailable = await recorder.recordStrictly(body, text);
+    if (unavailable !== undefined) return { pass: false, request: body.request, refusal: unavailable };
+    return { pass: true, request: body.request, decision };
+  }
+
+  async function ask(body: RequestBody, text: Uint8Array, decision: Decision): Promise<Verdict> {
+    const answer = await options.hold(decision.publicText);
+    if (answer === "approved") return pass(body, text, decision);
+    return refuse(body, text, withRule(answer, decision));
+  }
+
+  return {
+    get opening() {
+      return opening;
+    },
+    get obligations(): Obligations {
+      return opening.obligations;
+    },
+    get isFull() {
+      return recorder.isFull;
+    },
+    totals,
+    onRoom: (listener) => recorder.onRoom(listener),
+    onChange: (listener) => void changed.add(listener),
+    recheck: consider,
+    decide(request, text) {
+      const number = totals.requests;
+      totals.requests += 1;
+      const decision = consider(request);
+      const description = describe(request);
+      const body = requestBody(number, decision, description, recorder.digest(text), text.length);
+      const statementsMax = opening.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
+      if (decision.outcome === "deny") return refuse(body, text, refusalOf(decision));
+      if (totals.requests > statementsMax) return refuse(body, text, refusal("LIMIT_STATEMENTS"));
+      if (decision.outcome === "ask") return ask(body, text, decision);
+      if (!description.readsOnly) return pass(body, text, decision);
+      recorder.record(body, text);
+      return { pass: true, request: number, decision };
+    },
+    result(request, counts) {
+      totals.maskedValues += counts.maskedValues;
+      recorder.record({ kind: "result", request, ...counts });
+    },
+    count(rows, bytes) {
+      totals.rows += rows;
+      totals.bytes += bytes;
+      return exceeded(totals, opening.obligations.limits);
+    },
+    adopt(plan) {
+      policy = openPolicy(options, plan);
+      opening = consider(options.opening);
+      for (const listener of changed) listener();
+      return opening;
+    },
+  };
+}
+
+function openPolicy({ caller, connection }: TapOptions, { plan }: ActivePlan): PolicySession {
+  return openSession(plan, caller, connection);
+}
+
+function requestBody(
+  number: number,
+  { outcome, code, by, observations }: Decision,
+  { classes, accesses, doubts }: RequestDescription,
+  textDigest: string,
+  textBytes: number,
+): RequestBody {
+  return {
+    kind: "request",
+    request: number,
+    outcome,
+    code,
+    ...(by === undefined ? {} : { by: `${by.policy}/${by.rule}@${by.hash}` }),
+    classes,
+    accesses,
+    doubts,
+    observed: observations.map((observation) => `${observation.outcome} ${observation.policy}`),
+    textDigest,
+    textBytes,
+  };
+}
+
+function withRule(answer: Refusal, { by }: Decision): Refusal {
+  return by === undefined ? answer : { ...answer, rule: `${by.policy}/${by.rule}` };
+}
+
+function exceeded({ rows, bytes }: SessionTotals, limits: Limits): Refusal | undefined {
+  if (rows > (limits.rows ?? Number.POSITIVE_INFINITY)) return refusal("LIMIT_ROWS");
+  if (bytes > (limits.bytes ?? Number.POSITIVE_INFINITY)) return refusal("LIMIT_BYTES");
+  return undefined;
+}
