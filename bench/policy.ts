@@ -1,7 +1,7 @@
 /**
- * What a decision costs: `node bench/policy.ts [--json]`. Five policies of twenty rules concern each decision; the
- * others select something else, in four ways that an index could stumble over. Prints figures and asserts nothing:
- * a shared machine must not fail a build.
+ * What a decision costs: `node bench/policy.ts [--json | --summary]`. Five policies of twenty rules concern each decision; the
+ * others select something else, in four ways that an index could stumble over. No test asserts these figures, because a
+ * shared machine must not fail a build; `--summary`, for acceptance, compares the medians with what was promised.
  */
 import { type Sources, compile } from "#core/policy/compile.ts";
 import { decide } from "#core/policy/decide.ts";
@@ -12,6 +12,7 @@ import { OTHERS, type Others, benchFacts, benchSources } from "./policy-sources.
 const SAMPLES = 400;
 const WARM_UP_CALLS = 5_000;
 const COUNTS = [100, 1_000, 10_000];
+const PROMISED = { policies: 1_000, uncachedUs: 20, cachedUs: 1 } as const;
 
 interface Figures {
   readonly others: Others;
@@ -28,6 +29,7 @@ interface Spread {
 
 const figures = OTHERS.flatMap((others) => COUNTS.map((count) => measure(others, count)));
 if (process.argv.includes("--json")) console.log(JSON.stringify({ figures, flatness: flatness() }, null, 2));
+else if (process.argv.includes("--summary")) summarise();
 else print();
 
 function measure(others: Others, policies: number): Figures {
@@ -78,6 +80,25 @@ function flatness(): readonly {
       const fewest = figures.find((row) => row.others === others && row.policies === COUNTS[0]);
       return { others, policies, ratio: uncachedUs.median / (fewest?.uncachedUs.median ?? Number.NaN) };
     });
+}
+
+/** The dearest of the four ways, at the promised number of policies; exit code 1 when a median breaks the promise. */
+function summarise(): void {
+  const rows = figures.filter(({ policies }) => policies === PROMISED.policies);
+  const worst = (of: (row: Figures) => number): number => Math.max(...rows.map(of));
+  const uncached = worst(({ uncachedUs }) => uncachedUs.median);
+  const cached = worst(({ cachedUs }) => cachedUs.median);
+  const ratio = Math.max(...flatness().map((row) => row.ratio));
+  console.log(
+    `decision among ${PROMISED.policies} policies × 20 rules: ${uncached.toFixed(1)} µs uncached ` +
+      `(p99 ${worst(({ uncachedUs }) => uncachedUs.p99).toFixed(1)}, promised ${PROMISED.uncachedUs})`,
+  );
+  console.log(`${cached.toFixed(3)} µs cached (promised ${PROMISED.cachedUs})`);
+  console.log(
+    `${ratio.toFixed(2)} times dearer among up to ${COUNTS.at(-1)} policies than among ${COUNTS[0]}`,
+  );
+  console.log(`compiled in ${worst(({ compileMs }) => compileMs).toFixed(0)} ms`);
+  if (uncached > PROMISED.uncachedUs || cached > PROMISED.cachedUs) process.exitCode = 1;
 }
 
 function print(): void {
