@@ -7,7 +7,7 @@ import type { Protocol } from "../protocols/protocol.ts";
 import type { AdmissionTools } from "./admission.ts";
 import type { Listener } from "./listener.ts";
 import { openPlans } from "./plans.ts";
-import { runSession } from "./session.ts";
+import { type SessionTools, runSession } from "./session.ts";
 import { openSessions } from "./sessions.ts";
 
 export interface GatewayOptions {
@@ -72,18 +72,6 @@ export function openGateway(options: GatewayOptions): Gateway {
     cancel: options.passCancel,
   };
 
-  async function serve(client: Socket, listener: Listener): Promise<void> {
-    try {
-      const stranger = await options.mayConnect(client, listener);
-      if (stranger === undefined) return await runSession(client, listener, tools, closing.signal);
-      log.warn("client refused before its greeting", { listener: listener.name, code: stranger.code });
-    } catch (bug) {
-      log.error("session ended by a bug", { listener: listener.name, ...errorFields(bug) });
-    } finally {
-      client.destroy();
-    }
-  }
-
   function stopListening(): Promise<unknown> {
     const stopped = [...servers].map((server) => new Promise((resolve) => server.close(resolve)));
     servers.clear();
@@ -95,7 +83,7 @@ export function openGateway(options: GatewayOptions): Gateway {
       const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (client) => {
         // Between two reads nobody else listens, and an unheard error would end the process.
         client.on("error", () => client.destroy());
-        void serve(client, listener);
+        void serve(client, listener, options, tools, closing.signal);
       });
       await bound(server, where);
       server.on("error", (error) =>
@@ -134,4 +122,23 @@ async function bound(server: Server, where: object): Promise<void> {
   server.listen(where, resolve);
   await promise;
   server.off("error", reject);
+}
+
+/** Whatever happens in one session ends with it. */
+async function serve(
+  client: Socket,
+  listener: Listener,
+  { mayConnect, log }: GatewayOptions,
+  tools: SessionTools,
+  stop: AbortSignal,
+): Promise<void> {
+  try {
+    const stranger = await mayConnect(client, listener);
+    if (stranger === undefined) return await runSession(client, listener, tools, stop);
+    log.warn("client refused before its greeting", { listener: listener.name, code: stranger.code });
+  } catch (bug) {
+    log.error("session ended by a bug", { listener: listener.name, ...errorFields(bug) });
+  } finally {
+    client.destroy();
+  }
 }

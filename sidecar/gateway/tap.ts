@@ -48,21 +48,12 @@ export function openTap(options: TapOptions): SessionTap {
   const { recorder } = options;
   const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
   const changed = new Set<() => void>();
-  const descriptions = new WeakMap<Request, RequestDescription>();
+  const describe = describer();
   let policy = openPolicy(options, options.plan);
   let opening = consider(options.opening);
 
   function consider(request: Request): Decision {
     return refuseUnsupported(policy.decide(request, options.nowMs()), SUPPORTED);
-  }
-
-  /** A statement that runs ten thousand times is described once. */
-  function describe(request: Request): RequestDescription {
-    const known = descriptions.get(request);
-    if (known !== undefined) return known;
-    const description = describeRequest(request);
-    descriptions.set(request, description);
-    return description;
   }
 
   /** Durable before anyone hears of it. */
@@ -126,6 +117,18 @@ export function openTap(options: TapOptions): SessionTap {
       for (const listener of changed) listener();
       return opening;
     },
+  };
+}
+
+/** A statement that runs ten thousand times is described once. */
+function describer(): (request: Request) => RequestDescription {
+  const descriptions = new WeakMap<Request, RequestDescription>();
+  return (request) => {
+    const known = descriptions.get(request);
+    if (known !== undefined) return known;
+    const description = describeRequest(request);
+    descriptions.set(request, description);
+    return description;
   };
 }
 
