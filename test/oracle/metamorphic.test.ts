@@ -3,7 +3,6 @@ import { after, test } from "node:test";
 import fc from "fast-check";
 import type { StatementFacts } from "#core/statements/postgres/facts.ts";
 import { CASES } from "#test/statements/cases/all.ts";
-import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { openAnalysis } from "./analysis.ts";
 import { concessions } from "./demands.ts";
 import { TEST_CATALOG } from "./fuzz/catalog.ts";
@@ -12,6 +11,7 @@ import { disguise, isReadable, meaningOf } from "./fuzz/disguise.ts";
 import { disguises, searchPaths, statements } from "./fuzz/grammar.ts";
 import { isMorePermissive, outcomeOf, plans } from "./fuzz/policies.ts";
 import { render } from "./fuzz/render.ts";
+import { costlyRuns } from "./fuzz/runs.ts";
 import { TRAPS } from "./traps.ts";
 
 const analysis = openAnalysis(TEST_CATALOG);
@@ -44,11 +44,11 @@ test("what a statement is called, aliased, wrapped and put in parentheses makes 
       assert.ok(!isMorePermissive(outcomeOf(plan, candidate), before), `${plain}\n${other}`);
     },
   );
-  const numRuns = fuzzRuns(500);
-  await fc.assert(property, { numRuns, ...fuzzSeed() });
+  const parameters = costlyRuns(500);
+  await fc.assert(property, parameters);
   t.diagnostic(`allow ${outcomes.allow} · ask ${outcomes.ask} · deny ${outcomes.deny}`);
   assert.ok(
-    outcomes.allow > numRuns / 50 && outcomes.deny > numRuns / 50,
+    outcomes.allow > parameters.numRuns / 50 && outcomes.deny > parameters.numRuns / 50,
     "policies that decide always alike prove nothing",
   );
 });
@@ -64,7 +64,7 @@ test("comments, case, quotes, escapes and whitespace change nothing in a generat
       await sameFacts(text, disguise(text, diceFrom(spelling)), path);
     },
   );
-  await fc.assert(property, { numRuns: fuzzRuns(300), ...fuzzSeed() });
+  await fc.assert(property, costlyRuns(300));
 });
 
 test("nor in any of the cases and traps", async () => {
@@ -76,7 +76,7 @@ test("nor in any of the cases and traps", async () => {
   const property = fc.asyncProperty(fc.constantFrom(...texts), disguises, async (text, spelling) => {
     await sameFacts(text, disguise(text, diceFrom(spelling)), ["public"]);
   });
-  await fc.assert(property, { numRuns: fuzzRuns(1_000), ...fuzzSeed() });
+  await fc.assert(property, costlyRuns(1_000));
 });
 
 async function sameFacts(text: string, disguised: string, path: readonly string[]): Promise<void> {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { CASES } from "#test/statements/cases/all.ts";
-import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { type Analysis, openAnalysis } from "./analysis.ts";
 import { contradictions, readClaim } from "./contradictions.ts";
@@ -10,6 +9,7 @@ import { disguises, searchPaths, statements } from "./fuzz/grammar.ts";
 import { diceFrom, PLAIN } from "./fuzz/dice.ts";
 import { disguise } from "./fuzz/disguise.ts";
 import { render } from "./fuzz/render.ts";
+import { costlyRuns } from "./fuzz/runs.ts";
 import { digest, observe } from "./observe.ts";
 import { TRAPS } from "./traps.ts";
 import { openWorld, type World } from "./world.ts";
@@ -67,14 +67,14 @@ const cases: Texts = async (check) => {
 };
 
 const generated =
-  (numRuns: number): Texts =>
+  (parameters: ReturnType<typeof costlyRuns>): Texts =>
   (check) =>
     fc.assert(
       fc.asyncProperty(statements, searchPaths, disguises, disguises, async (tree, path, form, spelling) => {
         await check(render(tree, path, PLAIN), path);
         await check(disguise(render(tree, path, diceFrom(form)), diceFrom(spelling)), path);
       }),
-      { numRuns, ...fuzzSeed() },
+      parameters,
     );
 
 test("what is judged a read does nothing else on PostgreSQL 18", {
@@ -83,10 +83,12 @@ test("what is judged a read does nothing else on PostgreSQL 18", {
   await using world = await openWorld(18);
   await using analysis = openAnalysis(world.catalog);
   const lab = { world, analysis };
-  const runs = fuzzRuns(FUZZED);
+  const parameters = costlyRuns(FUZZED);
   await t.test("in the traps", (t) => checkAll(t, lab, traps, 170));
   await t.test("in the cases", (t) => checkAll(t, lab, cases, 120));
-  await t.test("in generated statements", (t) => checkAll(t, lab, generated(runs), runs / 2));
+  await t.test("in generated statements", (t) =>
+    checkAll(t, lab, generated(parameters), parameters.numRuns / 2),
+  );
 });
 
 test("nor on PostgreSQL 15", { skip: skipWithoutPostgres(15) }, async (t) => {
