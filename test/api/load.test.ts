@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { collectFindings, positions } from "#core/api/findings.ts";
 import { crossCheck } from "#core/api/cross-check.ts";
 import type { ReadDocument } from "#core/api/document.ts";
+import { cutDocuments } from "#core/api/documents.ts";
 import { loadKinds } from "#core/api/load.ts";
 import type { Located } from "#core/api/located.ts";
 import { validate } from "#core/api/validate.ts";
@@ -135,6 +136,22 @@ test("keys that are special to JavaScript are ordinary keys", () => {
   assert.equal(plain?.["valueOf"], undefined);
   loadKinds([{ path: "a.yaml", text: `${text}__proto__: {polluted: 1}\n` }]);
   assert.equal(Reflect.get({}, "polluted"), undefined);
+});
+
+test("only a line of three dashes, alone or before a blank, separates documents", () => {
+  const cut = (text: string): readonly string[] => {
+    const found = cutDocuments(text);
+    return "documents" in found ? found.documents.map((document) => document.text) : [found.code];
+  };
+  assert.deepEqual(cut("a\n---\nb\r\n--- c\n---\n# d\n"), ["a\n", "---\nb\r\n", "--- c\n"]);
+  assert.deepEqual(cut("---\na\n---"), ["---\na\n"]);
+  for (const whole of ["a\n---b\n", "a: ---\n", "a:\n  ---\n  b\n", "a\n----\n"])
+    assert.deepEqual(cut(whole), [whole]);
+  assert.deepEqual(cut("a\n---\n".repeat(300)), ["TOO_MANY_DOCUMENTS"]);
+  assert.deepEqual(cut("x".repeat(1_048_577)), ["FILE_TOO_LARGE"]);
+  assert.deepEqual(cut("a: \ufffd"), ["NOT_UTF8"]);
+  assert.deepEqual(cut("a: \ud800"), ["NOT_UTF8"]);
+  assert.deepEqual(cut("a: \u202e"), ["HIDDEN_CHARACTER"]);
 });
 
 test("JSON is read too, with tabs and all", () => {

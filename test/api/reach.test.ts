@@ -74,6 +74,7 @@ const BROKEN: readonly (readonly [string, string, Reach])[] = [
     NAMESPACE,
   ],
   ["a syntax error at the end closes the namespace", `${POLICY}\t- x: [\n`, NAMESPACE],
+  ["a syntax error behind spec closes the namespace", `${POLICY}status: [\n`, NAMESPACE],
   ["a kind with a slip closes the namespace", edited("SecretAccessPolicy", "SecretAcessPolicy"), NAMESPACE],
   ["no kind closes the namespace", edited("kind: SecretAccessPolicy\n", ""), NAMESPACE],
   [
