@@ -4,7 +4,7 @@ import { canonicalJson } from "./hash.ts";
 import type { CompiledRule, KeyedMask, LinkRole, ProtocolRules } from "./plan.ts";
 import type { ProtocolName, RuleEffect, RuleFamily } from "./protocols/family.ts";
 import { PROTOCOL_NAMES, familyOf } from "./protocols/table.ts";
-import { type RuleList, ruleList } from "./rule-list.ts";
+import { ruleList } from "./rule-list.ts";
 import { type Fields, type Report, join, readChoice, readFields, readList, readText } from "./shape.ts";
 
 type PendingRule = Omit<CompiledRule, "ref"> & { readonly name: string; readonly block: unknown };
@@ -44,15 +44,15 @@ function protocolRules(
   const ask = finish("ask");
   // A guardrail's ask only ever turns an allow into a question.
   const permitting = isGuardrail ? [] : [...finish("allow"), ...ask];
-  const grants = (role: LinkRole): RuleList =>
-    ruleList(
-      permitting.filter((rule) => isUsable(rule, role)),
-      family,
-    );
+  const uses = permitting.filter((rule) => isUsable(rule, "uses"));
+  const handsOn = permitting.filter((rule) => isUsable(rule, "hands on"));
+  const usesList = ruleList(uses, family);
+  // Where everything is `delegate: also`, one list serves both.
+  const isShared = uses.length === permitting.length && handsOn.length === permitting.length;
   return {
     deny: ruleList(finish("deny"), family),
     ask: ruleList(ask, family),
-    grants: { uses: grants("uses"), "hands on": grants("hands on") },
+    grants: { uses: usesList, "hands on": isShared ? usesList : ruleList(handsOn, family) },
     permitting,
     mask,
   };

@@ -20,10 +20,11 @@ export function ruleList(all: readonly CompiledRule[], family: RuleFamily): Rule
   all.forEach(({ matcher }, at) => {
     const keys = family.keysOfRule(matcher);
     if (keys === undefined) unfiled.push(at);
-    for (const key of new Set(keys)) {
-      const places = filed.get(key) ?? [];
-      filed.set(key, places);
-      places.push(at);
+    for (const key of keys ?? []) {
+      const places = filed.get(key);
+      if (places === undefined) filed.set(key, [at]);
+      // A rule may name the same thing twice.
+      else if (places.at(-1) !== at) places.push(at);
     }
   });
   return { all, unfiled, filed };

@@ -21,13 +21,14 @@ export function readFields(value: unknown, known: readonly string[], path: strin
     report(path, "must be an object");
     return {};
   }
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  for (const [name] of entries) {
-    if (!known.includes(name)) {
-      report(join(path, name), `is not a field of this version; known are ${known.join(", ")}`);
-    }
+  const fields: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    const field = value[name];
+    if (field === undefined) continue;
+    if (known.includes(name)) fields[name] = field;
+    else report(join(path, name), `is not a field of this version; known are ${known.join(", ")}`);
   }
-  return Object.fromEntries(entries);
+  return fields;
 }
 
 export function readList(value: unknown, path: string, report: Report): readonly unknown[] {
@@ -41,7 +42,9 @@ export function readList(value: unknown, path: string, report: Report): readonly
     return [];
   }
   // A hole or an undefined entry would be left out by whoever reads on, and with it a restriction.
-  return Array.from(value as readonly unknown[], (entry) => entry ?? null);
+  const entries: unknown[] = [];
+  for (const entry of value as readonly unknown[]) entries.push(entry ?? null);
+  return entries;
 }
 
 export function readTexts(value: unknown, path: string, report: Report): readonly string[] {

@@ -1,10 +1,10 @@
 /** What rules and demands of PostgreSQL are looked up by: the relation or the code that both name. */
 import { type Demand, type Matcher, codeName } from "./matcher.ts";
-import type { NameSet } from "./names.ts";
+import { EVERY } from "./names.ts";
+import type { NamePattern } from "./patterns.ts";
 
 /** Names hold no NUL, so that a key is one name and nothing else. */
 const SEPARATOR = "\0";
-const EVERY = "*";
 
 export function keysOfRule({ verbs, tables, functions, forwards }: Matcher): readonly string[] | undefined {
   const speaksOfAccesses = verbs !== 0;
@@ -37,9 +37,9 @@ export function keysOfDemand(demand: Demand): readonly string[] | undefined {
 type Family = "relation" | "code";
 
 /** Undefined when a pattern has no schema to be filed under. */
-function keysOfNames(family: Family, { all }: NameSet): readonly string[] | undefined {
+function keysOfNames(family: Family, patterns: readonly NamePattern[]): readonly string[] | undefined {
   const keys: string[] = [];
-  for (const { schema, name } of all) {
+  for (const { schema, name } of patterns) {
     if (schema.kind === "any") return undefined;
     keys.push(key(family, schema.text, name.kind === "any" ? EVERY : name.text));
   }

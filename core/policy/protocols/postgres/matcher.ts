@@ -16,7 +16,7 @@ import {
 } from "#core/statements/postgres/facts.ts";
 import { type Report, join, readChoice, readFields, readFlag, readList, readTexts } from "../../shape.ts";
 import type { RuleEffect, Touch } from "../family.ts";
-import { type NameSet, coversName, nameSet, overlapsName } from "./names.ts";
+import { coversName, overlapsName } from "./names.ts";
 import { type NamePattern, STAR_OPERATOR, parseCodePattern, parseTablePattern } from "./patterns.ts";
 
 export type Demand =
@@ -28,8 +28,8 @@ export interface Matcher {
   /** One bit for each verb, see `verbBit`. */
   readonly verbs: number;
   /** Undefined: any relation, and acts that have none. */
-  readonly tables: NameSet | undefined;
-  readonly functions: NameSet | undefined;
+  readonly tables: readonly NamePattern[] | undefined;
+  readonly functions: readonly NamePattern[] | undefined;
   /** Undefined: both. */
   readonly unfiltered: boolean | undefined;
   /** Every verb and nothing that narrows. */
@@ -179,11 +179,11 @@ function readNames(
   parse: (text: string, path: string, report: Report) => NamePattern | undefined,
   path: string,
   report: Report,
-): NameSet | undefined {
+): readonly NamePattern[] | undefined {
   if (value === undefined) return undefined;
   const texts = readTexts(value, path, report);
   if (texts.length === 0) report(path, "is empty; leave it out to mean any");
-  return nameSet(texts.flatMap((text, index) => parse(text, `${path}[${index}]`, report) ?? []));
+  return texts.flatMap((text, index) => parse(text, `${path}[${index}]`, report) ?? []);
 }
 
 function verbsOf(names: readonly (string | undefined)[]): number {
