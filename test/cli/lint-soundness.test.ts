@@ -125,7 +125,7 @@ function codesAt(rules: Rules, path: string): readonly LintCode[] {
     .map(({ code }) => code);
 }
 
-const parameters = { numRuns: fuzzRuns(2_000), ...fuzzSeed() };
+const parameters = { numRuns: fuzzRuns(1_000), ...fuzzSeed() };
 
 test("a rule that is called shadowed never lets anything pass", () => {
   let found = 0;

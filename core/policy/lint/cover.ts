@@ -58,12 +58,14 @@ function scopeOf({ effect, rule }: PlacedRule): Scope {
   };
 }
 
-/** An absent list stands for every table. */
+/** An absent list stands for every table, and for acts without one, which not even `*.*` takes in. */
 function tablesCover(wide: readonly string[] | undefined, narrow: readonly string[] | undefined): boolean {
   if (wide === undefined) return true;
+  if (narrow === undefined) return false;
   const patterns = wide.flatMap(patternOf);
-  const everywhere = (narrow ?? ["*.*"]).flatMap(patternOf);
-  return everywhere.every((pattern) => patterns.some((candidate) => patternCovers(candidate, pattern)));
+  return narrow
+    .flatMap(patternOf)
+    .every((pattern) => patterns.some((candidate) => patternCovers(candidate, pattern)));
 }
 
 /** Whether there is a table that both patterns match. */
