@@ -48,21 +48,25 @@ export async function greetClient(
 ): Promise<Greeting | undefined> {
   // The reads below report what happens to the socket; unheard, an error between two of them would end the process.
   raw.on("error", () => undefined);
-  const opened = await attempt(raw, () => openClient(raw, settings, signal));
-  if (opened === undefined) return undefined;
-  return attempt(opened.socket, () => identify(opened, settings, signal, connect));
+  // The one that speaks for the client now: itself, or TLS over it.
+  const at = { socket: raw };
+  return attempt(at, async () => {
+    const packet = await openClient(at, settings, signal);
+    return packet === undefined ? undefined : identify(at.socket, packet, settings, signal, connect);
+  });
 }
 
 /** Whatever a stranger does wrong ends its connection, and only that. */
 async function attempt<Value>(
-  socket: Socket,
+  at: { readonly socket: Socket },
   step: () => Promise<Value | undefined>,
 ): Promise<Value | undefined> {
   try {
     const value = await step();
-    if (value === undefined) socket.destroy();
+    if (value === undefined) at.socket.destroy();
     return value;
   } catch (error) {
+    const { socket } = at;
     if (error instanceof PeerBroke)
       await sayLast(socket, refusalFatal(refusal("CLIENT_PROTOCOL", error.message)));
     else if (error instanceof Unwelcome) await sayLast(socket, refusalFatal(error.refusal));
@@ -86,34 +90,29 @@ class Unwelcome extends Error {
 const isStop = (error: unknown): error is Refusal =>
   typeof error === "object" && error !== null && isRefusal(error);
 
-interface OpenedClient {
-  readonly socket: Socket;
-  readonly packet: Extract<StartupPacket, { kind: "startup" }>;
-}
+type Startup = Extract<StartupPacket, { kind: "startup" }>;
 
 async function openClient(
-  raw: Socket,
+  at: { socket: Socket },
   settings: GreetingSettings,
   signal: AbortSignal,
-): Promise<OpenedClient | undefined> {
-  let socket = raw;
+): Promise<Startup | undefined> {
+  const raw = at.socket;
   for (let count = 0; count < PACKETS_MAX; count += 1) {
-    const packet = await readPacket(socket, signal, socket === raw && count === 0);
+    const packet = await readPacket(at.socket, signal, at.socket === raw && count === 0);
     if (packet === undefined) return undefined;
     if (packet === "tls") {
       if (settings.tls === undefined) return undefined;
-      socket = await secured(raw, settings, signal, true);
-    } else if (packet.kind === "ssl") {
-      if (socket !== raw) throw new PeerBroke("encryption is asked for twice");
-      await write(raw, Buffer.from(settings.tls === undefined ? "N" : "S"));
-      if (settings.tls !== undefined) socket = await secured(raw, settings, signal, false);
-    } else if (packet.kind === "gssenc") {
-      if (socket !== raw) throw new PeerBroke("encryption is asked for twice");
-      await write(raw, Buffer.from("N"));
-    } else if (packet.kind === "cancel") {
+      at.socket = await secured(raw, settings, signal, true);
+    } else if (packet.kind === "startup") return packet;
+    else if (packet.kind === "cancel") {
       settings.cancel(Buffer.concat([int32(packet.processId), packet.key]));
       return undefined;
-    } else return { socket, packet };
+    } else if (at.socket !== raw) throw new PeerBroke("encryption is asked for twice");
+    else if (packet.kind === "ssl" && settings.tls !== undefined) {
+      await write(raw, Buffer.from("S"));
+      at.socket = await secured(raw, settings, signal, false);
+    } else await write(raw, Buffer.from("N"));
   }
   throw new PeerBroke("too many packets before the startup packet");
 }
@@ -185,8 +184,10 @@ function handshaken(socket: TLSSocket, signal: AbortSignal): Promise<void> {
   });
 }
 
+// oxlint-disable-next-line max-params -- what the steps before it have brought
 async function identify(
-  { socket, packet }: OpenedClient,
+  socket: Socket,
+  packet: Startup,
   settings: GreetingSettings,
   signal: AbortSignal,
   connect: Connect,

@@ -64,7 +64,10 @@ export async function readExactly(socket: Socket, bytes: number, signal: AbortSi
     parts.push(part);
     left -= part.length;
   }
-  return Buffer.concat(parts, bytes);
+  const whole = Buffer.concat(parts, bytes);
+  // A token may be in it, and the caller can only wipe what it is given.
+  for (const part of parts) part.fill(0);
+  return whole;
 }
 
 export interface Frame {
