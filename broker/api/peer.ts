@@ -11,7 +11,7 @@ import {
   readToBroker,
   tellRow,
 } from "#core/port/messages.ts";
-import type { BrokerPort, PlanPush, Push, SealedEvent, SessionId } from "#core/port/port.ts";
+import type { BrokerPort, PlanPush, Push, SealedEvent } from "#core/port/port.ts";
 import { PortViolation } from "#core/port/shapes.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { type Note, causeOf } from "../note.ts";
@@ -20,10 +20,6 @@ import { type Outbox, openOutbox } from "./outbox.ts";
 export interface PeerOptions {
   readonly port: BrokerPort;
   readonly note: Note;
-  /** A session that this peer has just spoken of. */
-  readonly saw: (session: SessionId) => void;
-  /** All that the peer says it carries. */
-  readonly reported: (sessions: readonly SessionId[]) => void;
 }
 
 const HELLO_MS_MAX = 5_000;
@@ -77,8 +73,6 @@ class Peer {
         this.#greeted = true;
         return this.#call(message);
       case "tell":
-        if (message.operation === "report")
-          this.#options.reported(message.request.sessions.map(({ session }) => session));
         return tellRow(message.operation).perform(this.#options.port, message.request);
       case "subscribe":
         if (this.#subscribed) throw new PortViolation("subscribe", "one subscription");
@@ -113,7 +107,6 @@ class Peer {
     if (this.#inFlight.size >= IN_FLIGHT_MAX)
       throw new PortViolation("call", `at most ${IN_FLIGHT_MAX} at once`);
     this.#lastId = message.id;
-    for (const session of sessionsOf(message)) this.#options.saw(session);
     void this.#perform(message);
   }
 
@@ -149,22 +142,6 @@ class Peer {
     this.#appendingBytes += bytes;
     if (this.#appendingBytes > APPENDING_BYTES_MAX) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
-  }
-}
-
-function sessionsOf(message: CallMessage): ReadonlySet<SessionId> {
-  switch (message.operation) {
-    case "identify":
-    case "exchange":
-    case "hold":
-      return new Set([message.request.session]);
-    case "append":
-      return new Set(message.request.batch.map(({ session }) => session));
-    case "hello":
-    case "renew":
-    case "release":
-    case "prove":
-      return new Set();
   }
 }
 

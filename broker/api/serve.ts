@@ -6,16 +6,19 @@ import type { BrokerPort } from "#core/port/port.ts";
 import { listenAlone } from "#runtime/unix-socket.ts";
 import { type Note, causeOf } from "../note.ts";
 import { servePeer } from "./peer.ts";
-import type { Presence } from "./presence.ts";
 
 export interface PortServerOptions {
   /** Of the socket, in a directory of its own; made when absent. */
   readonly path: string;
-  readonly port: BrokerPort;
+  /** Makes the port of one connection; `detach` is called when that has ended. */
+  readonly attach: () => AttachedPort;
   readonly note: Note;
-  readonly presence?: Presence;
   /** The group of the data plane's uid, where that is another one: it may then enter the directory. */
   readonly groupId?: number;
+}
+
+export interface AttachedPort extends BrokerPort {
+  detach(): void;
 }
 
 export interface PortServer extends AsyncDisposable {
@@ -29,16 +32,12 @@ export async function servePort(options: PortServerOptions): Promise<PortServer>
   await ownDirectory(dirname(path), groupId);
   const peers = new Set<Socket>();
   const server = createServer((socket) => {
+    const port = options.attach();
     peers.add(socket);
+    servePeer(socket, { port, note: options.note });
     socket.on("close", () => {
       peers.delete(socket);
-      options.presence?.left(socket);
-    });
-    servePeer(socket, {
-      port: options.port,
-      note: options.note,
-      saw: (session) => options.presence?.saw(socket, session),
-      reported: (sessions) => options.presence?.reported(socket, sessions),
+      port.detach();
     });
   });
   server.maxConnections = PEERS_MAX;
