@@ -116,22 +116,28 @@ function subjectCovers(
   narrow: SubjectSelector,
   narrowOf: Policy,
 ): boolean {
-  const given = conditionsOf(narrow, narrowOf);
-  return [...conditionsOf(wide, wideOf)].every(([condition, value]) => given.get(condition) === value);
+  const given = new Set(conditionsOf(narrow, narrowOf));
+  return conditionsOf(wide, wideOf).every((condition) => given.has(condition));
 }
 
-function conditionsOf(subject: SubjectSelector, policy: Policy): Map<string, string> {
-  const conditions = new Map<string, string>();
-  const account = subject.serviceAccount;
-  const namespace = subject.namespace ?? (account && (account.namespace ?? namespaceOf(policy)));
-  if (namespace !== undefined) conditions.set("namespace", namespace);
-  if (account !== undefined) conditions.set("account", account.name);
-  if (subject.oidc !== undefined) conditions.set("provider", subject.oidc.provider);
-  for (const [claim, value] of Object.entries(subject.oidc?.claims ?? {}))
-    conditions.set(`claim ${claim}`, value);
+function conditionsOf(
+  { serviceAccount, namespace, oidc, descendantsOf, launchedBy }: SubjectSelector,
+  policy: Policy,
+): readonly string[] {
   // Written in different namespaces, the same words may mean different accounts.
-  const own = namespaceOf(policy) ?? "";
-  if (subject.descendantsOf) conditions.set("descendantsOf", JSON.stringify([own, subject.descendantsOf]));
-  if (subject.launchedBy) conditions.set("launchedBy", JSON.stringify([own, subject.launchedBy]));
-  return conditions;
+  const own = namespaceOf(policy);
+  // An account implies its namespace; beside another namespace both are conditions, and nobody meets them.
+  const home = serviceAccount && (serviceAccount.namespace ?? own);
+  const conditions: readonly (readonly [name: string, value: unknown])[] = [
+    ["namespace", namespace],
+    ["namespace", home],
+    ["account", serviceAccount?.name],
+    ["provider", oidc?.provider],
+    ...Object.entries(oidc?.claims ?? {}).map(
+      ([claim, value]) => ["claim", [oidc?.provider, claim, value]] as const,
+    ),
+    ["descendantsOf", descendantsOf && [own, descendantsOf]],
+    ["launchedBy", launchedBy && [own, launchedBy]],
+  ];
+  return conditions.filter(([, value]) => value !== undefined).map((condition) => JSON.stringify(condition));
 }
