@@ -1,6 +1,12 @@
 /** Checks that need more than one object: a name that means nothing, a rule that can never hold. */
 import type { ReadDocument } from "./document.ts";
-import type { ClusterSecretAccessPolicy, Connection, PolicyTest, SecretAccessPolicy } from "./kinds.gen.ts";
+import type {
+  ClusterSecretAccessPolicy,
+  Connection,
+  Gateway,
+  PolicyTest,
+  SecretAccessPolicy,
+} from "./kinds.gen.ts";
 import { PROTOCOLS } from "./kinds.gen.ts";
 import type { Policy } from "./loaded.ts";
 import { offsetOf, type Path, quoted } from "./located.ts";
@@ -21,6 +27,7 @@ export function crossCheck(documents: readonly ReadDocument[]): ReadonlySet<Read
     const { object } = document;
     if (object === undefined) continue;
     if (object.kind === "PolicyTest") checkTest(document, object, known);
+    if (object.kind === "Gateway") checkGateway(document, object, known);
     if (object.kind !== "SecretAccessPolicy" && object.kind !== "ClusterSecretAccessPolicy") continue;
     checkConnectionNames(document, object, known);
     checkProviders(document, object, known);
@@ -93,6 +100,24 @@ function checkTest(document: ReadDocument, { spec }: PolicyTest, { named }: Know
     const path = ["spec", "cases", index, "connection", "name"];
     const where = ` in namespace ${connection.namespace}`;
     warn(document, "UNKNOWN_CONNECTION", path, unknown("Connection", connection.name, there, where));
+  }
+}
+
+/** A listener that leads nowhere, or that no token opens, refuses everybody. */
+function checkGateway(document: ReadDocument, { spec }: Gateway, { named, providers }: Known): void {
+  for (const [index, { connection, identity }] of spec.listeners.entries()) {
+    const at = ["spec", "listeners", index];
+    const there = named.get(connection.namespace) ?? new Set<string>();
+    if (!there.has(connection.name)) {
+      const where = ` in namespace ${connection.namespace}`;
+      const message = unknown("Connection", connection.name, there, where);
+      warn(document, "UNKNOWN_CONNECTION", [...at, "connection", "name"], message);
+    }
+    for (const [number, provider] of (identity.perClient?.providers ?? []).entries()) {
+      if (providers.has(provider)) continue;
+      const path = [...at, "identity", "perClient", "providers", number];
+      warn(document, "UNKNOWN_PROVIDER", path, unknown("IdentityProvider", provider, providers, ""));
+    }
   }
 }
 

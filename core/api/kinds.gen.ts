@@ -245,6 +245,54 @@ export interface SecretAccessPolicy {
 }
 
 /**
+ * A gateway on one host: the places where agents reach it, the Connection that each place leads to, and how
+ * it knows who is there. `sallyport gateway --config DIR` reads exactly one.
+ */
+export interface Gateway {
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "Gateway";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /** Where agents reach the gateway. */
+    readonly listeners: readonly {
+      /** Names it in logs, metrics and the trail. Example: `orders`. */
+      readonly name: string;
+      /** The Connection that clients get here. Example: `{namespace: shop, name: orders}`. */
+      readonly connection: {
+        /** Its namespace. Example: `shop`. */
+        readonly namespace: string;
+        /** Its name. Example: `orders`. */
+        readonly name: string;
+      };
+      /**
+       * Absolute path of a unix socket. Its folder must be closed to everyone who is not the agent.
+       * PostgreSQL clients find `/run/agent/.s.PGSQL.5432` when told `host=/run/agent`.
+       */
+      readonly socket?: string;
+      /** A TCP address, instead of a socket. Example: `{host: 127.0.0.1, port: 6432}`. */
+      readonly address?: {
+        /** Address of this host to listen on. Example: `127.0.0.1`. */
+        readonly host: string;
+        /** TCP port; 0 takes any free one and says which. Example: `6432`. */
+        readonly port: number;
+      };
+      /** How the gateway knows who its clients are. Exactly one. */
+      readonly identity: ListenerIdentity;
+      /**
+       * The certificate shown to clients that ask for TLS. Without it the gateway makes one at start and
+       * says where clients find its certificate authority.
+       */
+      readonly tls?: {
+        /** PEM file with the certificate and its chain. Example: `/etc/sallyport/tls.crt`. */
+        readonly certificate: string;
+        /** PEM file with the private key. Example: `/etc/sallyport/tls.key`. */
+        readonly key: string;
+      };
+    }[];
+  };
+}
+
+/**
  * What policies are expected to decide. `sallyport test DIR` decides every case with the policies of the
  * same directory and compares.
  */
@@ -537,6 +585,44 @@ export interface AskRule extends AllowRule {
   readonly postgres?: PostgresPermission;
 }
 
+/** How the gateway knows who its clients are. Exactly one. */
+export interface ListenerIdentity {
+  /**
+   * Everyone who can open this listener is one and the same subject, and no client has to bring anything.
+   * The gateway has the token that says who that is. Exactly one place of the token.
+   */
+  readonly ambient?: AmbientIdentity;
+  /**
+   * Every client brings a token of its own: a JWT of one of the IdentityProviders, in the place where its
+   * protocol has the password. Taken over TLS only.
+   */
+  readonly perClient?: {
+    /** Names of the IdentityProviders whose tokens are taken here. Example: `[github]`. */
+    readonly providers: readonly string[];
+  };
+}
+
+/**
+ * Everyone who can open this listener is one and the same subject, and no client has to bring anything. The
+ * gateway has the token that says who that is. Exactly one place of the token.
+ */
+export interface AmbientIdentity {
+  /** A file that holds a JWT and is renewed in place. Example: `/var/run/secrets/tokens/sallyport`. */
+  readonly tokenFile?: string;
+  /** GitHub Actions: tokens are asked of the runner. The job needs `permissions: {id-token: write}`. */
+  readonly github?: {
+    /** Audience to ask for; one that the IdentityProvider accepts. Example: `sallyport`. */
+    readonly audience: string;
+  };
+  /** GitLab CI: the variable that `id_tokens` puts the token into. Example: `{name: SALLYPORT_TOKEN}`. */
+  readonly gitlab?: EnvironmentReference;
+  /**
+   * On a TCP address: the local user whose processes may connect; others are refused. Default: the user who
+   * started the gateway. Example: `1000`.
+   */
+  readonly uid?: number;
+}
+
 /** One question and the answer expected. */
 export interface TestCase {
   /**
@@ -644,4 +730,5 @@ export type Kind =
   | Connection
   | IdentityProvider
   | SecretAccessPolicy
+  | Gateway
   | PolicyTest;

@@ -7,7 +7,7 @@ import { cutDocuments, withoutByteOrderMark } from "./documents.ts";
 import { type ReadDocument, readDocument, unreadable } from "./document.ts";
 import { refuseDuplicates } from "./duplicates.ts";
 import { collectFindings, positions } from "./findings.ts";
-import type { Connection, IdentityProvider, Kind, PolicyTest } from "./kinds.gen.ts";
+import type { Connection, Gateway, IdentityProvider, Kind, PolicyTest } from "./kinds.gen.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import type { Loaded, PolicySource } from "./loaded.ts";
 
@@ -33,6 +33,7 @@ export function loadKinds(files: readonly KindFile[]): Loaded {
       (object): object is IdentityProvider => object.kind === "IdentityProvider",
     ),
     tests: good.filter((object): object is PolicyTest => object.kind === "PolicyTest"),
+    gateways: good.filter((object): object is Gateway => object.kind === "Gateway"),
     diagnostics: documents.flatMap(({ findings }) => inOrder(findings.diagnostics)),
   };
 }

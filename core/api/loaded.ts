@@ -3,6 +3,7 @@ import type { Diagnostic } from "./diagnostic.ts";
 import type {
   ClusterSecretAccessPolicy,
   Connection,
+  Gateway,
   IdentityProvider,
   PolicyTest,
   SecretAccessPolicy,
@@ -57,6 +58,8 @@ export interface Loaded {
   readonly policies: readonly PolicySource[];
   readonly identityProviders: readonly IdentityProvider[];
   readonly tests: readonly PolicyTest[];
+  /** Of these `sallyport gateway` runs one; nothing else reads them. */
+  readonly gateways: readonly Gateway[];
   /** Everything found, in file order; holds those of broken policies too. */
   readonly diagnostics: readonly Diagnostic[];
 }

@@ -114,7 +114,8 @@ test("the samples load without a finding, and there is one of each kind", () => 
   const loaded = loadKinds(files);
   assert.deepEqual(loaded.diagnostics, []);
   const policies = loaded.policies.flatMap((source) => (source.state === "good" ? [source.policy] : []));
-  const objects = [...loaded.connections, ...policies, ...loaded.identityProviders, ...loaded.tests];
+  const { connections, identityProviders, tests, gateways } = loaded;
+  const objects = [...connections, ...policies, ...identityProviders, ...tests, ...gateways];
   assert.equal(objects.length, files.length);
   assert.deepEqual(new Set(objects.map(({ kind }) => kind)), new Set(Object.keys(KINDS)));
 });

@@ -52,6 +52,7 @@ function findingsIn({ sources }: Scenario, code: LintCode): readonly CodedFindin
     policies: sources.policies,
     identityProviders: [],
     tests: [],
+    gateways: [],
     diagnostics: [],
   };
   return lintKinds({ loaded, nowMs: NOW_MS }).filter((finding) => finding.code === code);

@@ -91,6 +91,7 @@ function loadedWith({ allow, deny }: Rules): Loaded {
     ],
     identityProviders: [],
     tests: [],
+    gateways: [],
     diagnostics: [],
   };
 }

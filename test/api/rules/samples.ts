@@ -32,6 +32,7 @@ const BASES = {
     postgres: { database: "orders" },
   },
   IdentityProvider: { issuer: "https://idp.example.com", audiences: ["sallyport"] },
+  Gateway: {},
   PolicyTest: {},
 } satisfies Record<KindName, Spec>;
 
@@ -298,6 +299,51 @@ const tests: readonly RuleSample[] = [
   ),
 ];
 
+const tokenFile = "/run/token";
+const ambient = { tokenFile };
+const perClient = { providers: ["corporate"] };
+const local = { host: "127.0.0.1", port: 6432 };
+const listener = (change: Spec): Spec => ({
+  listeners: [{ name: "orders", connection: { namespace: "shop", name: "orders" }, ...change }],
+});
+const gateways: readonly RuleSample[] = [
+  pair(
+    "Gateway",
+    "spec.listeners[]",
+    "give exactly one of socket and address",
+    listener({ socket: "/run/agent/.s.PGSQL.5432", identity: { ambient } }),
+    listener({ socket: "/run/agent/.s.PGSQL.5432", address: local, identity: { ambient } }),
+  ),
+  pair(
+    "Gateway",
+    "spec.listeners[]",
+    "whoever reaches an ambient listener",
+    listener({ address: local, identity: { ambient } }),
+    listener({ address: { ...local, host: "0.0.0.0" }, identity: { ambient } }),
+  ),
+  pair(
+    "Gateway",
+    "spec.listeners[]",
+    "whoever reaches an ambient listener",
+    listener({ address: { ...local, host: "10.0.0.7" }, identity: { perClient } }),
+    listener({ address: { ...local, host: "10.0.0.7" }, identity: { ambient } }),
+  ),
+  pair(
+    "Gateway",
+    "spec.listeners[].identity",
+    "give exactly one of ambient and perClient",
+    listener({ address: local, identity: { perClient } }),
+    listener({ address: local, identity: { ambient, perClient } }),
+  ),
+  pair(
+    "Gateway",
+    "spec.listeners[].identity.ambient",
+    "give exactly one of tokenFile, github and gitlab",
+    listener({ address: local, identity: { ambient: { gitlab: { name: "ID_TOKEN" } } } }),
+    listener({ address: local, identity: { ambient: { tokenFile, gitlab: { name: "ID_TOKEN" } } } }),
+  ),
+];
+
 export const RULE_SAMPLES: readonly RuleSample[] = [
   ...subjects,
   ...rules,
@@ -306,4 +352,5 @@ export const RULE_SAMPLES: readonly RuleSample[] = [
   ...connections,
   ...providers,
   ...tests,
+  ...gateways,
 ];

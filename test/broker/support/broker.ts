@@ -105,6 +105,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
         policies,
         identityProviders: [providerKind(issuer)],
         tests: [],
+        gateways: [],
         diagnostics: [],
       },
       listeners: listeners ?? { main: { kind: "perClient" } },
