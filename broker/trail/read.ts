@@ -1,12 +1,13 @@
 /** Everything in a trail, in its order, as it is found: for auditors, and for the check of what a crash left. */
+import { join } from "node:path";
 import { chainHash } from "#core/audit/chain.ts";
 import { type Tree, EMPTY_TREE, leafHash, treeRoot, withLeaf } from "#core/audit/tree.ts";
 import { sessionId } from "#core/port/ids.ts";
 import type { SessionId } from "#core/port/port.ts";
 import type { Disk } from "./disk.ts";
-import { type Part, isBorn, layoutOf, readSegment } from "./layout.ts";
+import { type Part, type Segment, isBorn, layoutOf, readSegment } from "./layout.ts";
 import { RECORD_TYPES, decodeLeaf, decodeText } from "./records.ts";
-import { type WholeGroup, groupsOf } from "./segment.ts";
+import { SEGMENT_FILE_BYTES_MAX, type WholeGroup, groupsOf, segmentName } from "./segment.ts";
 import type { Sealed } from "./sealing.ts";
 
 export interface StoredLeaf {
@@ -47,6 +48,8 @@ export type TrailEntry =
 /** Where reading ended, so that a follower goes on there. */
 export interface Position {
   readonly segment: number;
+  /** Where the next group starts, and its number. */
+  readonly offset: number;
   readonly groups: number;
   readonly tree: Tree;
 }
@@ -61,21 +64,32 @@ export interface ReadOptions {
 export async function* readTrail(options: ReadOptions): AsyncGenerator<TrailEntry, void> {
   const { disk, directory, from } = options;
   const layout = await layoutOf(disk, directory);
-  const reading: Reading = { tree: from?.tree ?? EMPTY_TREE, trail: undefined, groups: 0, segment: 0 };
+  const reading: Reading = {
+    tree: from?.tree ?? EMPTY_TREE,
+    trail: undefined,
+    segment: from?.segment ?? 0,
+    offset: from?.offset ?? 0,
+    groups: from?.groups ?? 0,
+  };
   if (from === undefined) yield* filesAmiss(options, layout.missing, layout.unclaimed);
   for (const part of layout.parts) {
     if (from !== undefined && part.number < from.segment) continue;
-    const skip = part.number === from?.segment ? from.groups : 0;
-    yield* readPart(options, part, reading, skip);
+    yield* readPart(options, part, reading);
   }
-  const { tree, segment, groups } = reading;
-  yield { kind: "end", leaves: tree.leaves, root: treeRoot(tree), position: { segment, groups, tree } };
+  const { tree, segment, offset, groups } = reading;
+  yield {
+    kind: "end",
+    leaves: tree.leaves,
+    root: treeRoot(tree),
+    position: { segment, offset, groups, tree },
+  };
 }
 
 interface Reading {
   tree: Tree;
   trail: string | undefined;
   segment: number;
+  offset: number;
   groups: number;
 }
 
@@ -93,30 +107,39 @@ async function* filesAmiss(
 }
 
 async function* readPart(
-  { disk, directory }: ReadOptions,
+  options: ReadOptions,
   part: Part,
   reading: Reading,
-  skip: number,
 ): AsyncGenerator<TrailEntry, void> {
-  const segment = await readSegment(disk, directory, part.number);
-  const bytes = segment.bytes.subarray(0, part.bytesClaimed ?? segment.bytes.length);
-  const { number, header, groupsFrom } = segment;
-  const claimed = part.bytesClaimed !== undefined;
-  if (claimed && bytes.length < part.bytesClaimed)
-    yield problem("corrupt", number, bytes.length, part.bytesClaimed - bytes.length);
-  if (header === undefined) yield problem("corrupt", number, 0, 0);
-  else if (skip === 0) yield* agree(header, reading, number);
-  reading.segment = number;
-  reading.groups = 0;
-  for (const found of groupsOf(bytes, number, groupsFrom)) {
+  const { number, bytesClaimed } = part;
+  if (options.from?.segment !== number || reading.segment !== number)
+    yield* beginPart(await readSegment(options.disk, options.directory, number), reading);
+  const start = reading.offset;
+  const path = join(options.directory, segmentName(number));
+  const wanted = (bytesClaimed ?? SEGMENT_FILE_BYTES_MAX) - start;
+  const bytes = Buffer.from(await options.disk.read(path, start, wanted));
+  if (bytesClaimed !== undefined && bytes.length < wanted)
+    yield problem("corrupt", number, start + bytes.length, wanted - bytes.length);
+  for (const found of groupsOf(bytes, number, 0, reading.groups)) {
     if ("unreadable" in found) {
       const { offset, bytes: lengthBytes, followed } = found.unreadable;
-      yield problem(claimed || followed ? "corrupt" : "torn-tail", number, offset, lengthBytes);
+      const what = bytesClaimed !== undefined || followed ? "corrupt" : "torn-tail";
+      yield problem(what, number, start + offset, lengthBytes);
       continue;
     }
-    reading.groups += 1;
-    if (reading.groups > skip) yield* readGroupEntries(found.group, number, reading);
+    reading.groups = found.group.number + 1;
+    reading.offset = start + found.group.end;
+    yield* readGroupEntries(found.group, number, reading);
   }
+}
+
+function* beginPart(segment: Segment, reading: Reading): Generator<TrailEntry, void> {
+  const { number, header, groupsFrom } = segment;
+  if (header === undefined) yield problem("corrupt", number, 0, 0);
+  else yield* agree(header, reading, number);
+  reading.segment = number;
+  reading.offset = groupsFrom;
+  reading.groups = 0;
 }
 
 /** What a segment says it was begun behind has to be what stands in front of it. */

@@ -79,6 +79,7 @@ function isCount(value: unknown): value is number {
 }
 
 export interface WholeGroup {
+  readonly number: number;
   readonly offset: number;
   readonly end: number;
   readonly records: Extract<GroupRead, { state: "whole" }>["records"];
@@ -90,18 +91,19 @@ export interface Unreadable {
   readonly followed: boolean;
 }
 
-/** Every group from the offset on, whole or not, in their order. */
+/** Every group from the offset on, whole or not, in their order; `first` is the number of the one that starts there. */
 export function* groupsOf(
   bytes: Buffer,
   segment: number,
   from: number,
+  first = 0,
 ): Generator<{ group: WholeGroup } | { unreadable: Unreadable }, void> {
   let offset = from;
-  let number = 0;
+  let number = first;
   while (offset < bytes.length) {
     const read = readGroup(bytes, offset, segment, number);
     if (read.state === "whole") {
-      yield { group: { offset, end: read.end, records: read.records } };
+      yield { group: { number, offset, end: read.end, records: read.records } };
       offset = read.end;
       number++;
       continue;
