@@ -222,7 +222,7 @@ function tellError(backend: Backend, slot: Slot | undefined, frame: Buffer, code
 function isOwnGroup({ expected }: SessionCore): boolean {
   for (let index = 0; ; index += 1) {
     const slot = expected.at(index);
-    if (slot === undefined || slot.asked === "sync") return slot?.own === true;
+    if (slot === undefined || slot.asked === "sync") return slot?.own === true && !slot.standsIn;
   }
 }
 
@@ -253,7 +253,9 @@ function skipToSync(backend: Backend, failed: Slot, code: string): void {
     core.settled(slot);
     core.expected.pop();
   }
-  if (core.expected.head === undefined) {
+  const sync = core.expected.head;
+  if (sync?.standsIn === true) sync.passesReady = true;
+  if (sync === undefined) {
     intake.skipping = true;
     intake.barrier = -1;
   }

@@ -12,8 +12,9 @@ import { describePortal, FLUSH, MARKER_PARSE } from "./marker.ts";
 import type { ColumnActions } from "./masking.ts";
 import { hasMeaning } from "./meaning.ts";
 import type { Portal, Statement } from "./names.ts";
-import { newStatement, takesEffect } from "./requests.ts";
+import { takesEffect } from "./requests.ts";
 import { type RowMask, rowMask } from "./rows.ts";
+import { newStatement } from "./statements.ts";
 import { traitsOf } from "./traits.ts";
 
 /** In the place of a message that is no Parse: fails, and leaves statements and portals alone. */
@@ -100,8 +101,8 @@ function preparedByText(intake: Intake, name: string): Statement | undefined {
   const { names } = intake.core;
   const facts = name === "" ? undefined : names.preparedFacts(name);
   if (facts !== undefined)
-    return newStatement(intake, NO_TEXT, { protocol: "postgres", statements: [facts] });
-  return names.complete ? undefined : newStatement(intake, NO_TEXT, elsewhere());
+    return newStatement(intake.core, NO_TEXT, { protocol: "postgres", statements: [facts] });
+  return names.complete ? undefined : newStatement(intake.core, NO_TEXT, elsewhere());
 }
 
 const NO_TEXT = Buffer.alloc(0);
@@ -182,7 +183,7 @@ function cursorPortal(intake: Intake, name: string): Portal | undefined {
   if (facts === undefined && names.complete) return undefined;
   const request =
     facts === undefined ? elsewhere() : ({ protocol: "postgres", statements: [facts] } as const);
-  const statement = newStatement(intake, NO_TEXT, request);
+  const statement = newStatement(intake.core, NO_TEXT, request);
   return { statement, request, started: false, generation: -1, recorded: -1 };
 }
 

@@ -19,6 +19,8 @@ export interface Slot {
   own: boolean;
   /** Own, but its ReadyForQuery is the one that the client waits for. */
   passesReady: boolean;
+  /** Own, but an error in its group is the answer that the client waits for. */
+  standsIn: boolean;
   facts: PostgresRequest | undefined;
   traits: Traits | undefined;
   statement: Statement | undefined;
@@ -109,6 +111,7 @@ function blank(): Slot {
     serial: -1,
     own: false,
     passesReady: false,
+    standsIn: false,
     facts: undefined,
     traits: undefined,
     statement: undefined,

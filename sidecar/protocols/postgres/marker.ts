@@ -11,7 +11,8 @@ const MARKER = Buffer.from("sallyport: a request stood here that policy refused"
 /** What a syntax error is. Whatever else comes back is an error of its own, such as a cancellation. */
 export const MARKER_SQLSTATE = "42601";
 
-const OWN_NAME = "sallyport_own";
+/** Of statements and portals of ours. */
+export const OWN_NAME = "sallyport_own";
 
 export const MARKER_QUERY: Buffer = message("Q", MARKER, Buffer.of(0));
 export const SYNC: Buffer = serialize.sync();

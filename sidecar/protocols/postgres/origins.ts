@@ -32,12 +32,11 @@ export function resolverByOrigin(originOf: OriginLookup): ColumnResolver {
     mayRefuse: (facts, masks) =>
       facts.doubts.length > 0 || facts.columns.some((use) => isProtected(use, facts, masks)),
     copyOut(facts, masks) {
-      const copies = facts.accesses.filter(({ verb }) => verb === "copyOut");
-      if (copies.length === 0 && facts.class !== "copyOut") return undefined;
-      const shows =
-        copies.some(({ relation }) => relation !== undefined && hasMasks(relation, masks)) ||
-        facts.columns.some((use) => isProtected(use, facts, masks));
-      return shows ? refusal("MASK_UNRESOLVED", "COPY could show a masked column; use SELECT") : undefined;
+      if (!facts.accesses.some(({ verb }) => verb === "copyOut") && facts.class !== "copyOut")
+        return undefined;
+      return facts.columns.some((use) => isProtected(use, facts, masks))
+        ? refusal("MASK_UNRESOLVED", "COPY could show a masked column; use SELECT, or name other columns")
+        : undefined;
     },
     mayQuote: (facts, masks) =>
       facts === undefined ||

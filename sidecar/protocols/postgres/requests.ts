@@ -5,10 +5,12 @@ import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Verdict } from "../protocol.ts";
 import type { Slot } from "./expected.ts";
+import { foresight, foretell } from "./foresight.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { MARKER_QUERY, markerParse } from "./marker.ts";
 import { hasMeaning } from "./meaning.ts";
 import { NAMES_MAX, type Statement } from "./names.ts";
+import { newStatement } from "./statements.ts";
 import { type Traits, traitsOf } from "./traits.ts";
 
 export function query(intake: Intake, { bytes, start, end }: Frame): void {
@@ -41,19 +43,41 @@ interface Decided {
   readonly verdict: Verdict;
 }
 
-function finishQuery(intake: Intake, frame: Frame, { request, traits, verdict }: Decided): void {
-  const { core } = intake;
+function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
   if (intake.skipping) return;
-  const refused = verdict.pass ? unmaskable(intake, request, traits) : verdict.refusal;
+  const { request, traits, verdict } = decided;
+  if (!verdict.pass) return refuseQuery(intake, verdict.refusal, -1);
+  const needs = intake.core.masks.length === 0 ? "nothing" : foresight(intake.core, request, traits, frame);
+  if (typeof needs === "object") return refuseQuery(intake, needs, verdict.request);
+  if (needs === "nothing") return forwardQuery(intake, frame, request, traits, verdict.request);
+  foretell(intake, frame, request, (answer) => {
+    if (answer === undefined) forwardQuery(intake, frame, request, traits, verdict.request);
+    else if (answer === "failed")
+      intake.core.parts.tap.result(verdict.request, { ended: "error", rows: 0, bytes: 0, maskedValues: 0 });
+    else refuseQuery(intake, answer, verdict.request);
+  });
+}
+
+function refuseQuery(intake: Intake, why: Refusal, request: number): void {
+  const slot = intake.core.expected.push("query");
+  dropUnnamed(intake, slot);
+  slot.refusal = why;
+  slot.request = request;
+  intake.core.parts.toUpstream.put(MARKER_QUERY);
+}
+
+// oxlint-disable-next-line max-params -- the five are what a Query that passes is
+function forwardQuery(
+  intake: Intake,
+  frame: Frame,
+  request: PostgresRequest,
+  traits: Traits,
+  number: number,
+): void {
+  const { core } = intake;
   const slot = core.expected.push("query");
   dropUnnamed(intake, slot);
-  if (refused !== undefined) {
-    slot.refusal = refused;
-    if (verdict.pass) slot.request = verdict.request;
-    core.parts.toUpstream.put(MARKER_QUERY);
-    return;
-  }
-  slot.request = verdict.request;
+  slot.request = number;
   slot.facts = request;
   slot.traits = traits;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
@@ -65,28 +89,6 @@ function finishQuery(intake: Intake, frame: Frame, { request, traits, verdict }:
 }
 
 const nothing = (): void => undefined;
-
-/**
- * In the simple protocol nobody can be asked beforehand what a result will look like. A statement alone that only reads
- * can be stopped at its description; anything else would have been carried out by then.
- */
-function unmaskable(intake: Intake, request: PostgresRequest, traits: Traits): Refusal | undefined {
-  const { masks, parts } = intake.core;
-  if (masks.length === 0) return undefined;
-  const { columns } = parts.catalog;
-  for (const facts of request.statements) {
-    const copy = columns.copyOut(facts, masks);
-    if (copy !== undefined) return copy;
-  }
-  if (traits.statements < 2 && !traits.writes) return undefined;
-  if (!request.statements.some((facts) => columns.mayRefuse(facts, masks))) return undefined;
-  return refusal(
-    "MASK_UNRESOLVED",
-    traits.statements > 1
-      ? "a masked column could show in one of several statements; send them one at a time"
-      : "a statement that changes data could show a masked column; send it through the extended protocol, or return other columns",
-  );
-}
 
 /** A simple query ends the unnamed statement and portal, whether it succeeds or not. */
 function dropUnnamed({ core }: Intake, slot: Slot): void {
@@ -124,23 +126,9 @@ function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): v
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)
     return intake.await(analysed, (request) =>
-      decideParse(intake, frame, name, newStatement(intake, text, request)),
+      decideParse(intake, frame, name, newStatement(intake.core, text, request)),
     );
-  decideParse(intake, frame, name, newStatement(intake, text, analysed));
-}
-
-export function newStatement({ core }: Intake, text: Buffer, request: PostgresRequest): Statement {
-  return {
-    request,
-    traits: traitsOf(request, text),
-    text,
-    epoch: core.epoch,
-    generation: core.generation,
-    unspent: -1,
-    description: undefined,
-    descriptionVersion: -1,
-    describing: false,
-  };
+  decideParse(intake, frame, name, newStatement(intake.core, text, analysed));
 }
 
 function decideParse(intake: Intake, frame: Frame, name: string, statement: Statement): void {

@@ -1,0 +1,103 @@
+/**
+ * A simple Query is carried out before anybody is told what its result looks like. One that only reads can be stopped
+ * at its description; one that changes data must be known to show nothing masked before it runs.
+ */
+import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
+import { cstring, message } from "#core/wire/postgres/fields.ts";
+import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
+import { parseMessage, readRowDescription } from "#core/wire/postgres/messages.ts";
+import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
+import type { SessionCore } from "./core.ts";
+import type { Slot } from "./expected.ts";
+import type { Frame, Intake } from "./intake.ts";
+import { OWN_NAME, SYNC } from "./marker.ts";
+import type { Statement } from "./names.ts";
+import { newStatement } from "./statements.ts";
+import type { Traits } from "./traits.ts";
+
+/** What must happen before a Query that policy allows may run while there are masks. */
+export function foresight(
+  core: SessionCore,
+  { statements }: PostgresRequest,
+  traits: Traits,
+  { bytes, start, end }: Frame,
+): "nothing" | "foretelling" | Refusal {
+  const { masks, parts } = core;
+  const { columns } = parts.catalog;
+  for (const facts of statements) {
+    const copy = columns.copyOut(facts, masks);
+    if (copy !== undefined) return copy;
+  }
+  if (!traits.writes) return "nothing";
+  const returns = /returning/i.test(bytes.toString("latin1", start + HEADER_BYTES, end));
+  const mayShow = (facts: StatementFacts): boolean =>
+    columns.mayRefuse(facts, masks) && (returns || !isPlainWrite(facts));
+  if (!statements.some(mayShow)) return "nothing";
+  if (statements.length === 1) return "foretelling";
+  return refusal(
+    "MASK_UNRESOLVED",
+    "a masked column could show in one of several statements that change data; send them one at a time",
+  );
+}
+
+/** Without RETURNING such a statement has no result. */
+const isPlainWrite = ({ class: kind }: StatementFacts): boolean =>
+  ["insert", "update", "delete", "truncate", "copyIn", "ddl", "dcl"].includes(kind);
+
+/**
+ * Has the upstream describe the statement first. `undefined`: it may run. `failed`: the upstream cannot even parse it,
+ * which it has told the client, as it would have told it of the Query.
+ */
+export function foretell(
+  intake: Intake,
+  frame: Frame,
+  request: PostgresRequest,
+  then: (answer: Refusal | "failed" | undefined) => void,
+): void {
+  const { core } = intake;
+  // Everything before must be over, so that the state of the transaction is known.
+  intake.waitUntil(
+    () => core.expected.length === 0,
+    () => {
+      if (core.status === "E") return then(undefined);
+      const text = frame.bytes.subarray(frame.start + HEADER_BYTES, frame.end - 1);
+      const statement = newStatement(core, text, request);
+      const sync = ask(core, text, statement);
+      intake.waitUntil(
+        () => core.expected.isDone(sync.serial),
+        () => judge(intake, statement, then),
+      );
+    },
+  );
+}
+
+function ask({ expected, parts }: SessionCore, text: Buffer, statement: Statement): Slot {
+  const close = message("C", Buffer.from("S"), cstring(OWN_NAME));
+  const describe = message("D", Buffer.from("S"), cstring(OWN_NAME));
+  parts.toUpstream.put(Buffer.concat([parseMessage(OWN_NAME, text), describe, close, SYNC]));
+  expected.push("parse").own = true;
+  const described = expected.push("describe");
+  described.own = true;
+  described.statement = statement;
+  expected.push("close").own = true;
+  const sync = expected.push("sync");
+  sync.own = true;
+  sync.standsIn = true;
+  return { ...sync };
+}
+
+function judge(
+  intake: Intake,
+  statement: Statement,
+  then: (answer: Refusal | "failed" | undefined) => void,
+): void {
+  const { core } = intake;
+  const { description } = statement;
+  if (description === undefined) return then("failed");
+  if (description === null) return then(undefined);
+  const columns = readRowDescription(description, 0, description.length);
+  const actions = core.parts.catalog.columns.actions(columns, statement.request.statements[0], core.masks);
+  const finish = (found: Awaited<typeof actions>): void => then(isRefusal(found) ? found : undefined);
+  if (actions instanceof Promise) intake.await(actions, finish);
+  else finish(actions);
+}
