@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt generate test fuzz bench build clean accept-foundation
+.PHONY: help setup clients check fmt generate test demo fuzz bench build clean accept-foundation accept-gateway
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -14,7 +14,10 @@ help: ## list the targets
 setup: ## install the locked packages (done by every other target)
 	@tools/setup/setup.sh
 
-test: check ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
+clients: setup
+	@tools/setup/clients.sh
+
+test: check clients ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
 	@$(NODE_TEST) '$(TESTS)'
 
 check: setup ## format, lint, types, dead code, generated files

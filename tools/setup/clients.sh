@@ -1,0 +1,9 @@
+#!/bin/sh
+# Gets the clients that test/drivers runs through the gateway. What cannot be had says so in one line; the tests then skip it,
+# and fail under CI=true.
+set -u
+cd "$(dirname "$0")"
+./psql.sh
+./python.sh
+./jdbc.sh
+exit 0
