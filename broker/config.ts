@@ -15,8 +15,8 @@ import type { Upstream } from "./sources/source.ts";
 export type ListenerIdentity =
   /** Whoever reaches the listener is its one subject. */
   | ({ readonly kind: "ambient" } & AmbientSettings)
-  /** Every client brings a token of its own. */
-  | { readonly kind: "perClient" };
+  /** Every client brings a token of its own, of one of these identity providers. */
+  | { readonly kind: "perClient"; readonly providers: readonly string[] };
 
 export interface BrokerConfig {
   readonly loaded: Loaded;

@@ -12,7 +12,7 @@ export interface IdentityFront {
 }
 
 export function identityFront(deps: AmbientDeps): IdentityFront {
-  let listeners = new Map<string, AmbientIdentity | "perClient">();
+  let listeners = new Map<string, AmbientIdentity | ReadonlySet<string>>();
   return {
     update(settings, providers) {
       deps.verifier.update(providers);
@@ -20,15 +20,15 @@ export function identityFront(deps: AmbientDeps): IdentityFront {
       listeners = new Map(
         Object.entries(settings).map(([name, identity]) => [
           name,
-          identity.kind === "perClient" ? "perClient" : ambientIdentity(name, identity, deps),
+          identity.kind === "perClient" ? new Set(identity.providers) : ambientIdentity(name, identity, deps),
         ]),
       );
     },
     async identify(name, evidence, signal) {
       const listener = listeners.get(name);
       if (listener === undefined) return refusal("IDENTITY_INVALID", "this listener stands for no identity");
-      if (listener === "perClient") {
-        if (evidence.kind === "token") return deps.verifier.verify(evidence.token);
+      if (!("current" in listener)) {
+        if (evidence.kind === "token") return deps.verifier.verify(evidence.token, listener);
         return refusal("IDENTITY_MISSING", "this listener takes a token from every client, as its password");
       }
       if (evidence.kind === "ambient") return unlessAborted(listener.current(), signal);

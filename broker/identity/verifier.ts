@@ -34,7 +34,8 @@ export interface Verified {
 }
 
 export interface IdentityVerifier {
-  verify(token: Uint8Array): Promise<Verified | Refusal>;
+  /** `accepted`: names of the providers whose word counts where the token was presented; absent: every one's. */
+  verify(token: Uint8Array, accepted?: ReadonlySet<string>): Promise<Verified | Refusal>;
   /** Takes effect with the next token. Keys already fetched stay where issuer and certificates stay. */
   update(providers: readonly Provider[]): void;
 }
@@ -56,10 +57,12 @@ export function createVerifier(deps: KeyStoreDeps): IdentityVerifier {
           issuerKeys(provider.name, provider, deps),
       }));
     },
-    async verify(token) {
+    async verify(token, accepted) {
       const head = readToken(token);
       if (isRefusal(head)) return head;
-      const candidates = known.filter(({ provider }) => provider.issuer === head.issuer);
+      const candidates = known.filter(
+        ({ provider: { issuer, name } }) => issuer === head.issuer && (accepted?.has(name) ?? true),
+      );
       if (candidates.length === 0)
         return invalid(`the token's issuer ${printable(head.issuer)} is not known here`);
       const answers: (Verified | Refusal)[] = [];

@@ -108,7 +108,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
         gateways: [],
         diagnostics: [],
       },
-      listeners: listeners ?? { main: { kind: "perClient" } },
+      listeners: listeners ?? { main: { kind: "perClient", providers: ["test"] } },
       authorities: authorities ?? new Map(),
     }),
     [Symbol.asyncDispose]: once,
