@@ -1,7 +1,21 @@
 /** Every command of the program; a row here and a file beside it is all that one needs. */
+import { auditGrep } from "./audit-grep.ts";
+import { auditRotateKey } from "./audit-rotate-key.ts";
+import { auditShow } from "./audit-show.ts";
+import { auditTail } from "./audit-tail.ts";
+import { auditVerify } from "./audit-verify.ts";
 import { explain } from "./explain.ts";
 import type { CommandTable } from "./frame/run.ts";
 import { lint } from "./lint.ts";
 import { test } from "./test.ts";
 
-export const commands = { lint, explain, test } satisfies CommandTable;
+export const commands = {
+  lint,
+  explain,
+  test,
+  "audit tail": auditTail,
+  "audit grep": auditGrep,
+  "audit show": auditShow,
+  "audit verify": auditVerify,
+  "audit rotate-key": auditRotateKey,
+} satisfies CommandTable;

@@ -5,9 +5,12 @@ import type { Io } from "./io.ts";
  * that goes away or changes its meaning changes it.
  */
 export function writeJson(io: Io, content: object): void {
-  const text = JSON.stringify({ version: JSON_VERSION, ...content }, undefined, 2);
-  // JSON leaves C1 controls and bidirectional marks as they are, and people read it in terminals too.
-  io.out.write(`${text.replace(UNSAFE, escaped)}\n`);
+  io.out.write(`${escapedJson({ version: JSON_VERSION, ...content }, 2)}\n`);
+}
+
+/** JSON leaves C1 controls and bidirectional marks as they are, and people read it in terminals too. */
+export function escapedJson(content: object, indentation?: number): string {
+  return JSON.stringify(content, undefined, indentation).replace(UNSAFE, escaped);
 }
 
 const JSON_VERSION = 1;

@@ -10,7 +10,7 @@ import { painter, printable } from "./paint.ts";
 export type CommandTable = Readonly<Record<string, Command>>;
 
 export async function run(commands: CommandTable, words: readonly string[], io: Io): Promise<ExitCode> {
-  const [name, ...rest] = words;
+  const { name, rest } = named(commands, words);
   if (name === undefined) {
     io.err.write(overview(commands, painter(io.err.colour)));
     return 2;
@@ -46,7 +46,20 @@ async function runCommand(name: string, command: Command, words: string[], io: I
   return 2;
 }
 
-function help(commands: CommandTable, [name]: readonly string[], io: Io): ExitCode {
+/** Some commands are two words, such as `audit verify`. */
+function named(
+  commands: CommandTable,
+  [first, second, ...rest]: readonly string[],
+): { readonly name: string | undefined; readonly rest: string[] } {
+  const both = `${first} ${second}`;
+  // With `audit` alone the second word is what is missing or mistyped: the guess is made over both.
+  const isGroup = Object.keys(commands).some((name) => name.startsWith(`${first} `));
+  if (second !== undefined && !second.startsWith("-") && isGroup) return { name: both, rest };
+  return { name: first, rest: second === undefined ? [] : [second, ...rest] };
+}
+
+function help(commands: CommandTable, words: readonly string[], io: Io): ExitCode {
+  const { name } = named(commands, words);
   const paint = painter(io.out.colour);
   if (name === undefined) {
     io.out.write(overview(commands, paint));
@@ -69,7 +82,8 @@ function help(commands: CommandTable, [name]: readonly string[], io: Io): ExitCo
 type Topics = NonNullable<Command["topics"]>;
 
 function unknown(what: string, name: string, known: readonly string[], io: Io): ExitCode {
-  const guess = nearest(name, known);
+  const group = known.filter((each) => each.startsWith(`${name} `));
+  const guess = group.length > 0 ? group.join(", ") : nearest(name, known);
   const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
   complain(io, `there is no ${what} "${name}"${hint}`);
   io.err.write(`\nAll commands: sallyport --help\n`);

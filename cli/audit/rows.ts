@@ -1,0 +1,93 @@
+/** A trail as rows to look at: each event with its text, where that can be opened, and with what its session began with. */
+import { parseLeaf } from "#core/audit/leaf.ts";
+import type { Caller } from "#core/policy/facts.ts";
+import { sayIdentity } from "#core/policy/words.ts";
+import type { SessionId } from "#core/port/port.ts";
+import { type Position, type Problem, type StoredLeaf, readTrail } from "#broker/trail/read.ts";
+import { realDisk } from "#broker/trail/real-disk.ts";
+import type { Texts } from "#broker/trail/texts.ts";
+
+export type EventFields = Readonly<Record<string, unknown>>;
+
+export interface AuditRow {
+  readonly index: number;
+  readonly session: SessionId;
+  readonly seq: number;
+  readonly hash: string;
+  readonly event: EventFields;
+  readonly about: SessionAbout;
+  /** Undefined: the event has none, or it cannot be opened. */
+  readonly text: string | undefined;
+  readonly isTextClosed: boolean;
+}
+
+/** What the session's first event said. */
+export interface SessionAbout {
+  readonly subject: string;
+  readonly connection: string;
+}
+
+const UNKNOWN: SessionAbout = { subject: "", connection: "" };
+
+export interface Reading {
+  readonly directory: string;
+  readonly texts: Texts | undefined;
+  /** Grows with what was read; kept by whoever goes on reading. */
+  readonly about: Map<SessionId, SessionAbout>;
+  position: Position | undefined;
+}
+
+export function startReading(directory: string, texts: Texts | undefined): Reading {
+  return { directory, texts, about: new Map(), position: undefined };
+}
+
+/** From where reading stands to the end of what there is; the reading stands there afterwards. */
+export async function* rowsOf(
+  reading: Reading,
+): AsyncGenerator<AuditRow | { readonly problem: Problem }, void> {
+  const { directory, position } = reading;
+  // A text follows its event, so a row is complete when the next entry comes.
+  let last: AuditRow | undefined;
+  for await (const entry of readTrail({
+    disk: realDisk,
+    directory,
+    ...(position === undefined ? {} : { from: position }),
+  })) {
+    if (entry.kind === "text" && last !== undefined) {
+      const opened = reading.texts?.open(entry);
+      last = { ...last, text: opened?.text.toString("utf8"), isTextClosed: opened === undefined };
+      continue;
+    }
+    if (last !== undefined) yield last;
+    last = entry.kind === "leaf" ? rowOf(entry, reading) : undefined;
+    if (entry.kind === "problem") yield { problem: entry.problem };
+    if (entry.kind === "end") reading.position = entry.position;
+  }
+}
+
+function rowOf(stored: StoredLeaf, { about }: Reading): AuditRow {
+  const { index, session, seq } = stored;
+  const event = parseLeaf(stored.leaf) ?? {};
+  if (event["kind"] === "session.open") about.set(session, aboutOf(event));
+  return {
+    index,
+    session,
+    seq,
+    hash: Buffer.from(stored.hash).toString("hex"),
+    event,
+    about: about.get(session) ?? UNKNOWN,
+    text: undefined,
+    isTextClosed: false,
+  };
+}
+
+function aboutOf(event: EventFields): SessionAbout {
+  const { connection, caller } = event as {
+    connection?: { namespace?: string; name?: string };
+    caller?: Caller;
+  };
+  return {
+    subject: caller?.identity === undefined ? "" : sayIdentity(caller.identity),
+    connection: `${connection?.namespace ?? ""}/${connection?.name ?? ""}`,
+  };
+}
