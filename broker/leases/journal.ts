@@ -98,9 +98,7 @@ class JournalFile {
     if (line.length > ENTRY_BYTES_MAX) throw new RangeError("a journal entry is too large");
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ line, record, done });
-    this.#pump ??= this.#run().finally(() => {
-      this.#pump = undefined;
-    });
+    this.#pump ??= this.#run();
     return done.promise;
   }
 
@@ -148,6 +146,8 @@ class JournalFile {
         done.resolve();
       }
     }
+    // In the same breath as the look that found nothing waiting: an entry that comes later starts another round.
+    this.#pump = undefined;
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {

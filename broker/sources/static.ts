@@ -1,4 +1,5 @@
 /** Sources whose password stays as it is, or is renewed by somebody else: read when it is needed, wiped after. */
+import type { Challenge, Proof } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Environment } from "../environment.ts";
 import { type Note, causeOf } from "../note.ts";
@@ -19,10 +20,7 @@ export function staticSource(place: PasswordPlace, { environment, note }: Static
     return readPassword({ [place]: reference }, FIELD, environment);
   };
 
-  async function prove(
-    upstream: Upstream,
-    challenge: Parameters<Credential["prove"]>[0],
-  ): ReturnType<Credential["prove"]> {
+  async function prove(upstream: Upstream, challenge: Challenge): Promise<Proof | Refusal> {
     try {
       using password = await read(upstream);
       const proof = await proveWithPassword(challenge, password);
@@ -57,17 +55,27 @@ export function staticSource(place: PasswordPlace, { environment, note }: Static
       } catch (error) {
         return refusalFor(error, upstream, note);
       }
-      return {
-        user: upstream.spec.postgres?.user ?? "",
-        validUntilMs: Number.POSITIVE_INFINITY,
-        prove: (challenge) => prove(upstream, challenge),
-        extend: async () => undefined,
-        end: () => undefined,
-      };
+      return credentialOf(upstream, prove);
     },
     sweep: () => undefined,
     settled: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+function credentialOf(
+  upstream: Upstream,
+  prove: (upstream: Upstream, challenge: Challenge) => Promise<Proof | Refusal>,
+): Credential {
+  let hasEnded = false;
+  return {
+    user: upstream.spec.postgres?.user ?? "",
+    validUntilMs: Number.POSITIVE_INFINITY,
+    prove: async (challenge) => (hasEnded ? refusal("LEASE_ENDED") : prove(upstream, challenge)),
+    extend: async () => (hasEnded ? refusal("LEASE_ENDED") : undefined),
+    end() {
+      hasEnded = true;
+    },
   };
 }
 
