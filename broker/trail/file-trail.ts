@@ -37,9 +37,10 @@ export async function openTrail(options: TrailOptions): Promise<Trail> {
   try {
     const recovered = await recover(disk, directory);
     for (const damage of recovered.damages) options.note("trail.damaged", { ...damage });
+    const { ledger } = recovered;
     const vault = await openVault(
       { ...options, directory: join(directory, "session-keys") },
-      recovered.ledger.unfinished(),
+      { unfinished: ledger.unfinished(), isEnded: (session) => ledger.state(session).ended },
     );
     const trail = new FileTrail(options, recovered, vault, lock);
     await trail.begin();

@@ -7,7 +7,7 @@ import { type Disk, abandon } from "./disk.ts";
 import { decodeKeyFile, encodeKeyFileHeader, encodeWrappedKey, keyFileName } from "./key-file.ts";
 import { type Kek, addKek, readKeyring, removeKek } from "./keyring.ts";
 import { unwrapSecrets, wipeSecrets, wrapSecrets } from "./sealing.ts";
-import { keyFiles } from "./vault.ts";
+import { keyFiles } from "./wrapped-keys.ts";
 
 export interface RotationOptions {
   readonly disk: Disk;

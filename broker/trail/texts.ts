@@ -7,7 +7,7 @@ import { type WrappedKey, decodeKeyFile, keyFileName } from "./key-file.ts";
 import { type Kek, readKeyring } from "./keyring.ts";
 import type { StoredText } from "./read.ts";
 import { type SessionSecrets, openText, unwrapSecrets } from "./sealing.ts";
-import { keyFiles } from "./vault.ts";
+import { keyFiles } from "./wrapped-keys.ts";
 
 export interface OpenedText {
   readonly text: Buffer;

@@ -1,20 +1,14 @@
 /** Session keys: made, made durable under a wrapping key, and held in memory for as long as their session lasts. */
 import { join } from "node:path";
-import { sessionBytes, sessionId } from "#core/port/ids.ts";
+import { sessionBytes } from "#core/port/ids.ts";
 import type { SessionId } from "#core/port/port.ts";
 import type { Note } from "../note.ts";
 import { type AppendFile, type Disk, abandon } from "./disk.ts";
-import {
-  KEY_FILE_BYTES_MAX,
-  decodeKeyFile,
-  encodeKeyFileHeader,
-  encodeWrappedKey,
-  keyFileName,
-  keyFileNumber,
-} from "./key-file.ts";
+import { KEY_FILE_BYTES_MAX, encodeKeyFileHeader, encodeWrappedKey, keyFileName } from "./key-file.ts";
 import { type Kek, addKek, readKeyring } from "./keyring.ts";
 import { groupQueue } from "./queue.ts";
-import { type SessionSecrets, newSecrets, unwrapSecrets, wipeSecrets, wrapSecrets } from "./sealing.ts";
+import { type SessionSecrets, newSecrets, wipeSecrets, wrapSecrets } from "./sealing.ts";
+import { keyFiles, readWrappedKeys } from "./wrapped-keys.ts";
 
 export interface VaultOptions {
   readonly disk: Disk;
@@ -23,6 +17,13 @@ export interface VaultOptions {
   /** Of the keys that wrap. */
   readonly keysDirectory: string;
   readonly note: Note;
+  readonly nowMs: () => number;
+}
+
+/** What the trail knows of the sessions of an earlier broker. */
+export interface EarlierSessions {
+  readonly unfinished: readonly SessionId[];
+  isEnded(session: SessionId): boolean;
 }
 
 export interface Vault extends AsyncDisposable {
@@ -48,20 +49,43 @@ interface CurrentFile {
 
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Opens the keys of sessions that go on after a restart; a session whose key cannot be opened gets a new one on demand. */
-export async function openVault(options: VaultOptions, unfinished: readonly SessionId[]): Promise<Vault> {
+/**
+ * Opens the keys of sessions that go on after a restart: those on record, and those that were identified and whose first
+ * event may still be on its way. A session whose key cannot be opened gets a new one on demand.
+ */
+export async function openVault(options: VaultOptions, earlier: EarlierSessions): Promise<Vault> {
   const { disk, directory, keysDirectory } = options;
   await disk.makeDirectory(directory, 0o750);
   await disk.makeDirectory(keysDirectory, 0o700);
   const ring = await readKeyring(disk, keysDirectory);
-  const open = await readWrappedKeys({ disk, directory, ring, sessions: new Set(unfinished) });
-  if (ring.length === 0 && (await keyFiles(disk, directory)).length > 0) options.note("trail.keys-lost", {});
-  return new FileVault(options, open);
+  const numbers = await keyFiles(disk, directory);
+  if (ring.length === 0 && numbers.length > 0) options.note("trail.keys-lost", {});
+  const wanted = { disk, directory, ring };
+  const recent = await readWrappedKeys({
+    ...wanted,
+    files: numbers.slice(-RECENT_FILES),
+    wants: (session) => !earlier.isEnded(session),
+  });
+  const absent = new Set(earlier.unfinished.filter((session) => !recent.has(session)));
+  const older = await readWrappedKeys({
+    ...wanted,
+    files: absent.size === 0 ? [] : numbers.slice(0, -RECENT_FILES),
+    wants: (session) => absent.has(session),
+  });
+  return new FileVault(options, new Map([...recent, ...older]), new Set(earlier.unfinished));
 }
+
+/** Each file begins with the keys of all that were open; the newest may have been cut short at its making. */
+const RECENT_FILES = 2;
+/** Nobody comes back later than that with a first event. */
+const INHERITED_MS = 10 * 60_000;
 
 class FileVault implements Vault {
   readonly #options: VaultOptions;
-  readonly #open: Map<SessionId, SessionSecrets>;
+  readonly #open = new Map<SessionId, SessionSecrets>();
+  /** Of sessions that are not on record, from an earlier broker. */
+  readonly #inherited = new Map<SessionId, SessionSecrets>();
+  readonly #inheritedUntilMs: number;
   readonly #coming = new Map<SessionId, Promise<SessionSecrets>>();
   readonly #queue = groupQueue<Waiting>({
     weightBytes: () => 128,
@@ -71,9 +95,15 @@ class FileVault implements Vault {
   });
   #current: CurrentFile | undefined;
 
-  constructor(options: VaultOptions, open: Map<SessionId, SessionSecrets>) {
+  constructor(
+    options: VaultOptions,
+    found: ReadonlyMap<SessionId, SessionSecrets>,
+    unfinished: ReadonlySet<SessionId>,
+  ) {
     this.#options = options;
-    this.#open = open;
+    this.#inheritedUntilMs = options.nowMs() + INHERITED_MS;
+    for (const [session, secrets] of found)
+      (unfinished.has(session) ? this.#open : this.#inherited).set(session, secrets);
   }
 
   secrets(session: SessionId): SessionSecrets | undefined {
@@ -81,8 +111,13 @@ class FileVault implements Vault {
   }
 
   open(session: SessionId): Promise<SessionSecrets> {
-    const open = this.#open.get(session);
-    if (open !== undefined) return Promise.resolve(open);
+    const open = this.#open.get(session) ?? this.#inherited.get(session);
+    if (open !== undefined) {
+      // It stands in a file already.
+      this.#inherited.delete(session);
+      this.#open.set(session, open);
+      return Promise.resolve(open);
+    }
     const coming = this.#coming.get(session);
     if (coming !== undefined) return coming;
     const settled = Promise.withResolvers<SessionSecrets>();
@@ -105,6 +140,12 @@ class FileVault implements Vault {
     await this.#current?.file[Symbol.asyncDispose]();
     this.#current = undefined;
     for (const session of this.#open.keys()) this.forget(session);
+    this.#dropInherited();
+  }
+
+  #dropInherited(): void {
+    for (const secrets of this.#inherited.values()) wipeSecrets(secrets);
+    this.#inherited.clear();
   }
 
   async #commit(items: readonly Waiting[]): Promise<void> {
@@ -147,9 +188,10 @@ class FileVault implements Vault {
     await next.file.write(header, 0);
     next.lengthBytes = header.length;
     // The keys of open sessions go on into it, so that a restart finds them in the newest file.
+    if (this.#options.nowMs() > this.#inheritedUntilMs) this.#dropInherited();
     await append(
       next,
-      [...this.#open].map(([session, secrets]) => ({ session, secrets })),
+      [...this.#open, ...this.#inherited].map(([session, secrets]) => ({ session, secrets })),
     );
     await disk.syncDirectory(directory);
     return next;
@@ -168,39 +210,4 @@ async function append(
   await current.file.write(bytes, current.lengthBytes);
   await current.file.sync();
   current.lengthBytes += bytes.length;
-}
-
-/** Numbers of the key files, ascending. */
-export async function keyFiles(disk: Disk, directory: string): Promise<number[]> {
-  const names = await disk.list(directory);
-  return names.flatMap((name) => keyFileNumber(name) ?? []).sort((a, b) => a - b);
-}
-
-export interface WantedKeys {
-  readonly disk: Disk;
-  readonly directory: string;
-  readonly ring: readonly Kek[];
-  readonly sessions: ReadonlySet<SessionId>;
-}
-
-/** The secrets of these sessions, as far as they can be opened; newest files first, and no further than needed. */
-export async function readWrappedKeys(wanted: WantedKeys): Promise<Map<SessionId, SessionSecrets>> {
-  const { disk, directory, ring, sessions } = wanted;
-  const found = new Map<SessionId, SessionSecrets>();
-  if (sessions.size === 0 || ring.length === 0) return found;
-  for (const number of (await keyFiles(disk, directory)).reverse()) {
-    if (found.size === sessions.size) break;
-    const path = join(directory, keyFileName(number));
-    const { lengthBytes } = await disk.inspect(path);
-    const file = decodeKeyFile(Buffer.from(await disk.read(path, 0, lengthBytes)));
-    const kek = ring.find(({ id }) => file !== undefined && Buffer.compare(id, file.kekId) === 0);
-    if (file === undefined || kek === undefined) continue;
-    for (const entry of file.entries) {
-      const session = sessionId(entry.session);
-      if (!sessions.has(session) || found.has(session)) continue;
-      const secrets = unwrapSecrets(kek, entry.session, entry);
-      if (secrets !== undefined) found.set(session, secrets);
-    }
-  }
-  return found;
 }
