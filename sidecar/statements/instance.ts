@@ -6,6 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { withoutComments } from "#core/statements/postgres/comments.ts";
 import { TREE_CHARS_MAX } from "./limits.ts";
 
 export type InstanceOutcome =
@@ -16,6 +17,8 @@ export type InstanceOutcome =
 export interface ParserInstance {
   /** Throws when the instance broke; it must not be used again. */
   parse(bytes: Uint8Array): InstanceOutcome;
+  /** Without the second look at a text that is refused for a comment. */
+  parseAsIs(bytes: Uint8Array): InstanceOutcome;
   memoryBytes(): number;
 }
 
@@ -57,7 +60,11 @@ export async function openInstance(): Promise<ParserInstance> {
   const pgQuery = await factory({
     instantiateWasm: (imports, receive) => void receive(new wasm.Instance(module, imports)),
   });
-  return { parse: (bytes) => parseWith(pgQuery, bytes), memoryBytes: () => pgQuery.HEAPU8.byteLength };
+  return {
+    parse: (bytes) => parseTwice(pgQuery, bytes),
+    parseAsIs: (bytes) => parseWith(pgQuery, bytes),
+    memoryBytes: () => pgQuery.HEAPU8.byteLength,
+  };
 }
 
 /** Compiled once: a new instance after a break costs a millisecond and no second copy of the code. */
@@ -67,6 +74,13 @@ async function compile(): Promise<Compiled> {
   const factory = require(script) as Factory;
   const module = await wasm.compile(await readFile(join(dirname(script), "libpg-query.wasm")));
   return { factory, module };
+}
+
+/** See `comments.ts` for why a refusal may be about a comment alone. */
+function parseTwice(pgQuery: PgQuery, bytes: Uint8Array): InstanceOutcome {
+  const outcome = parseWith(pgQuery, bytes);
+  const blanked = "syntaxError" in outcome ? withoutComments(bytes) : undefined;
+  return blanked === undefined ? outcome : parseWith(pgQuery, blanked);
 }
 
 function parseWith(pgQuery: PgQuery, bytes: Uint8Array): InstanceOutcome {

@@ -7,6 +7,19 @@
  * decides nothing about meaning: a text that fools it meets the parser's own limits and the deadline of a worker.
  */
 import type { DoubtCode } from "./facts.ts";
+import {
+  DOLLAR,
+  DOUBLE,
+  QUOTE,
+  endOfBlockComment,
+  endOfDollarQuoted,
+  endOfLineComment,
+  endOfQuotedName,
+  endOfString,
+  isWord,
+  startsBlockComment,
+  startsLineComment,
+} from "./quoting.ts";
 
 export interface PrescanLimits {
   readonly textBytesMax: number;
@@ -52,20 +65,12 @@ function isUtf8(bytes: Uint8Array): boolean {
 }
 
 const code = (character: string): number => character.charCodeAt(0);
-const QUOTE = code("'");
-const DOUBLE = code('"');
-const DOLLAR = code("$");
-const DASH = code("-");
-const SLASH = code("/");
-const STAR = code("*");
 const OPEN = code("(");
 const CLOSE = code(")");
 const OPEN_SQUARE = code("[");
 const CLOSE_SQUARE = code("]");
 const COMMA = code(",");
 const SEMICOLON = code(";");
-const BACKSLASH = code("\\");
-const NEWLINE = 10;
 
 /**
  * An upper bound, in tokens, of how deep the tree can be: every word and operator may nest one deeper, until a comma
@@ -109,73 +114,16 @@ function startsToken(bytes: Uint8Array, at: number): boolean {
   return !isWord(byte) || at === 0 || !isWord(bytes[at - 1] ?? 0);
 }
 
-const isWord = (byte: number): boolean =>
-  (byte >= 97 && byte <= 122) ||
-  (byte >= 65 && byte <= 90) ||
-  (byte >= 48 && byte <= 57) ||
-  byte === 95 ||
-  byte >= 128;
-
 /** The end of the string, quoted name or comment that starts here; `at` itself when none does. */
 function skip(bytes: Uint8Array, at: number): number {
   const byte = bytes[at];
-  if (byte === QUOTE) return endOfQuoted(bytes, at, QUOTE, isEscapeString(bytes, at));
-  if (byte === DOUBLE) return endOfQuoted(bytes, at, DOUBLE, false);
-  if (byte === DASH && bytes[at + 1] === DASH) return endOr(bytes, bytes.indexOf(NEWLINE, at));
-  if (byte === SLASH && bytes[at + 1] === STAR) return endOfComment(bytes, at);
+  if (byte === QUOTE) return endOfString(bytes, at, isEscapeString(bytes, at));
+  if (byte === DOUBLE) return endOfQuotedName(bytes, at);
+  if (startsLineComment(bytes, at)) return endOfLineComment(bytes, at);
+  if (startsBlockComment(bytes, at)) return endOfBlockComment(bytes, at) ?? bytes.length;
   if (byte === DOLLAR && !isWord(bytes[at - 1] ?? 0)) return endOfDollarQuoted(bytes, at);
   return at;
 }
 
 const isEscapeString = (bytes: Uint8Array, at: number): boolean =>
   (bytes[at - 1] === code("e") || bytes[at - 1] === code("E")) && !isWord(bytes[at - 2] ?? 0);
-
-const endOr = (bytes: Uint8Array, found: number): number => (found < 0 ? bytes.length : found);
-
-function endOfQuoted(bytes: Uint8Array, start: number, quote: number, escapes: boolean): number {
-  for (let at = start + 1; at < bytes.length; at++) {
-    if (escapes && bytes[at] === BACKSLASH) at++;
-    // A doubled quote ends one string and starts the next, which comes to the same here.
-    else if (bytes[at] === quote) return at + 1;
-  }
-  return bytes.length;
-}
-
-/** Comments nest. */
-function endOfComment(bytes: Uint8Array, start: number): number {
-  let depth = 0;
-  for (let at = start; at < bytes.length; at++) {
-    if (bytes[at] === SLASH && bytes[at + 1] === STAR) {
-      depth++;
-      at++;
-    } else if (bytes[at] === STAR && bytes[at + 1] === SLASH) {
-      depth--;
-      at++;
-      if (depth === 0) return at + 1;
-    }
-  }
-  return bytes.length;
-}
-
-/** PostgreSQL's own limit on a name is 63 bytes, but it takes a longer tag. */
-const TAG_BYTES_MAX = 256;
-
-function endOfDollarQuoted(bytes: Uint8Array, start: number): number {
-  let tagEnd = start + 1;
-  while (isWord(bytes[tagEnd] ?? 0) && tagEnd - start < TAG_BYTES_MAX) tagEnd++;
-  const first = bytes[start + 1] ?? 0;
-  const isParameter = first >= 48 && first <= 57;
-  if (isParameter || bytes[tagEnd] !== DOLLAR) return start;
-  const length = tagEnd - start + 1;
-  for (let at = tagEnd + 1; at + length <= bytes.length; at++) {
-    at = bytes.indexOf(DOLLAR, at);
-    if (at < 0) return bytes.length;
-    if (isSame(bytes, start, at, length)) return at + length;
-  }
-  return bytes.length;
-}
-
-function isSame(bytes: Uint8Array, one: number, other: number, length: number): boolean {
-  for (let at = 0; at < length; at++) if (bytes[one + at] !== bytes[other + at]) return false;
-  return true;
-}

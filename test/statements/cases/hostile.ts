@@ -22,6 +22,14 @@ export const HOSTILE: readonly StatementCase[] = [
   judged("select '/*'; delete from orders; --*/'", "read:; delete: delete public.orders!"),
   judged("select 1 --\n; delete from orders", "read:; delete: delete public.orders!"),
   judged("select/**/*/**/from/**/secrets/**/limit/**/1", "read: read public.secrets"),
+  // Where the parser looks ahead, a remark is no reason to refuse.
+  judged("select id from orders where id not /* '; -- */ in (1)", "read: read public.orders"),
+  judged(
+    "select id from orders where note = 'a' --'\n 'b'; delete from orders",
+    "read: read public.orders; delete: delete public.orders!",
+  ),
+  judged(`select value from U&"s!0065crets" /* so */ uescape '!'`, "read: read public.secrets!"),
+  judged("select id from orders where id not /* in (1)", "unknown: ?SYNTAX_ERROR"),
   judged("select U&'d\\0061t\\+000061'", "read:"),
   judged(
     "select * from orders where id = 1; delete from orders",
