@@ -15,6 +15,8 @@ export type Harm = "harmless" | "unknown" | "absent";
 export interface Catalog {
   /** True when this is a snapshot of a stock catalog and not the database's own: say so to whoever asks. */
   readonly assumed: boolean;
+  /** Why it knows less than it should, safe to show: the database's own catalog cannot be read. */
+  readonly problem?: string;
   /** Undefined when this catalog cannot know, as the stock snapshot cannot for a user's schema. */
   hasRelation(schema: string, name: string): boolean | undefined;
   /** `schema` is undefined for an unqualified name; pg_catalog is searched first unless the path places it. */

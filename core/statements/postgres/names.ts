@@ -52,6 +52,7 @@ export function called(work: Work, kind: Call["kind"], schema: string | undefine
   if (kind === "function") doubtExternal(work, schema, name);
   if (schema === undefined) doubtUnknownPath(work, `a ${kind}`);
   if (harmOf(work, kind, schema, name) === "harmless") return;
+  doubtUnread(work, kind, name);
   work.facts.call({ kind, schemas: schemasOf(work, kind, schema, name), name });
 }
 
@@ -59,7 +60,23 @@ export function called(work: Work, kind: Call["kind"], schema: string | undefine
 export function calledAsAttribute(work: Work, name: string): void {
   doubtExternal(work, undefined, name);
   if (harmOf(work, "function", undefined, name) !== "unknown") return;
+  doubtUnread(work, "function", name);
   work.facts.call({ kind: "function", schemas: schemasOf(work, "function", undefined, name), name });
+}
+
+/** Whoever reads the refusal should look at the gateway's view of the database, not for a rule. */
+function doubtUnread(work: Work, kind: Call["kind"], name: string): void {
+  const { problem } = work.context.catalog;
+  if (problem === undefined) return;
+  work.doubt("CATALOG_UNREADABLE", `uses the ${kind} ${name}, which cannot be looked up: ${problem}`);
+}
+
+/** Whether the name of a function of PostgreSQL's own means that one and nobody else's. */
+export function isOnlyStock(work: Work, schema: string | undefined, name: string): boolean {
+  if (schema === "pg_catalog") return true;
+  if (work.flow.pathUnknown) return false;
+  const others = work.flow.paths.flat().filter((each) => each !== "pg_catalog");
+  return others.every((each) => harmOf(work, "function", each, name) === "absent");
 }
 
 export function doubtUnknownPath(work: Work, what: string): void {
