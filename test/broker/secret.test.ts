@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { format, inspect } from "node:util";
 import { SecretBytes } from "#core/values/secret.ts";
+import { repositoryFiles, textOf } from "#test/architecture/sources.ts";
 
 test("a secret prints as [secret] in every way there is", () => {
   const secret = new SecretBytes(Buffer.from("canary-3f9a"));
@@ -38,4 +39,21 @@ test("a wiped secret is gone from the memory it was in, and cannot be used by mi
   wiped.wipe();
   assert.throws(() => wiped.reveal(), /after it was wiped/);
   wiped.wipe();
+});
+
+test("secrets are revealed where bytes must be had, and nowhere else", () => {
+  const places = repositoryFiles(/^(?:core|runtime|broker|sidecar|operator|cli)\/.*\.ts$/).filter((file) =>
+    textOf(file).includes(".reveal("),
+  );
+  assert.deepEqual(places, [
+    // Copies a variable's bytes for whoever takes it.
+    "broker/environment.ts",
+    // Makes a header of a bearer that is no secret of an upstream.
+    "broker/identity/ambient/github.ts",
+    // Hands a token to the verifier.
+    "broker/identity/ambient/index.ts",
+    // Derive keys and proofs.
+    "broker/sources/postgres-role/key.ts",
+    "broker/sources/proving.ts",
+  ]);
 });
