@@ -57,7 +57,7 @@ export async function servePort(options: PortServerOptions): Promise<PortServer>
 }
 
 /** Refuses a directory that others could have put something into. */
-async function ownDirectory(directory: string, groupId: number | undefined): Promise<void> {
+export async function ownDirectory(directory: string, groupId: number | undefined): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const facts = await lstat(directory);
   if (!facts.isDirectory()) throw new Error(`${directory} is no directory`);

@@ -15,6 +15,7 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { Greeting, RelayEnd } from "../protocols/protocol.ts";
 import type { Recorder } from "../uplink/recorder.ts";
 import type { Listener } from "./listener.ts";
+import type { Meters } from "./meters.ts";
 import type { ActivePlan, Plans } from "./plans.ts";
 import { refusalOf } from "./refusing.ts";
 import { type SessionTap, openTap } from "./tap.ts";
@@ -27,6 +28,7 @@ export interface AdmissionTools {
     grant: SessionGrant,
     onBroken: (why: Refusal) => void,
   ) => Recorder;
+  readonly meters: Meters;
   readonly nowMs: () => number;
 }
 
@@ -45,14 +47,17 @@ export interface AdmittedSession {
   readonly tap: SessionTap;
   /** When a person has to be asked before the session may go on: the refusal that came of it. */
   askFirst(signal: AbortSignal): Promise<Refusal | undefined>;
-  /** What became of its credential. */
-  credential(action: "leased" | "renewed" | "released", lease: LeaseGrant): void;
+  /** Puts on record that it has a credential, which may not be used before. */
+  leased(lease: LeaseGrant): Promise<Refusal | undefined>;
+  /** What became of the credential since. */
+  credential(action: "proved" | "renewed" | "released", lease: LeaseGrant): void;
   /** The last event of its record. */
   close(end: RelayEnd, moved: BytesMoved): void;
   report(): SessionReport;
 }
 
 const SESSION_ID_BYTES = 16;
+const NO_BYTES: BytesMoved = { bytesFromClient: 0, bytesToClient: 0 };
 
 export async function admit(
   greeting: Greeting,
@@ -70,15 +75,19 @@ export async function admit(
   const grant = await tools.port.identify({ session: id, listener: listener.name, evidence }, signal);
   if (isRefusal(grant)) return grant;
   const recorder = tools.openRecorder(id, grant, end);
-  // The plan may have changed while the broker was asked.
-  const opening = { id, greeting, listener, connection, grant, recorder, plan: tools.plans.current ?? plan };
+  const opening = { id, greeting, listener, connection, grant, recorder, plan };
   const unavailable = await recordOpening(opening);
-  if (unavailable !== undefined) return unavailable;
-  const session = openAdmitted(opening, tools, signal);
+  if (unavailable !== undefined) {
+    // It may have reached the trail all the same, and what was opened there has to be closed.
+    recorder.record(nothingHappened(unavailable));
+    return unavailable;
+  }
+  // Decided by the plan of now: it may have changed while the broker was asked, and from here on changes are told.
+  const session = openAdmitted({ ...opening, plan: tools.plans.current ?? plan }, tools, signal);
   const { opening: decision } = session.tap;
   if (decision.outcome !== "deny") return session;
   const why = refusalOf(decision);
-  session.close({ by: "gateway", refusal: why }, { bytesFromClient: 0, bytesToClient: 0 });
+  session.close({ by: "gateway", refusal: why }, NO_BYTES);
   return why;
 }
 
@@ -116,8 +125,11 @@ async function recordOpening({
 
 function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSignal): AdmittedSession {
   const { id, greeting, listener, connection, grant, recorder, plan } = opening;
-  const { port, nowMs } = tools;
+  const { port, meters, nowMs } = tools;
   const sinceMs = nowMs();
+  meters.opened(listener.name);
+  const credentialEvent = (action: "leased" | "proved" | "renewed" | "released", { lease }: LeaseGrant) =>
+    ({ kind: "credential", action, lease, source: listener.connection.name }) as const;
   const hold = (question: string): Promise<"approved" | Refusal> => port.hold(id, question, signal);
   const tap = openTap({
     caller: grant.caller,
@@ -126,6 +138,7 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
     plan,
     recorder,
     hold,
+    meters,
     nowMs,
   });
   return {
@@ -139,9 +152,13 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
       const answer = await hold(tap.opening.publicText);
       return answer === "approved" ? undefined : answer;
     },
-    credential: (action, lease) =>
-      recorder.record({ kind: "credential", action, lease: lease.lease, source: listener.connection.name }),
-    close: (end, moved) => recorder.record(closing(end, tap, moved)),
+    leased: (lease) => recorder.recordStrictly(credentialEvent("leased", lease)),
+    credential: (action, lease) => recorder.record(credentialEvent(action, lease)),
+    close: (end, moved) => {
+      const event = closing(end, tap, moved);
+      meters.ended(listener.name, event.code);
+      recorder.record(event);
+    },
     report: () => ({
       session: id,
       connection: listener.connection,
@@ -153,10 +170,16 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
   };
 }
 
-function closing({ by, refusal: why }: RelayEnd, { totals }: SessionTap, moved: BytesMoved): EventBody {
+type Closing = Extract<EventBody, { readonly kind: "session.close" }>;
+
+function closing({ by, refusal: why }: RelayEnd, { totals }: SessionTap, moved: BytesMoved): Closing {
   const code = why?.code ?? (by === "client" ? "CLIENT_CLOSED" : "UPSTREAM_CLOSED");
   const { requests, rows, maskedValues } = totals;
   return { kind: "session.close", code, requests, rows, ...moved, maskedValues };
+}
+
+function nothingHappened({ code }: Refusal): Closing {
+  return { kind: "session.close", code, requests: 0, rows: 0, ...NO_BYTES, maskedValues: 0 };
 }
 
 function sayCaller({ identity }: Caller): string {

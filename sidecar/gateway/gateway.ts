@@ -1,13 +1,14 @@
-/** One data plane worker: its listeners, its sessions, and its side of the broker port. */
-import { type Server, type Socket, createServer } from "node:net";
+/** One data plane worker: the clients that are handed to it, their sessions, and its side of the broker port. */
+import type { Socket } from "node:net";
 import type { BrokerPort, Push } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import type { AdmissionTools } from "./admission.ts";
 import type { Listener } from "./listener.ts";
+import type { Meters } from "./meters.ts";
 import { openPlans } from "./plans.ts";
-import { type SessionTools, runSession } from "./session.ts";
+import { type SessionTools, refuseClient, runSession } from "./session.ts";
 import { openSessions } from "./sessions.ts";
 
 export interface GatewayOptions {
@@ -21,21 +22,22 @@ export interface GatewayOptions {
   /** Undefined when this client may connect; asked before anything is read. */
   readonly mayConnect: (client: Socket, listener: Listener) => Promise<Refusal | undefined>;
   readonly sessionsMax: number;
+  readonly meters: Meters;
   readonly log: Log;
   readonly nowMs: () => number;
 }
 
 export interface Gateway extends AsyncDisposable {
-  /** Binds a listener. Rejects with the system's own error when that cannot be done. */
-  listen(
-    listener: Listener,
-    where: { readonly path: string } | { readonly host: string; readonly port: number },
-  ): Promise<Server>;
+  /** The listeners that there are from now on. Sessions that came by one that is gone go on. */
+  update(listeners: readonly Listener[]): void;
+  /** Serves a client that arrived at the listener of that name; the socket is the gateway's from here on. */
+  accept(client: Socket, listener: string): void;
   cancel(key: Uint8Array): void;
   /** What is missing before clients can be served, one thing a line. */
   notReady(): readonly string[];
   /** Accepts no more, waits that long for sessions to end by themselves, then ends them. */
   drain(graceMs: number): Promise<void>;
+  /** Clients that have not said anything yet among them. */
   readonly sessionCount: number;
   readonly planVersion: string | undefined;
 }
@@ -43,11 +45,12 @@ export interface Gateway extends AsyncDisposable {
 const REPORT_MS = 2_000;
 
 export function openGateway(options: GatewayOptions): Gateway {
-  const { port, log, nowMs } = options;
+  const { port, log } = options;
   const name = String(options.worker);
   const plans = openPlans();
   const sessions = openSessions(options.worker, options.sessionsMax);
-  const servers = new Set<Server>();
+  let listeners: ReadonlyMap<string, Listener> = new Map();
+  let isDraining = false;
   const closing = new AbortController();
 
   port.subscribe((push: Push) => {
@@ -62,43 +65,29 @@ export function openGateway(options: GatewayOptions): Gateway {
   const reporting = setInterval(report, REPORT_MS);
   reporting.unref();
 
-  const tools = {
-    port,
-    plans,
-    nowMs,
-    openRecorder: options.openRecorder,
-    protocolOf: options.protocolOf,
-    openSlot: sessions.openSlot,
-    cancel: options.passCancel,
-  };
-
-  function stopListening(): Promise<unknown> {
-    const stopped = [...servers].map((server) => new Promise((resolve) => server.close(resolve)));
-    servers.clear();
-    return Promise.all(stopped);
-  }
+  const tools = { ...options, plans, openSlot: sessions.openSlot, cancel: options.passCancel };
 
   const gateway: Gateway = {
-    listen: async (listener, where) => {
-      const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (client) => {
-        // Between two reads nobody else listens, and an unheard error would end the process.
-        client.on("error", () => client.destroy());
-        void serve(client, listener, options, tools, closing.signal);
-      });
-      await bound(server, where);
-      server.on("error", (error) =>
-        log.error("listener failed", { listener: listener.name, ...errorFields(error) }),
-      );
-      servers.add(server);
-      return server;
+    update: (all) => {
+      listeners = new Map(all.map((listener) => [listener.name, listener]));
+    },
+    accept: (client, listenerName) => {
+      // Between two reads nobody else listens, and an unheard error would end the process.
+      client.on("error", () => client.destroy());
+      const listener = listeners.get(listenerName);
+      if (listener !== undefined && !isDraining)
+        return void serve(client, listener, options, tools, closing.signal);
+      log.warn("client of no listener", { listener: listenerName, isDraining });
+      client.destroy();
     },
     cancel: sessions.cancel,
     notReady: () => (plans.current === undefined ? ["the broker has not sent a plan yet"] : []),
     drain: async (graceMs) => {
-      const stopped = stopListening();
-      await Promise.race([sessions.empty(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+      isDraining = true;
+      using grace = startGrace(graceMs);
+      await Promise.race([sessions.empty(), grace.over]);
       sessions.endAll(refusal("SHUTTING_DOWN"));
-      await Promise.all([stopped, sessions.empty()]);
+      await sessions.empty();
       report();
     },
     get sessionCount() {
@@ -116,12 +105,10 @@ export function openGateway(options: GatewayOptions): Gateway {
   return gateway;
 }
 
-async function bound(server: Server, where: object): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen(where, resolve);
-  await promise;
-  server.off("error", reject);
+function startGrace(graceMs: number): Disposable & { readonly over: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, graceMs);
+  return { over: promise, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /** Whatever happens in one session ends with it. */
@@ -136,6 +123,7 @@ async function serve(
     const stranger = await mayConnect(client, listener);
     if (stranger === undefined) return await runSession(client, listener, tools, stop);
     log.warn("client refused before its greeting", { listener: listener.name, code: stranger.code });
+    await refuseClient(client, listener, stranger, tools, stop);
   } catch (bug) {
     log.error("session ended by a bug", { listener: listener.name, ...errorFields(bug) });
   } finally {

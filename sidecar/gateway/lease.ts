@@ -13,7 +13,7 @@ export interface LeaseTools {
   readonly port: BrokerPort;
   readonly nowMs: () => number;
   readonly end: (why: Refusal) => void;
-  readonly onRenewed: (lease: LeaseGrant) => void;
+  readonly onEvent: (action: "proved" | "renewed" | "released", lease: LeaseGrant) => void;
 }
 
 /** Renewed when this share of the time has passed, so that there is time to try again. */
@@ -23,7 +23,7 @@ const RELEASE_MS = 5_000;
 /** Timers count in 32 bits. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-export function keepLease(granted: LeaseGrant, { port, nowMs, end, onRenewed }: LeaseTools): KeptLease {
+export function keepLease(granted: LeaseGrant, { port, nowMs, end, onEvent }: LeaseTools): KeptLease {
   const done = new AbortController();
   let lease = granted;
   let timer: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export function keepLease(granted: LeaseGrant, { port, nowMs, end, onRenewed }: 
         if (done.signal.aborted) return;
         if (!isRefusal(answer)) {
           lease = answer;
-          onRenewed(answer);
+          onEvent("renewed", answer);
           return wait();
         }
         if (answer.code !== "BROKER_UNREACHABLE") return end(answer);
@@ -52,11 +52,26 @@ export function keepLease(granted: LeaseGrant, { port, nowMs, end, onRenewed }: 
   };
   wait();
   return {
-    prove: (challenge, signal) => port.prove(lease.lease, challenge, signal),
+    prove: async (challenge, signal) => {
+      const proof = await port.prove(lease.lease, challenge, signal);
+      if (!isRefusal(proof)) onEvent("proved", lease);
+      return proof;
+    },
     [Symbol.asyncDispose]: async () => {
       clearTimeout(timer);
       done.abort();
-      await port.release(lease.lease, AbortSignal.timeout(RELEASE_MS));
+      await release(port, lease);
+      onEvent("released", lease);
     },
   };
+}
+
+/** What cannot be given back ends by itself: the broker hears of a session's end in other ways too. */
+async function release(port: BrokerPort, { lease }: LeaseGrant): Promise<void> {
+  const patience = AbortSignal.timeout(RELEASE_MS);
+  try {
+    await port.release(lease, patience);
+  } catch (error) {
+    if (!patience.aborted) throw error;
+  }
 }

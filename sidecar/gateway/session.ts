@@ -39,15 +39,54 @@ export async function runSession(
   const signal = slot === undefined ? stop : AbortSignal.any([stop, slot.signal]);
   const greeting = await greet(client, listener, slot, tools, signal);
   if (greeting === undefined) return;
-  if (slot === undefined) return greeting.refuse(refusal("LIMIT_GATEWAY"));
-  const session = await admit(greeting, listener, tools, slot.end, signal);
-  if (isRefusal(session)) return greeting.refuse(session);
+  const session =
+    slot === undefined
+      ? refusal("LIMIT_GATEWAY")
+      : await unlessStopped(admit(greeting, listener, tools, slot.end, signal), signal);
+  if (slot === undefined || isRefusal(session)) return turnAway(greeting, listener, session, tools);
   slot.occupy({ id: session.id, report: session.report, adopt: (plan) => adopt(session, plan) });
+  using _expiry = adoptAtExpiry(session, slot, tools);
   let end: RelayEnd = { by: "gateway", refusal: refusal("UPSTREAM_PROTOCOL") };
   try {
     end = await carry(greeting, session, slot, tools, signal);
   } finally {
     session.close(end, { bytesFromClient: client.bytesRead, bytesToClient: client.bytesWritten });
+  }
+}
+
+/** For a client that may not connect at all: it is listened to only so far that it understands why not. */
+export async function refuseClient(
+  client: Socket,
+  listener: Listener,
+  why: Refusal,
+  tools: SessionTools,
+  stop: AbortSignal,
+): Promise<void> {
+  const deaf = { ...tools, cancel: () => undefined };
+  const greeting = await greet(client, listener, undefined, deaf, stop);
+  if (greeting !== undefined) return turnAway(greeting, listener, why, tools);
+  tools.meters.turnedAway(listener.name, why.code);
+}
+
+async function turnAway(
+  greeting: Greeting,
+  listener: Listener,
+  why: AdmittedSession | Refusal,
+  { meters }: SessionTools,
+): Promise<void> {
+  if (!isRefusal(why)) return;
+  meters.turnedAway(listener.name, why.code);
+  await greeting.refuse(why);
+}
+
+/** A wait that ends because the session has to end comes to the Refusal that says why. */
+async function unlessStopped<Value>(wait: Promise<Value>, signal: AbortSignal): Promise<Value | Refusal> {
+  try {
+    return await wait;
+  } catch (error) {
+    const reason: unknown = signal.reason;
+    if (signal.aborted && typeof reason === "object" && reason !== null && isRefusal(reason)) return reason;
+    throw error;
   }
 }
 
@@ -77,27 +116,25 @@ async function carry(
   signal: AbortSignal,
 ): Promise<RelayEnd> {
   greeting.welcome();
-  const notApproved = await session.askFirst(signal);
+  const notApproved = await unlessStopped(session.askFirst(signal), signal);
   if (notApproved !== undefined) return refuse(greeting, notApproved);
   const { concurrentSessions, sessionSeconds } = session.tap.obligations.limits;
   using _timer = endAfter(sessionSeconds, slot.end);
   const counted = concurrentSessions === undefined ? {} : { concurrentSessionsMax: concurrentSessions };
-  const lease = await tools.port.exchange(
-    { session: session.id, connection: session.ref, ...counted },
-    signal,
-  );
+  const request = { session: session.id, connection: session.ref, ...counted };
+  const lease = await unlessStopped(tools.port.exchange(request, signal), signal);
   if (isRefusal(lease)) return refuse(greeting, lease);
-  session.credential("leased", lease);
   await using kept = keepLease(lease, {
     ...tools,
     end: slot.end,
-    onRenewed: (renewed) => session.credential("renewed", renewed),
+    onEvent: (action, about) => session.credential(action, about),
   });
+  // Before anything is done with it.
+  const unrecorded = await unlessStopped(session.leased(lease), signal);
+  if (unrecorded !== undefined) return refuse(greeting, unrecorded);
   const { connection, id } = session;
-  const upstream = await greeting.connect(
-    { connection, lease, prove: kept.prove, sessionMark: markOf(id) },
-    signal,
-  );
+  const target = { connection, lease, prove: kept.prove, sessionMark: markOf(id) };
+  const upstream = await unlessStopped(greeting.connect(target, signal), signal);
   if (isRefusal(upstream)) return refuse(greeting, upstream);
   slot.cancels(() => upstream.cancel());
   return upstream.relay(session.tap, signal);
@@ -117,6 +154,29 @@ function adopt({ tap }: AdmittedSession, plan: ActivePlan): Refusal | undefined 
 /** How the upstream's own administrators find the trail: it stands in `application_name` and the like. */
 function markOf(id: string): string {
   return `sallyport:${id}`;
+}
+
+/** Timers count in 32 bits. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** A policy that expires changes what is permitted as an edit does: what runs is looked at again in that moment. */
+function adoptAtExpiry(session: AdmittedSession, slot: Slot, { plans, nowMs }: SessionTools): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (): void => {
+    const leftMs = session.tap.opening.validUntilMs - nowMs();
+    if (leftMs === Number.POSITIVE_INFINITY) return;
+    timer = setTimeout(look, Math.min(Math.max(leftMs, 1), TIMER_MS_MAX)).unref();
+  };
+  const look = (): void => {
+    const plan = plans.current;
+    if (plan !== undefined && nowMs() >= session.tap.opening.validUntilMs) {
+      const refused = adopt(session, plan);
+      if (refused !== undefined) return slot.end(refused);
+    }
+    wait();
+  };
+  wait();
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 function endAfter(seconds: number | undefined, end: (why: Refusal) => void): Disposable {

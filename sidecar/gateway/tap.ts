@@ -11,6 +11,7 @@ import { type PolicySession, openSession } from "#core/policy/session.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Tap, Verdict } from "../protocols/protocol.ts";
 import type { Recorder } from "../uplink/recorder.ts";
+import type { Meters } from "./meters.ts";
 import type { ActivePlan } from "./plans.ts";
 import { refusalOf } from "./refusing.ts";
 import { SUPPORTED } from "./supported.ts";
@@ -24,6 +25,7 @@ export interface TapOptions {
   readonly recorder: Recorder;
   /** Asks people; until approvals exist the answer is a refusal. */
   readonly hold: (question: string) => Promise<"approved" | Refusal>;
+  readonly meters: Meters;
   readonly nowMs: () => number;
 }
 
@@ -45,7 +47,8 @@ export interface SessionTap extends Tap {
 type RequestBody = Extract<EventBody, { readonly kind: "request" }>;
 
 export function openTap(options: TapOptions): SessionTap {
-  const { recorder } = options;
+  const { recorder, meters } = options;
+  const { protocol } = options.opening;
   const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
   const changed = new Set<() => void>();
   const describe = describer();
@@ -91,7 +94,9 @@ export function openTap(options: TapOptions): SessionTap {
     decide(request, text) {
       const number = totals.requests;
       totals.requests += 1;
+      const startMs = performance.now();
       const decision = consider(request);
+      meters.decided(protocol, decision.outcome, decision.code, performance.now() - startMs);
       const description = describe(request);
       const body = requestBody(number, decision, description, recorder.digest(text), text.length);
       const statementsMax = opening.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
@@ -104,6 +109,7 @@ export function openTap(options: TapOptions): SessionTap {
     },
     result(request, counts) {
       totals.maskedValues += counts.maskedValues;
+      meters.result(protocol, counts);
       recorder.record({ kind: "result", request, ...counts });
     },
     count(rows, bytes) {

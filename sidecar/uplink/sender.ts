@@ -7,7 +7,7 @@ import { isRefusal } from "#core/values/refusal.ts";
 import { type SessionOutbox, eventBytes } from "./session-outbox.ts";
 
 export interface SenderOptions {
-  readonly port: BrokerPort;
+  readonly port: Pick<BrokerPort, "append">;
   /** Between 0 and 1, for pauses that do not meet. */
   readonly chance: () => number;
 }
@@ -19,6 +19,8 @@ export interface Sender extends AsyncDisposable {
   /** All sessions together hold back too much. */
   readonly isFull: boolean;
   readonly isOverfull: boolean;
+  /** What all sessions together hold back, against what they may: above 1 more than that. */
+  readonly fullness: number;
 }
 
 const BATCH_EVENTS_MAX = 256;
@@ -58,6 +60,10 @@ class BatchSender implements Sender {
 
   get isOverfull(): boolean {
     return this.#bytes >= 2 * PROCESS_BYTES_MAX;
+  }
+
+  get fullness(): number {
+    return this.#bytes / PROCESS_BYTES_MAX;
   }
 
   register(outbox: SessionOutbox): void {

@@ -1,0 +1,82 @@
+/** The folder of kinds as it is now: read whole, with the certificate authorities that the kinds name. */
+import { createHash } from "node:crypto";
+import type { CertificateAuthority } from "#core/api/kinds.gen.ts";
+import { loadKinds, type KindFile } from "#core/api/load.ts";
+import type { Loaded } from "#core/api/loaded.ts";
+import { readConfigFile, readConfigFiles } from "#runtime/config-files.ts";
+
+export interface Folder {
+  readonly files: readonly KindFile[];
+  readonly loaded: Loaded;
+  /** PEM by path; what cannot be read is absent. */
+  readonly authorities: ReadonlyMap<string, string>;
+}
+
+/** Kinds whose last good version stays in force while the file that holds it is broken. Policies have rules of their own. */
+const KEPT = ["connections", "identityProviders", "gateways"] as const;
+
+export interface FolderReader {
+  read(): Folder;
+}
+
+export function folderReader(directory: string): FolderReader {
+  /** The last text of each file in which nothing was wrong. */
+  let good: ReadonlyMap<string, string> = new Map();
+  return {
+    read() {
+      const files = readConfigFiles(directory);
+      const fresh = loadKinds(files);
+      const isBroken = brokenPaths(files, fresh);
+      const kept = [...good].filter(([path]) => isBroken(path));
+      const texts = files.flatMap((file) => ("text" in file ? [[file.path, file.text] as const] : []));
+      good = new Map([...texts.filter(([path]) => !isBroken(path)), ...kept]);
+      const loaded = withLastGood(fresh, kept);
+      return { files, loaded, authorities: readAuthorities(loaded) };
+    },
+  };
+}
+
+export function keyOf({ files, authorities }: Folder): string {
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([files, [...authorities]]));
+  return hash.digest("base64url");
+}
+
+/** A folder that cannot be read takes all its files with it. */
+function brokenPaths(files: readonly KindFile[], { diagnostics }: Loaded): (path: string) => boolean {
+  const unread = files.flatMap((file) => ("problem" in file ? [file.path] : []));
+  const wrong = diagnostics.flatMap(({ severity, file }) => (severity === "error" ? [file] : []));
+  const broken = new Set([...unread, ...wrong]);
+  return (path) => broken.has(path) || unread.some((folder) => path.startsWith(`${folder}/`));
+}
+
+function withLastGood(fresh: Loaded, kept: readonly (readonly [string, string])[]): Loaded {
+  if (kept.length === 0) return fresh;
+  const before = loadKinds(kept.map(([path, text]) => ({ path, text })));
+  const merged = Object.fromEntries(KEPT.map((list) => [list, merge(fresh[list], before[list])]));
+  return { ...fresh, ...merged };
+}
+
+interface Named {
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+}
+
+function merge(fresh: readonly Named[], before: readonly Named[]): readonly Named[] {
+  const nameOf = ({ metadata: { namespace, name } }: Named): string => JSON.stringify([namespace, name]);
+  const there = new Set(fresh.map(nameOf));
+  return [...fresh, ...before.filter((object) => !there.has(nameOf(object)))];
+}
+
+function readAuthorities({ connections, identityProviders }: Loaded): ReadonlyMap<string, string> {
+  const named: readonly (CertificateAuthority | undefined)[] = [
+    ...connections.map(({ spec }) => spec.tls?.ca),
+    ...identityProviders.map(({ spec }) => spec.ca),
+  ];
+  const paths = new Set(named.flatMap((ca) => (ca?.file === undefined ? [] : [ca.file])));
+  return new Map(
+    [...paths].flatMap((path) => {
+      const file = readConfigFile(path);
+      return "text" in file ? [[path, file.text] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,50 @@
+/** The metrics of the broker. */
+import { Gauge, Registry } from "prom-client";
+import { metricsText } from "#runtime/metrics.ts";
+import type { Broker } from "../broker.ts";
+import type { Trail } from "../trail/trail.ts";
+
+export interface BrokerMetrics {
+  readonly registry: Registry;
+  text(): Promise<string>;
+}
+
+export function openBrokerMetrics(
+  broker: Pick<Broker, "status">,
+  trail: Pick<Trail, "health">,
+): BrokerMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const look = (name: string, help: string, value: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  };
+  look("sallyport_leases", "Credentials that sessions hold.", () => broker.status().leases);
+  look(
+    "sallyport_config_problems",
+    "Connections and identity providers that cannot be used as they stand in the files.",
+    () => broker.status().problems.length,
+  );
+  look("sallyport_trail_ready", "Whether the trail can be written.", () =>
+    Number(trail.health.state === "ready"),
+  );
+  new Gauge({
+    name: "sallyport_plan_applied",
+    help: "Whether the worker has put the current plan in force.",
+    labelNames: ["worker"],
+    registers,
+    collect() {
+      this.reset();
+      const { planVersion, workers } = broker.status();
+      for (const { worker, appliedVersion } of workers)
+        this.set({ worker }, Number(appliedVersion === planVersion));
+    },
+  });
+  return { registry, text: () => metricsText(registry) };
+}

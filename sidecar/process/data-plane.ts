@@ -1,0 +1,108 @@
+/** One data plane: the gateway with everything that it needs of this process. */
+import type { Socket } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { ownersOfPeers } from "#runtime/local-peer.ts";
+import { type Log, errorFields } from "#runtime/log.ts";
+import { metricsText } from "#runtime/metrics.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+import { openGateway } from "../gateway/gateway.ts";
+import type { Listener } from "../gateway/listener.ts";
+import { openAnalyst } from "../statements/analyst.ts";
+import { openRecorder } from "../uplink/recorder.ts";
+import { openSender } from "../uplink/sender.ts";
+import { Uplink } from "../uplink/uplink.ts";
+import { clientCheck } from "./client-check.ts";
+import type { ListenerSettings, WorkerSettings } from "./messages.ts";
+import { openWorkerMetrics } from "./metrics.ts";
+import { openProtocols } from "./protocols.ts";
+
+export interface DataPlaneOptions {
+  readonly settings: Omit<WorkerSettings, "logLevel">;
+  /** For the worker that issued the key, whichever that is. */
+  readonly passCancel: (key: Uint8Array) => void;
+  readonly log: Log;
+}
+
+export interface DataPlane extends AsyncDisposable {
+  readonly gateway: Pick<Gateway, "cancel" | "sessionCount" | "planVersion" | "notReady" | "drain">;
+  readonly isConnected: boolean;
+  update(listeners: readonly ListenerSettings[]): void;
+  accept(client: Socket, listener: string): void;
+  metrics(): Promise<string>;
+}
+
+export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): DataPlane {
+  const { worker, trailWaitMs, sessionsMax } = settings;
+  const nowMs = Date.now;
+  const chance = Math.random;
+  const uplink = new Uplink({ path: settings.portPath, worker: String(worker), log, chance });
+  const analyst = openAnalyst();
+  const metrics = openWorkerMetrics(worker, {
+    isConnected: () => uplink.state === "connected",
+    windowFullness: () => sender.fullness,
+    parser: () => analyst.stats(),
+  });
+  const sender = openSender({ port: metrics.measured(uplink), chance });
+  const protocols = openProtocols(analyst);
+  const gateway = openGateway({
+    worker,
+    port: uplink,
+    openRecorder: (session, { digestKey }, onBroken) =>
+      openRecorder({ session, digestKey, onBroken }, { sender, nowMs, trailWaitMs }),
+    protocolOf: ({ protocol }) => protocols[protocol],
+    passCancel,
+    mayConnect: clientCheck(ownersOfPeers()),
+    sessionsMax,
+    meters: metrics.meters,
+    log,
+    nowMs,
+  });
+  const certificates = openCertificates(log);
+  return {
+    gateway,
+    get isConnected() {
+      return uplink.state === "connected";
+    },
+    update: (listeners) => gateway.update(certificates.apply(listeners)),
+    accept: (client, listener) => {
+      client.setNoDelay(true);
+      client.setKeepAlive(true);
+      gateway.accept(client, listener);
+    },
+    metrics: () => metricsText(metrics.registry),
+    [Symbol.asyncDispose]: async () => {
+      await gateway[Symbol.asyncDispose]();
+      // The last events of sessions that have just ended.
+      await sender[Symbol.asyncDispose]();
+      await uplink[Symbol.asyncDispose]();
+      await analyst[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A certificate that cannot be used leaves the one before in force. */
+function openCertificates(log: Log) {
+  const inForce = new Map<string, SecureContext>();
+  const contextOf = ({ name, tls }: ListenerSettings): SecureContext | undefined => {
+    if (tls === undefined) inForce.delete(name);
+    else {
+      try {
+        const key = Buffer.from(tls.keyPem);
+        inForce.set(name, createSecureContext({ cert: tls.certificatePem, key, minVersion: "TLSv1.2" }));
+        key.fill(0);
+      } catch (error) {
+        log.error("certificate cannot be used", { listener: name, ...errorFields(error) });
+      }
+      tls.keyPem.fill(0);
+    }
+    return inForce.get(name);
+  };
+  const listenerOf = (settings: ListenerSettings): Listener => {
+    const { name, connection, protocol, identity, onlyUid } = settings;
+    const greeting = { listener: name, identity, tls: contextOf(settings) };
+    return { name, connection, protocol, onlyUid, greeting };
+  };
+  return {
+    apply: (listeners: readonly ListenerSettings[]): readonly Listener[] => listeners.map(listenerOf),
+  };
+}

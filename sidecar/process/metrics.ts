@@ -1,0 +1,131 @@
+/** The metrics of one worker. Labels come from closed sets: workers, listeners, protocols, outcomes and codes. */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { BrokerPort } from "#core/port/port.ts";
+import { isRefusal } from "#core/values/refusal.ts";
+import type { Meters } from "../gateway/meters.ts";
+
+/** What is looked up at the moment of asking. */
+export interface WorkerGauges {
+  readonly isConnected: () => boolean;
+  readonly windowFullness: () => number;
+  readonly parser: () => { readonly instances: number; readonly broken: number };
+}
+
+export interface WorkerMetrics {
+  readonly registry: Registry;
+  readonly meters: Meters;
+  /** The port's `append`, with the time that the trail takes to acknowledge measured. */
+  measured(port: BrokerPort): Pick<BrokerPort, "append">;
+}
+
+const DECISION_SECONDS = [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.01];
+const ACKNOWLEDGE_SECONDS = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10];
+
+export function openWorkerMetrics(worker: number, gauges: WorkerGauges): WorkerMetrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ worker: String(worker) });
+  const meters = sessionMeters(registry);
+  const acknowledged = new Histogram({
+    name: "sallyport_trail_acknowledge_seconds",
+    help: "Time until the trail has stored a batch of events.",
+    buckets: ACKNOWLEDGE_SECONDS,
+    registers: [registry],
+  });
+  look(registry, "sallyport_broker_connected", "Whether this worker is connected to the broker.", () =>
+    Number(gauges.isConnected()),
+  );
+  look(
+    registry,
+    "sallyport_trail_window_fullness",
+    "Events that the trail has not acknowledged yet, by size; at 1 this worker reads no more from its clients.",
+    gauges.windowFullness,
+  );
+  look(registry, "sallyport_parser_starts", "Statement parsers that this worker has started.", () => {
+    return gauges.parser().instances;
+  });
+  look(
+    registry,
+    "sallyport_parser_faults",
+    "Statement parsers that broke on a text and were replaced.",
+    () => {
+      return gauges.parser().broken;
+    },
+  );
+  look(registry, "sallyport_resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
+  return { registry, meters, measured: (port) => measuredPort(port, acknowledged) };
+}
+
+function look(registry: Registry, name: string, help: string, value: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value());
+    },
+  });
+}
+
+function sessionMeters(registry: Registry): Meters {
+  const registers = [registry];
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Counter({ name, help, labelNames, registers });
+  const open = new Gauge({
+    name: "sallyport_sessions_open",
+    help: "Sessions that are open.",
+    labelNames: ["listener"],
+    registers,
+  });
+  const ended = counter(
+    "sallyport_sessions_ended_total",
+    "Sessions that have ended, by the code of their end.",
+    ["listener", "code"],
+  );
+  const refused = counter(
+    "sallyport_clients_refused_total",
+    "Clients that were refused before they had a session.",
+    ["listener", "code"],
+  );
+  const requests = counter("sallyport_requests_total", "Requests, by what was decided of them.", [
+    "protocol",
+    "outcome",
+    "code",
+  ]);
+  const seconds = new Histogram({
+    name: "sallyport_decision_seconds",
+    help: "Time that policy takes to decide one request.",
+    buckets: DECISION_SECONDS,
+    registers,
+  });
+  const rows = counter("sallyport_result_rows_total", "Rows of results.", ["protocol"]);
+  const bytes = counter("sallyport_result_bytes_total", "Bytes of results.", ["protocol"]);
+  const masked = counter("sallyport_masked_values_total", "Values that a mask replaced.", ["protocol"]);
+  return {
+    turnedAway: (listener, code) => refused.inc({ listener, code }),
+    opened: (listener) => open.inc({ listener }),
+    ended: (listener, code) => {
+      open.dec({ listener });
+      ended.inc({ listener, code });
+    },
+    decided: (protocol, outcome, code, tookMs) => {
+      requests.inc({ protocol, outcome, code });
+      seconds.observe(tookMs / 1_000);
+    },
+    result: (protocol, counts) => {
+      rows.inc({ protocol }, counts.rows);
+      bytes.inc({ protocol }, counts.bytes);
+      masked.inc({ protocol }, counts.maskedValues);
+    },
+  };
+}
+
+function measuredPort(port: BrokerPort, seconds: Histogram): Pick<BrokerPort, "append"> {
+  return {
+    append: async (batch, signal) => {
+      const startMs = performance.now();
+      const answer = await port.append(batch, signal);
+      if (!isRefusal(answer)) seconds.observe((performance.now() - startMs) / 1_000);
+      return answer;
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/** A whole gateway in this process: real broker, real trail, real socket between them, real clients. Only processes are missing. */
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { type TestContext, after } from "node:test";
+import { type ControlPlane, openControlPlane } from "#broker/process/control-plane.ts";
+import type { ListenerPlan } from "#broker/process/messages.ts";
+import { realDisk } from "#broker/trail/real-disk.ts";
+import { type LogFields, openLog } from "#runtime/log.ts";
+import { type DataPlane, openDataPlane } from "#sidecar/process/data-plane.ts";
+import { type Issuer, startIssuer } from "#tools/oidc/issuer.ts";
+import { type PostgresServer, startPostgres } from "#tools/postgres/server.ts";
+import { connect } from "#tools/postgres/client.ts";
+import {
+  AUDIENCE,
+  type Folders,
+  UPSTREAM_PASSWORD,
+  connection,
+  gateway,
+  listener,
+  makeFolders,
+  policy,
+  provider,
+} from "./kinds.ts";
+
+let issuer: Promise<Issuer> | undefined;
+let upstream: Promise<PostgresServer> | undefined;
+after(async () => {
+  await (await issuer)?.stop();
+  await (await upstream)?.[Symbol.asyncDispose]();
+});
+
+/** One for a whole file of tests. */
+export function sharedIssuer(): Promise<Issuer> {
+  issuer ??= startIssuer();
+  return issuer;
+}
+
+export function sharedUpstream(): Promise<PostgresServer> {
+  upstream ??= prepared();
+  return upstream;
+}
+
+async function prepared(): Promise<PostgresServer> {
+  const server = await startPostgres({ version: 18, tcp: true, settings: { max_connections: "100" } });
+  await using root = await connect(server);
+  await root.query(`
+    CREATE ROLE orders_agent LOGIN PASSWORD '${UPSTREAM_PASSWORD}';
+    CREATE TABLE orders (id int PRIMARY KEY, customer text, total numeric);
+    INSERT INTO orders SELECT id, 'customer ' || id, id * 1.5 FROM generate_series(1, 1000) id;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON orders TO orders_agent`);
+  return server;
+}
+
+export interface RigOptions {
+  readonly policies?: readonly object[];
+  readonly connection?: object;
+  readonly listener?: object;
+  readonly sessionsMax?: number;
+  readonly trailWaitMs?: number;
+  readonly leaseMs?: number;
+  /** Whose token the ambient listener holds. */
+  readonly clientId?: string;
+}
+
+export interface Rig extends Folders {
+  readonly plane: DataPlane;
+  readonly upstream: PostgresServer;
+  readonly lines: readonly LogLine[];
+  readonly port: number;
+  /** Undefined while it is stopped. */
+  readonly control: ControlPlane | undefined;
+  stopBroker(): Promise<void>;
+  startBroker(): Promise<void>;
+}
+
+export type LogLine = LogFields & { readonly message: string };
+
+export async function startRig(context: TestContext, options: RigOptions = {}): Promise<Rig> {
+  const [issuerNow, server] = await Promise.all([sharedIssuer(), sharedUpstream()]);
+  const folders = makeFolders();
+  const lines: LogLine[] = [];
+  const log = openLog({
+    write: (line) => void lines.push(JSON.parse(line) as LogLine),
+    nowMs: Date.now,
+    level: "debug",
+  });
+  const passwordFile = join(folders.root, "password");
+  writeFileSync(passwordFile, UPSTREAM_PASSWORD, { mode: 0o600 });
+  writeFileSync(folders.tokenFile, await issuerNow.issue(options.clientId ?? "agent", AUDIENCE), {
+    mode: 0o600,
+  });
+  folders.write("identity.yaml", provider(issuerNow));
+  folders.write("connection.yaml", connection(server.port, passwordFile, options.connection));
+  folders.write("policies.yaml", ...(options.policies ?? [policy()]));
+  const { tokenFile } = folders;
+  const address = { host: "127.0.0.1", port: 0 };
+  folders.write(
+    "gateway.yaml",
+    gateway(listener({ address, identity: { ambient: { tokenFile } }, ...options.listener })),
+  );
+  const portPath = join(folders.root, "port", "broker.sock");
+  const plane = openDataPlane({
+    settings: {
+      worker: 1,
+      portPath,
+      sessionsMax: options.sessionsMax ?? 100,
+      trailWaitMs: options.trailWaitMs ?? 5_000,
+    },
+    passCancel: (key) => plane.gateway.cancel(key),
+    log,
+  });
+  let control: ControlPlane | undefined;
+  const startBroker = async (): Promise<void> => {
+    control = await openControlPlane({
+      settings: {
+        config: folders.config,
+        state: folders.state,
+        portPath,
+        adminPath: join(folders.root, "admin", "admin.sock"),
+      },
+      variables: {},
+      disk: realDisk,
+      log,
+      onListeners: (listeners) => plane.update(listeners.map(settingsOf)),
+      ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+      lingerMs: 0,
+    });
+    await until(() => plane.isConnected && plane.gateway.notReady().length === 0);
+  };
+  const stopBroker = async (): Promise<void> => {
+    await control?.[Symbol.asyncDispose]();
+    control = undefined;
+  };
+  await startBroker();
+  const server2 = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) =>
+    plane.accept(client, "agents"),
+  ).listen(0, "127.0.0.1");
+  await once(server2, "listening");
+  context.after(async () => {
+    server2.close();
+    await plane[Symbol.asyncDispose]();
+    await stopBroker();
+    folders[Symbol.dispose]();
+  });
+  return {
+    ...folders,
+    plane,
+    upstream: server,
+    lines,
+    port: (server2.address() as AddressInfo).port,
+    get control() {
+      return control;
+    },
+    startBroker,
+    stopBroker,
+  };
+}
+
+function settingsOf({ name, connection, protocol, identity }: ListenerPlan) {
+  return { name, connection, protocol, identity };
+}
+
+/** Waits for what has to come true; fails when it does not. */
+export async function until(isTrue: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const deadlineMs = Date.now() + withinMs;
+  while (!(await isTrue())) {
+    if (Date.now() > deadlineMs) throw new Error(`not true within ${withinMs} ms: ${isTrue.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
