@@ -1,5 +1,9 @@
-/** Folds what a condition says before it has seen a row. Only literals: nothing here knows a column or a parameter. */
-import { as, type Fields, type Node, stringsOf } from "./tree.ts";
+/**
+ * Folds what a condition says before it has seen a row. Only literals: nothing here knows a column or a parameter. What
+ * is folded must be what PostgreSQL would find, because a condition that is never true lets no row out: a number that a
+ * double cannot hold, or a string whose type its neighbours decide, is left alone.
+ */
+import { as, type Fields, type Node, qualified, stringsOf } from "./tree.ts";
 
 export type Constant = boolean | number | string | null;
 type Maybe = Constant | undefined;
@@ -31,21 +35,31 @@ export function literalValue(literal: Fields<"A_Const">): Maybe {
   if (literal.isnull === true) return null;
   if (literal.boolval !== undefined) return literal.boolval.boolval === true;
   if (literal.ival !== undefined) return literal.ival.ival ?? 0;
-  if (literal.fval !== undefined) return Number(literal.fval.fval ?? "0");
+  if (literal.fval !== undefined) return exactNumber(literal.fval.fval ?? "");
   if (literal.sval !== undefined) return literal.sval.sval ?? "";
   return undefined;
 }
 
+/** Fifteen digits keep their order and their differences in a double; exponents, underscores and hex are not looked at. */
+function exactNumber(text: string): number | undefined {
+  const digits = /^\s*[+-]?(\d+)(?:\.(\d+))?\s*$/.exec(text);
+  if (digits === null) return undefined;
+  return (digits[1]?.length ?? 0) + (digits[2]?.length ?? 0) > EXACT_DIGITS_MAX ? undefined : Number(text);
+}
+const EXACT_DIGITS_MAX = 15;
+
 function castValue(cast: Fields<"TypeCast">, depth: number): Maybe {
   const value = constantOf(cast.arg, depth + 1);
   if (value === null) return null;
-  const type = stringsOf(cast.typeName?.names).at(-1);
+  const { schema = "pg_catalog", name: type } = qualified(stringsOf(cast.typeName?.names));
+  if (schema !== "pg_catalog") return undefined;
   if (type === "bool") return asBoolean(value);
   if (type === "text" && typeof value === "string") return value;
   const isWhole = type === "int2" || type === "int4" || type === "int8";
   if (!isWhole) return undefined;
-  if (typeof value === "number") return Math.round(value);
-  return typeof value === "string" && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : undefined;
+  // Types round a half each in their own way.
+  const number = typeof value === "string" ? exactNumber(value) : value;
+  return typeof number === "number" && Number.isInteger(number) ? number : undefined;
 }
 
 /** PostgreSQL takes any unambiguous prefix of true, false, yes, no, on, off. */
@@ -61,7 +75,8 @@ function asBoolean(value: Maybe): boolean | undefined {
 function comparison(expression: Fields<"A_Expr">, depth: number): Maybe {
   const left = constantOf(expression.lexpr, depth + 1);
   if (left === undefined) return undefined;
-  const operator = stringsOf(expression.name).at(-1) ?? "";
+  const { schema = "pg_catalog", name: operator } = qualified(stringsOf(expression.name));
+  if (schema !== "pg_catalog") return undefined;
   if (expression.kind === "AEXPR_IN") return membership(left, expression, operator, depth);
   const right = constantOf(expression.rexpr, depth + 1);
   if (right === undefined) return undefined;
@@ -76,23 +91,26 @@ function comparison(expression: Fields<"A_Expr">, depth: number): Maybe {
 
 function membership(left: Constant, expression: Fields<"A_Expr">, operator: string, depth: number): Maybe {
   const items = as(expression.rexpr, "List")?.items ?? [];
-  let found = false;
-  for (const item of items) {
-    const value = constantOf(item, depth + 1);
-    if (value === undefined) return undefined;
-    if (value === null || left === null) return null;
-    const same = equal(left, value);
-    if (same === undefined) return undefined;
-    found ||= same;
-  }
-  return operator === "=" ? found : !found;
+  const values = items.map((item) => constantOf(item, depth + 1));
+  if (values.includes(undefined)) return undefined;
+  if (left === null) return null;
+  // A string beside a number in the list is read as a number, and so is the one on the left.
+  const isText = typeof left === "string";
+  if (isText && values.some((value) => value !== null && typeof value !== "string")) return undefined;
+  const same = values.map((value) => (value === null || value === undefined ? null : equal(left, value)));
+  if (same.includes(undefined)) return undefined;
+  if (same.includes(true)) return operator === "=";
+  return same.includes(null) ? null : operator !== "=";
 }
 
 /** A number beside a string means that PostgreSQL reads the string as a number. */
 function equal(left: Constant, right: Constant): boolean | undefined {
   if (typeof left === typeof right) return left === right;
-  if (typeof left === "number" && typeof right === "string") return left === Number(right);
-  if (typeof left === "string" && typeof right === "number") return Number(left) === right;
+  if (typeof left === "string" && typeof right === "number") return equal(right, left);
+  if (typeof left === "number") {
+    const number = typeof right === "string" ? exactNumber(right) : undefined;
+    return number === undefined ? undefined : left === number;
+  }
   const [a, b] = [asBoolean(left), asBoolean(right)];
   return a === undefined || b === undefined ? undefined : a === b;
 }
@@ -165,7 +183,7 @@ function truthTest(test: Fields<"BooleanTest">, depth: number): Maybe {
 function firstNotNull(args: readonly Node[], depth: number): Maybe {
   for (const arg of args) {
     const value = constantOf(arg, depth + 1);
-    if (value !== null) return value;
+    if (value !== null) return typed(value);
   }
   return null;
 }
@@ -174,5 +192,8 @@ function caseValue(choice: Fields<"CaseExpr">, depth: number): Maybe {
   const arms = [...(choice.args ?? []).map((arm) => as(arm, "CaseWhen")?.result), choice.defresult];
   const values = arms.map((arm) => (arm === undefined ? null : constantOf(arm, depth + 1)));
   // Whichever arm is taken, the outcome is the same.
-  return values.every((value) => value === values[0]) ? values[0] : undefined;
+  return values.every((value) => value === values[0]) ? typed(values[0]) : undefined;
 }
+
+/** Beside a number or a truth value, a string would be one as well: `coalesce('t', true) = 'true'`. */
+const typed = (value: Maybe): Maybe => (typeof value === "string" ? undefined : value);

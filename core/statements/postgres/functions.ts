@@ -93,3 +93,9 @@ const SUMMARIES = new Set([
 export function isSummary(schema: string | undefined, name: string): boolean {
   return (schema === undefined || schema === "pg_catalog") && SUMMARIES.has(name);
 }
+
+/** Aggregates, also over a window, whose one value holds what many rows held; whatever schema brings one of that name. */
+const COLLECTORS =
+  /^(?:array_agg|string_agg|xmlagg|range_agg|percentile_(?:cont|disc)|jsonb?_(?:object_)?agg(?:_unique)?(?:_strict)?)$/;
+
+export const isCollector = (name: string): boolean => COLLECTORS.test(name);

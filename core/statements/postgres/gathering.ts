@@ -61,7 +61,7 @@ export function gathering(): Gathering {
       kind ??= next;
     },
     deed(verb, relation, unfiltered = false) {
-      const deed: Deed = { verb, relation, unfiltered };
+      const deed: Deed = { verb, relation, unfiltered, collected: false };
       if (deeds.length < ACCESSES_MAX) deeds.push(deed);
       else self.doubt("TOO_LARGE", "names more relations than analysis follows");
       return deed;

@@ -9,10 +9,11 @@
  * must hold against a hostile author limits rows as well.
  *
  * A constant LIMIT of up to LIMIT_ROWS_MAX narrows everything below it, and so does an aggregate without GROUP BY when
- * every column of the result is summed up (`count(*)`, not `json_agg(t)`).
+ * every column of the result is summed up (`count(*)`, not `json_agg(t)`). Neither they nor a condition narrow what a
+ * query below has collected into values: one row of `select json_agg(t) from t` is the whole table.
  */
 import { constantOf, isNeverTrue } from "./constants.ts";
-import { isSummary } from "./functions.ts";
+import { isCollector, isSummary } from "./functions.ts";
 import { as, type Fields, type Node, qualified, stringsOf, tagOf } from "./tree.ts";
 import type { Deed, Level, Source } from "./work.ts";
 
@@ -26,7 +27,25 @@ const CONDITION_NODES_MAX = 20_000;
 export function openReads(level: Level, where: Node | undefined): Deed[] {
   if (where !== undefined && isNeverTrue(where)) return [];
   const narrowed = narrowedSources(level, where);
-  return level.sources.filter((source) => !narrowed.has(source)).flatMap((source) => source.open);
+  return level.sources.flatMap((source) => (narrowed.has(source) ? stillOpen(source.open) : source.open));
+}
+
+/** What of these reads comes out whole though few rows do. */
+export const stillOpen = (open: readonly Deed[]): Deed[] => open.filter((deed) => deed.collected);
+
+/** Notes of the reads below that their rows are gathered into values of this query. */
+export function collectInto(stmt: Fields<"SelectStmt">, open: readonly Deed[]): void {
+  if (open.length > 0 && collects(stmt.targetList)) for (const deed of open) deed.collected = true;
+}
+
+/** Looks into subqueries too: an aggregate there is this level's own when its arguments are. */
+function collects(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const tag = tagOf(value);
+  if (tag === "JsonArrayAgg" || tag === "JsonObjectAgg") return true;
+  const call = tag === "FuncCall" ? as(value as Node, "FuncCall") : undefined;
+  if (call !== undefined && isCollector(qualified(stringsOf(call.funcname)).name)) return true;
+  return Object.values(value).some(collects);
 }
 
 export function isLimited(stmt: Fields<"SelectStmt">): boolean {

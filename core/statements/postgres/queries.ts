@@ -1,6 +1,6 @@
 /** SELECT in all its forms: levels, WITH, FROM, and which reads come out whole. */
 import { called, relationsNamed } from "./names.ts";
-import { isLimited, isSummedUp, openReads } from "./narrow.ts";
+import { collectInto, isLimited, isSummedUp, openReads, stillOpen } from "./narrow.ts";
 import { namedOperator, tieOperators } from "./operators.ts";
 import { as, type Fields, type Node, qualified, stringsOf } from "./tree.ts";
 import type { Cte, CteFrame, Deed, Level, Scope, Source, Visitor, Work } from "./work.ts";
@@ -38,7 +38,7 @@ export function selectRows(work: Work, stmt: Fields<"SelectStmt">, scope: Scope)
       ? oneSelect(work, stmt, inner)
       : combined(work, stmt, inner);
   work.visitAs("IntoClause", stmt.intoClause, inner);
-  return isLimited(stmt) ? [] : open;
+  return isLimited(stmt) ? stillOpen(open) : open;
 }
 
 /** UNION and its kin: each arm has its own FROM and WHERE, a LIMIT at the end holds for all. */
@@ -59,7 +59,10 @@ function oneSelect(work: Work, stmt: Fields<"SelectStmt">, scope: Scope): Deed[]
   const done = ["fromClause", "whereClause", "havingClause", "withClause", "intoClause", "lockingClause"];
   work.children("SelectStmt", stmt, here, done);
   for (const clause of stmt.lockingClause ?? []) lockRows(work, as(clause, "LockingClause"), level);
-  return isSummedUp(stmt) ? [] : openReads(level, stmt.whereClause);
+  const open = openReads(level, stmt.whereClause);
+  if (isSummedUp(stmt)) return stillOpen(open);
+  collectInto(stmt, open);
+  return open;
 }
 
 export const newLevel = (scope: Scope): Level => ({ sources: [], joins: [], outer: scope.level });
@@ -142,7 +145,9 @@ function oneSource(work: Work, item: Node, scope: Scope): Source {
     const open = work.rowsOf(subquery.subquery, scope);
     const reads = work.facts.deeds.slice(before).filter((deed) => deed.verb === "read");
     const isValues = (as(subquery.subquery, "SelectStmt")?.valuesLists?.length ?? 0) > 0;
-    return { alias: subquery.alias?.aliasname, relations: [], open: [...open], reads, bounded: isValues };
+    // Under LATERAL the values may be another item's columns.
+    const bounded = isValues && subquery.lateral !== true;
+    return { alias: subquery.alias?.aliasname, relations: [], open: [...open], reads, bounded };
   }
   // A function, XMLTABLE, JSON_TABLE, or what a later grammar may add: it brings no relation but what stands inside.
   work.visit(item, { ...scope, bare: "read" });

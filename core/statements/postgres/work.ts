@@ -9,6 +9,8 @@ export interface Deed {
   readonly verb: StatementVerb;
   readonly relation: RelationName | undefined;
   unfiltered: boolean;
+  /** Many rows of it stand in one value, so that what leaves rows out later leaves out none of these. */
+  collected: boolean;
 }
 
 /** One item of FROM, or the target of a write. */

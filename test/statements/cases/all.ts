@@ -1,7 +1,9 @@
 import type { StatementCase } from "./case.ts";
 import { CODE } from "./code.ts";
+import { COLLECTED } from "./collected.ts";
 import { DEFINITIONS } from "./definitions.ts";
 import { HOSTILE } from "./hostile.ts";
+import { LITERAL_CONDITIONS } from "./literals.ts";
 import { NAMES } from "./names.ts";
 import { READS } from "./reads.ts";
 import { SESSION } from "./session.ts";
@@ -13,6 +15,8 @@ export const CASES: Readonly<Record<string, readonly StatementCase[]>> = {
   reads: READS,
   names: NAMES,
   unfiltered: UNFILTERED,
+  collected: COLLECTED,
+  literals: LITERAL_CONDITIONS,
   writes: WRITES,
   code: CODE,
   definitions: DEFINITIONS,

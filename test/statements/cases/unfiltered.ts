@@ -92,6 +92,10 @@ export const UNFILTERED: readonly StatementCase[] = [
     "read: read public.secrets",
   ),
   judged("select * from secrets s, (values (1)) v(id)", "read: read public.secrets!"),
+  judged(
+    "select * from secrets s join lateral (values (s.value)) v(e) on v.e = s.value",
+    "read: read public.secrets!",
+  ),
   judged("select * from secrets union all select * from secrets where id = 1", "read: read public.secrets!"),
   judged("with s as (select * from secrets) select * from s", "read: read public.secrets!"),
   judged("with s as (select * from secrets) select * from s where s.id = 1", "read: read public.secrets"),
