@@ -1,16 +1,10 @@
 /** What masks put in the place of values, in every form in which a value can come back. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import fc from "fast-check";
 import type { ColumnMask } from "#core/policy/decision.ts";
-import { int16, int32, message } from "#core/wire/postgres/fields.ts";
-import { LongRow, memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
 import type { OriginLookup } from "#sidecar/protocols/postgres/origins.ts";
-import { Outbox } from "#sidecar/protocols/postgres/outbox.ts";
-import { maskRow, type RowMask, rowMask } from "#sidecar/protocols/postgres/rows.ts";
 import { connect as connectAdmin, type Session } from "#tools/postgres/client.ts";
 import { startPostgres, type PostgresServer } from "#tools/postgres/server.ts";
-import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { type Gateway, startGateway } from "./support/gateway.ts";
 import {
@@ -27,104 +21,6 @@ import {
   type WireClient,
   wireClient,
 } from "./support/wire.ts";
-
-function outputOf(write: (out: Outbox) => void): Buffer {
-  const written: Buffer[] = [];
-  const out = new Outbox({
-    write: (bytes) => {
-      written.push(Buffer.from(bytes));
-      return true;
-    },
-    cork: () => undefined,
-    uncork: () => undefined,
-  });
-  write(out);
-  out.flush();
-  return Buffer.concat(written);
-}
-
-type Value = Uint8Array | null;
-const rowOf = (values: readonly Value[]): Buffer =>
-  message(
-    "D",
-    int16(values.length),
-    ...values.flatMap((value) => (value === null ? [int32(-1)] : [int32(value.length), value])),
-  );
-
-const anyRow = fc
-  .array(
-    fc.tuple(fc.option(fc.uint8Array({ maxLength: 40 })), fc.constantFrom("pass", "redact", "nullify")),
-    { minLength: 1, maxLength: 8 },
-  )
-  .map((columns) => {
-    const mask: RowMask | undefined = rowMask(
-      columns.map((_, index) => ({
-        name: `c${index}`,
-        tableOid: 1,
-        attributeNumber: 1,
-        typeOid: 25,
-        typeModifier: -1,
-        format: 0,
-      })),
-      columns.map(([, action]) => (action === "pass" ? undefined : (action as "redact" | "nullify"))),
-    );
-    const masked = columns.map(([value, action]): Value => {
-      if (value === null || action === "pass") return value;
-      return action === "nullify" ? null : Buffer.from("***");
-    });
-    return { row: rowOf(columns.map(([value]) => value)), mask, expected: rowOf(masked) };
-  });
-
-test("any row with any masks is the row with those values replaced", () => {
-  fc.assert(
-    fc.property(anyRow, ({ row, mask, expected }) => {
-      if (mask === undefined) return;
-      const padded = Buffer.concat([Buffer.alloc(7), row, Buffer.alloc(3)]);
-      assert.deepEqual(
-        outputOf((out) => maskRow(padded, 7, 7 + row.length, mask, out)),
-        expected,
-      );
-    }),
-    { numRuns: fuzzRuns(500), ...fuzzSeed() },
-  );
-});
-
-test("the same while it streams, in pieces of any size, and what is held is given back", () => {
-  fc.assert(
-    fc.property(anyRow, fc.array(fc.nat(300), { maxLength: 6 }), ({ row, mask, expected }, at) => {
-      if (mask === undefined) return;
-      let held = 0;
-      const budget = {
-        take: (bytes: number) => ((held += bytes), true),
-        give: (bytes: number) => void (held -= bytes),
-      };
-      const long = new LongRow(row.length, mask, budget);
-      const cuts = [0, ...at.map((cut) => Math.min(cut, row.length)).sort((a, b) => a - b), row.length];
-      const out = outputOf((box) => {
-        for (const [index, end] of cuts.slice(1).entries())
-          assert.ok(long.feed(row.subarray(cuts[index], end), box));
-      });
-      assert.deepEqual(out, expected);
-      assert.equal(held, 0);
-    }),
-    { numRuns: fuzzRuns(500), ...fuzzSeed() },
-  );
-});
-
-test("a row that must be held beyond its bounds is refused before anything of it is written", () => {
-  const mask: RowMask = { replacements: [undefined, Buffer.from([0xff, 0xff, 0xff, 0xff])], columnCount: 2 };
-  const head = Buffer.concat([Buffer.from("D"), int32(1e8), int16(2), int32(9e7)]);
-  for (const budget of [memoryBudget(1024), memoryBudget(1e9)]) {
-    const row = new LongRow(1e8 + 1, mask, budget);
-    const chunk = Buffer.alloc(64 * 1024);
-    const out = outputOf((box) => {
-      let going = row.feed(head, box);
-      for (let count = 0; going && count < 2000; count += 1) going = row.feed(chunk, box);
-      assert.equal(going, false);
-    });
-    assert.equal(out.length, 0);
-  }
-});
 
 const EMAIL: ColumnMask = { schema: "public", table: "people", column: "email", action: "redact" };
 const AGE: ColumnMask = { schema: "public", table: "people", column: "age", action: "redact" };
@@ -145,7 +41,7 @@ for (const version of [15, 18] as const)
         create table people (id int primary key, email text not null, age int, note text, code varchar(2), city text);
         create table plain (id int, email text);
         create table big (id int, blob text, note text);
-        create table many as select n as id, 'm' || n as note, repeat('x', 2000) as pad from generate_series(1, 50000) n;
+        create table many as select n as id, 'm' || n as note, repeat('x', 2000) as pad from generate_series(1, 15000) n;
         insert into people select n, 'p' || n || '@example.com', 20 + n, 'note ' || n, 'ab', 'Riga' from generate_series(1, 3) n;
         insert into plain values (1, 'open@example.com')`);
       const rows = await admin.query(
@@ -384,9 +280,9 @@ for (const version of [15, 18] as const)
       const values = (await client.untilReady())
         .filter(({ type }) => type === "D")
         .map((row) => valuesOf(row)[0]);
-      assert.equal(values.length, 50_000);
+      assert.equal(values.length, 15_000);
       const first = values.indexOf(null);
-      assert.ok(first > 0 && first < 50_000, `masked from row ${first}`);
+      assert.ok(first > 0 && first < 15_000, `masked from row ${first}`);
       assert.ok(values.slice(first).every((value) => value === null));
       client.close();
     });
