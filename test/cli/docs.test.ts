@@ -5,6 +5,8 @@ import { after, describe, test } from "node:test";
 import { LINTS } from "#core/policy/lint/index.ts";
 import { DECISION_CODES } from "#core/policy/decision.ts";
 import { DOUBT_CODES, STATEMENT_VERBS } from "#core/statements/postgres/facts.ts";
+import { READABLE_SETTINGS } from "#core/statements/postgres/readable-settings.ts";
+import { SETTABLE_SETTINGS } from "#core/statements/postgres/settings.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import { commands } from "#cli/commands.ts";
 import { contextOf } from "#cli/asking.ts";
@@ -37,6 +39,13 @@ function tableAfter(text: string, mark: string): readonly (readonly string[])[] 
     );
 }
 
+/** The words in code quotes of the paragraph that stands under a comment. */
+function wordsAfter(text: string, mark: string): readonly string[] {
+  const start = text.indexOf("-->", text.indexOf(mark));
+  const [paragraph = ""] = text.slice(start + 4).split("\n\n");
+  return Array.from(paragraph.matchAll(/`([^`]+)`/g), ([, word = ""]) => word);
+}
+
 const unquoted = (cell: string | undefined): string => (cell ?? "").replaceAll("`", "");
 
 describe("docs/policy-language.md", () => {
@@ -48,6 +57,11 @@ describe("docs/policy-language.md", () => {
   test("lists every doubt", () => {
     const rows = tableAfter(language, "<!-- doubts:").map(([code]) => unquoted(code));
     assert.deepEqual(rows, [...DOUBT_CODES]);
+  });
+
+  test("lists the settings that a session may set, and those that it may see", () => {
+    assert.deepEqual(wordsAfter(language, "<!-- settable:"), SETTABLE_SETTINGS);
+    assert.deepEqual(wordsAfter(language, "<!-- readable:"), READABLE_SETTINGS);
   });
 
   const statements = tableAfter(language, "<!-- statements:");

@@ -1,5 +1,6 @@
 /** Function calls and type names, as the text writes them. */
 import { called, doubtUnknownPath } from "./names.ts";
+import { currentSettingCalled } from "./readable-settings.ts";
 import { setConfigCalled } from "./settings.ts";
 import { qualified, stringsOf } from "./tree.ts";
 import type { Visitor } from "./work.ts";
@@ -7,7 +8,8 @@ import type { Visitor } from "./work.ts";
 export const visitFuncCall: Visitor<"FuncCall"> = (work, call, scope) => {
   const { schema, name } = qualified(stringsOf(call.funcname));
   const isStock = schema === undefined || schema === "pg_catalog";
-  if (isStock && name === "set_config") setConfigCalled(work, call.args ?? []);
+  if (isStock && name === "set_config") setConfigCalled(work, call.args ?? [], schema);
+  else if (isStock && name === "current_setting") currentSettingCalled(work, call, schema);
   else called(work, "function", schema, name);
   if (isStock && name === "pg_notify") work.facts.deed("notify");
   work.visit(call.agg_filter, { ...scope, condition: true });

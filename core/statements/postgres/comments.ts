@@ -86,11 +86,14 @@ function endOfToken(bytes: Uint8Array, start: number): number {
   if (byte === DOUBLE) return endOfQuotedName(bytes, start);
   if (byte === DOLLAR) return Math.max(endOfDollarQuoted(bytes, start), start + 1);
   if (!isWord(byte)) return start + 1;
-  const isNumber = isDigit(byte);
+  // A dollar goes on with a name, and not with a number.
+  const further = isDigit(byte) ? isWord : isWordOrDollar;
   let end = start + 1;
-  while (isWord(bytes[end] ?? 0) || (!isNumber && bytes[end] === DOLLAR)) end++;
+  while (further(bytes[end] ?? 0)) end++;
   return end;
 }
+
+const isWordOrDollar = (byte: number): boolean => byte === DOLLAR || isWord(byte);
 
 function pastRemarks(bytes: Uint8Array, start: number): number {
   let at = start;

@@ -8,7 +8,8 @@ import * as control from "./control.ts";
 import { DEFINITION_NODES } from "./definition-nodes.ts";
 import { visitCase, visitExpression, visitSortBy } from "./operators.ts";
 import { visitSelect, visitSubLink } from "./queries.ts";
-import { visitSet, visitShow } from "./settings.ts";
+import { visitShow } from "./readable-settings.ts";
+import { visitSet } from "./settings.ts";
 import {
   visitCopy,
   visitInto,

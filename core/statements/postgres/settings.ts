@@ -5,6 +5,7 @@
  * log lines, `session_replication_role` skips triggers, `row_security` policies.
  */
 import { type Constant, constantOf } from "./constants.ts";
+import { called, isOnlyStock } from "./names.ts";
 import type { Fields, Node } from "./tree.ts";
 import type { Scope, Visitor, Work } from "./work.ts";
 
@@ -54,6 +55,8 @@ const SAFE_SETTINGS: Readonly<Record<string, Check>> = {
   xmloption: anything,
 };
 
+export const SETTABLE_SETTINGS: readonly string[] = Object.keys(SAFE_SETTINGS);
+
 /** Choices of the planner, which change how a query runs and not what it does. */
 const PLANNER_SETTING =
   /^(?:enable_(?:async_append|bitmapscan|gathermerge|hashagg|hashjoin|incremental_sort|indexonlyscan|indexscan|material|memoize|mergejoin|nestloop|parallel_append|parallel_hash|partition_pruning|partitionwise_aggregate|partitionwise_join|seqscan|sort|tidscan)|(?:seq|random)_page_cost|(?:from|join)_collapse_limit|geqo|jit_above_cost)$/;
@@ -79,7 +82,8 @@ export const visitSet: Visitor<"VariableSetStmt"> = (work, stmt, scope) => {
 };
 
 /** The same judgement for set_config('name', 'value', …); what is not a literal could be any setting. */
-export function setConfigCalled(work: Work, args: readonly Node[]): void {
+export function setConfigCalled(work: Work, args: readonly Node[], schema: string | undefined): void {
+  if (!isOnlyStock(work, schema, "set_config")) called(work, "function", schema, "set_config");
   const [name, value] = args.map((arg) => constantOf(arg));
   if (typeof name !== "string" || typeof value !== "string") {
     work.doubt("UNSAFE_SETTING", "set_config changes a setting that the text does not tell");
@@ -93,6 +97,10 @@ export function pathForgotten(work: Work): void {
   work.facts.movesSearchPath();
   work.flow.forgetsPath = true;
 }
+
+/** To some value at least. */
+export const isSafeToSet = (name: string): boolean =>
+  PLANNER_SETTING.test(name) || Object.hasOwn(SAFE_SETTINGS, name);
 
 export function isSafeSetting(name: string, values: readonly Constant[] | undefined): boolean {
   if (PLANNER_SETTING.test(name)) return true;
@@ -129,12 +137,6 @@ function setTransaction(work: Work, name: string, args: readonly Node[] | undefi
     work.doubt("UNSAFE_SETTING", "takes over the snapshot of another session");
   work.visit(args, scope);
 }
-
-/** SHOW tells a setting, never a row. */
-export const visitShow: Visitor<"VariableShowStmt"> = (work) => {
-  work.facts.classify("session");
-  work.facts.deed("session");
-};
 
 /** Settings that outlive the session, of a role, a database or the server. */
 export function lastingSetting(work: Work, stmt: Fields<"VariableSetStmt"> | undefined): void {
