@@ -62,7 +62,7 @@ describe("the analyst", () => {
     assert.equal(await judge(session()), "read: read public.orders");
     assert.equal(await judge(session({ searchPath: ["audit"] })), "read: read audit.orders");
     const live: Catalog = { ...catalog, assumed: false, hasRelation: () => false };
-    assert.equal(await judge(session({ catalog: live })), "read: read pg_temp.orders");
+    assert.equal(await judge(session({ catalog: live })), "read: read pg_temp.orders, read public.orders");
     assert.equal(await judge(session()), "read: read public.orders");
   });
 

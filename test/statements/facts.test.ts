@@ -81,7 +81,7 @@ describe("a live catalog", () => {
   });
   const searchPath = ["app", "public"];
 
-  it("settles which relation a name is, and what is temporary", async () => {
+  it("settles which relation a name is, and what may be temporary", async () => {
     const context = session({ searchPath, catalog: has("public.orders", "audit.orders") });
     assert.equal(
       described(await analyst.analyse("table orders limit 1", context)),
@@ -89,7 +89,7 @@ describe("a live catalog", () => {
     );
     assert.equal(
       described(await analyst.analyse("table scratch limit 1", context)),
-      "read: read pg_temp.scratch",
+      "read: read app.scratch, read pg_temp.scratch, read public.scratch",
     );
   });
   it("is not believed about relations once the string has changed some", async () => {

@@ -102,8 +102,8 @@ function onPath(work: Work, path: readonly string[], name: string): RelationName
   }
   if (candidates.length > 0) return candidates;
   if (!searched) work.doubt("ODD_NAME", "names a relation without its schema while the search path is empty");
-  // The catalog shows no permanent one: only a temporary relation is left.
-  return [{ schema: "pg_temp", name }];
+  // The catalog shows no permanent one: a temporary relation is left, or one that was made since the catalog was read.
+  return ["pg_temp", ...path.filter((schema) => schema !== "pg_catalog")].map((schema) => ({ schema, name }));
 }
 
 function harmOf(work: Work, kind: Call["kind"], schema: string | undefined, name: string): Harm {
