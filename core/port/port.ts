@@ -42,6 +42,7 @@ export interface SessionGrant {
   readonly caller: Caller;
   /** Key of this session's digests. The broker keeps it in the erasable payload. */
   readonly digestKey: Uint8Array;
+  /** A credential may be asked for until then. A session that has one goes on for as long as its lease is renewed. */
   readonly expiresMs: number;
 }
 

@@ -119,6 +119,11 @@ test("the server has to show a certificate for its name, from who is trusted", {
       { ssl: "true" },
     ]);
   }
+  const stop = new AbortController();
+  using ended = await connectAdministrator(login(server.port, { mode: "verify-full", ...ca }), stop.signal);
+  const sleeping = ended.query("SELECT pg_sleep(60)");
+  stop.abort(new Error("enough"));
+  await assert.rejects(sleeping, /gave up waiting/);
   for (const [tls, why] of [
     [{ mode: "verify-full" }, /certificate/],
     [{ mode: "verify-full", caPem: makeAuthority().certPem }, /certificate|signature/],
@@ -231,6 +236,17 @@ test("a server that says nothing is waited for as long as the signal lets, and n
   const waiting = connectAdministrator(login(port), stop.signal);
   setImmediate(() => stop.abort(new Error("enough")));
   await assert.rejects(waiting, /gave up waiting|closed/);
+  const silent = await impostor(context, say(Buffer.from("S")));
+  const shaking = new AbortController();
+  const handshake = connectAdministrator(login(silent.port, { mode: "verify-full" }), shaking.signal);
+  while (silent.heard.length < 2) await new Promise(setImmediate);
+  shaking.abort(new Error("enough"));
+  await assert.rejects(handshake, /gave up waiting|closed|disconnected/);
+  const mute = await impostor(context, (socket) => socket.end());
+  await assert.rejects(
+    connectAdministrator(login(mute.port, { mode: "verify-full" }), soon()),
+    /does not offer TLS|hang up|ended/,
+  );
   await assert.rejects(
     connectAdministrator(login(port), AbortSignal.abort(new Error("before"))),
     /gave up waiting|closed/,

@@ -52,6 +52,27 @@ function scenarios(database: () => Promise<Database>): void {
     await assert.rejects(session.query("SELECT 1"), /terminating connection|closed the connection/);
   });
 
+  test("many subjects at once each get a role, a few connections at a time", async (context) => {
+    const { upstream, root, folder } = await database();
+    await using minting = await startMinting({ folder });
+    const startedMs = performance.now();
+    const subjects = Array.from({ length: 24 }, (_, index) => `test|agent-${index}`);
+    const credentials = await Promise.all(
+      subjects.map((subject) => leased(minting.source, upstream, { subject })),
+    );
+    const mintedMs = performance.now();
+    assert.equal(new Set(credentials.map(({ user }) => user)).size, 24);
+    assert.equal((await mintedRoles(root)).length, 24);
+    for (const credential of credentials) credential.end("released");
+    await minting.source.settled();
+    const { version } = (await database()).server;
+    context.diagnostic(`figure broker.mint-ms.pg${version}=${((mintedMs - startedMs) / 24).toFixed(1)}`);
+    context.diagnostic(
+      `figure broker.take-back-ms.pg${version}=${((performance.now() - mintedMs) / 24).toFixed(1)}`,
+    );
+    assert.deepEqual(await mintedRoles(root), []);
+  });
+
   test("sessions of one subject share a role, another subject has its own and keeps it", async () => {
     const { upstream, root, folder } = await database();
     await using minting = await startMinting({ folder });
@@ -230,7 +251,7 @@ function scenarios(database: () => Promise<Database>): void {
   test("templates that would hand over more than they should are refused, and leave no role behind", async () => {
     const { upstream, root, folder } = await database();
     await root.query("CREATE ROLE strong NOLOGIN CREATEROLE; CREATE ROLE open_door LOGIN");
-    await root.query("GRANT strong, open_door TO minter WITH ADMIN OPTION");
+    await root.query("GRANT strong, open_door TO sallyport_minter WITH ADMIN OPTION");
     await using minting = await startMinting({ folder });
     const source = upstream.spec.credential.source.postgresRole;
     for (const [template, why] of [

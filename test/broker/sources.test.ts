@@ -39,7 +39,7 @@ interface Example {
   >;
 }
 
-const minter = { user: "minter", file: { path: "" } };
+const minter = { user: "sallyport_minter", file: { path: "" } };
 
 const examples = {
   file: {
@@ -84,7 +84,10 @@ const examples = {
     fails: {
       "without its minter's password": {
         source: () => ({
-          postgresRole: { template: "orders_agent", minter: { user: "minter", env: { name: "NONE" } } },
+          postgresRole: {
+            template: "orders_agent",
+            minter: { user: "sallyport_minter", env: { name: "NONE" } },
+          },
         }),
         field: /postgresRole\.minter\.env/,
         cause: /NONE is not set/,
@@ -103,7 +106,7 @@ const examples = {
         source: () => ({
           postgresRole: {
             template: "orders_agent",
-            minter: { user: "minter", secret: { name: "m", key: "k" } },
+            minter: { user: "sallyport_minter", secret: { name: "m", key: "k" } },
           },
         }),
         field: /postgresRole\.minter\.secret/,

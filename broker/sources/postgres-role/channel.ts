@@ -40,27 +40,42 @@ const QUEUE_MESSAGES_MAX = 50_000;
 
 export async function openChannel(server: ServerAddress, signal: AbortSignal): Promise<Channel> {
   const plain = connectPlain({ host: server.host, port: server.port, noDelay: true });
-  const stop = (): void =>
-    void plain.destroy(new ChannelBroken("gave up waiting for the server", { cause: signal.reason }));
+  // Errors are told to whoever waits; one that comes when nobody does must not end the process.
+  plain.on("error", () => undefined);
+  let socket: Socket = plain;
+  const stop = (): void => {
+    socket.destroy(new ChannelBroken("gave up waiting for the server", { cause: signal.reason }));
+  };
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { once: true });
   try {
     await once(plain, "connect");
-    const socket = server.tls.mode === "disable" ? plain : await encrypt(plain, server);
+    if (server.tls.mode !== "disable") {
+      await agreeOnTls(plain);
+      socket = encrypt(plain, server);
+      await once(socket, "secureConnect");
+    }
     return messagesOf(socket, () => signal.removeEventListener("abort", stop));
   } catch (error) {
     signal.removeEventListener("abort", stop);
+    socket.destroy();
     plain.destroy();
     throw error;
   }
 }
 
-async function encrypt(plain: Socket, server: ServerAddress): Promise<Socket> {
+async function agreeOnTls(plain: Socket): Promise<void> {
   plain.write(sslRequest());
-  const [answer] = (await once(plain, "data")) as [Buffer];
+  const answer: readonly unknown[] = await Promise.race([once(plain, "data"), once(plain, "close")]);
+  const [bytes] = answer;
   // More than the one byte was put in by somebody who wants it read as if it came through TLS (CVE-2021-23222).
-  if (answer.length !== 1 || answer[0] !== 0x53) throw new ChannelBroken("the server does not offer TLS");
+  if (!(bytes instanceof Buffer) || bytes.length !== 1 || bytes[0] !== 0x53) {
+    throw new ChannelBroken("the server does not offer TLS");
+  }
   plain.pause();
+}
+
+function encrypt(plain: Socket, server: ServerAddress): Socket {
   const name = server.tls.serverName ?? server.host;
   const options: ConnectionOptions = {
     socket: plain,
@@ -72,7 +87,7 @@ async function encrypt(plain: Socket, server: ServerAddress): Promise<Socket> {
     ...(server.tls.mode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
   };
   const socket = connectTls(options);
-  await once(socket, "secureConnect");
+  socket.on("error", () => undefined);
   return socket;
 }
 

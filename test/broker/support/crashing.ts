@@ -56,7 +56,7 @@ Socket.prototype.write = function (this: Socket, chunk: Uint8Array, ...rest: unk
     return write.call(this, chunk, ...(rest as [() => void]));
   step();
   return write.call(this, chunk, step);
-} as typeof Socket.prototype.write;
+};
 
 {
   const journal = await openJournal({ directory: `${folder}/state`, disk, note: () => undefined });

@@ -13,6 +13,8 @@ import type { Credential, CredentialSource, Upstream } from "#broker/sources/sou
 import { realDisk } from "#broker/trail/real-disk.ts";
 import type { Connection } from "#core/api/kinds.gen.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
+import { textOf } from "#test/architecture/sources.ts";
+import { fencesOf } from "#test/docs/fences.ts";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
 import { type Session, connect } from "#tools/postgres/client.ts";
 import { type PostgresServer, startPostgres } from "#tools/postgres/server.ts";
@@ -40,7 +42,10 @@ export async function startDatabase(version: PostgresVersion): Promise<Database>
     root,
     folder,
     upstream: upstreamOf(server.port, {
-      postgresRole: { template: "orders_agent", minter: { user: "minter", file: { path: passwordFile } } },
+      postgresRole: {
+        template: "orders_agent",
+        minter: { user: "sallyport_minter", file: { path: passwordFile } },
+      },
     }),
     async [Symbol.asyncDispose]() {
       await root[Symbol.asyncDispose]();
@@ -50,10 +55,11 @@ export async function startDatabase(version: PostgresVersion): Promise<Database>
   };
 }
 
+/** What docs/credentials.md tells people to do, and databases to work in. */
 const SETUP = [
-  "CREATE ROLE orders_agent NOLOGIN",
-  `CREATE ROLE minter LOGIN CREATEROLE PASSWORD '${MINTER_PASSWORD}'`,
-  "GRANT orders_agent TO minter WITH ADMIN OPTION",
+  ...fencesOf("docs/credentials.md", textOf("docs/credentials.md"))
+    .filter(({ info }) => info === "sql test")
+    .map(({ text }) => text.replace("change-me", MINTER_PASSWORD)),
   "CREATE DATABASE orders",
   "CREATE DATABASE other",
   "GRANT CREATE ON DATABASE orders TO orders_agent",
