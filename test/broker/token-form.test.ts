@@ -41,7 +41,7 @@ test("a member that occurs twice is found wherever it is, however it is written"
         const once = wrap(`{${first}:1,"other":2}`);
         const twice = wrap(`{${first}:1,"other":2,${second}:${value}}`);
         assert.notEqual(typeof readObject(Buffer.from(once)), "string");
-        assert.match(String(readObject(Buffer.from(twice))), / twice$/);
+        assert.match(JSON.stringify(readObject(Buffer.from(twice))), / twice"$/);
       },
     ),
     runs,
