@@ -14,14 +14,12 @@
  */
 import { constantOf, isNeverTrue } from "./constants.ts";
 import { isCollector, isSummary } from "./functions.ts";
+import { sourcesTouched } from "./mentions.ts";
 import { as, type Fields, type Node, qualified, stringsOf, tagOf } from "./tree.ts";
 import type { Deed, Level, Source } from "./work.ts";
 
 /** A constant LIMIT above this is as good as none. */
 export const LIMIT_ROWS_MAX = 10_000;
-
-/** A condition larger than this narrows nothing, so that nested subqueries cannot make analysis slow. */
-const CONDITION_NODES_MAX = 20_000;
 
 /** The reads of this level that come out whole. */
 export function openReads(level: Level, where: Node | undefined): Deed[] {
@@ -159,66 +157,3 @@ function isHollow(node: Node): boolean {
 }
 
 const columnPath = (column: Fields<"ColumnRef">): string => stringsOf(column.fields).join("\0");
-
-/** The items of this level whose columns stand in an expression; none when that cannot be told. */
-function sourcesTouched(node: Node, level: Level): Set<Source> {
-  const touched = new Set<Source>();
-  let nodes = 0;
-  let unclear = false;
-  collect(node, false);
-  return unclear || nodes > CONDITION_NODES_MAX ? new Set() : touched;
-
-  function collect(value: unknown, insideSubquery: boolean): void {
-    if (typeof value !== "object" || value === null || ++nodes > CONDITION_NODES_MAX) return;
-    if (Array.isArray(value)) {
-      for (const item of value) collect(item, insideSubquery);
-      return;
-    }
-    for (const field in value)
-      collectField(field, (value as Readonly<Record<string, unknown>>)[field], insideSubquery);
-  }
-
-  function collectField(field: string, value: unknown, insideSubquery: boolean): void {
-    if (field === "ColumnRef") {
-      const column = value as Fields<"ColumnRef">;
-      const source = sourceOf(column, level, insideSubquery);
-      if (source !== undefined) touched.add(source);
-      // `orders.id = owner` ties orders to whichever item has the column, `orders.id = (c).id` to customers c.
-      else if (couldBeOurs(column, level, insideSubquery)) unclear = true;
-    } else if (field === "CurrentOfExpr") {
-      // The row of a cursor is one row of the target, which stands first.
-      if (level.sources[0] !== undefined) touched.add(level.sources[0]);
-    } else collect(value, insideSubquery || (field === "subselect" && hasItems(value)));
-  }
-}
-
-/** A bare name: a column of any item here, and even in a subquery with items of its own the row of the one so called. */
-function couldBeOurs(column: Fields<"ColumnRef">, level: Level, insideSubquery: boolean): boolean {
-  const [name, ...rest] = pathOf(column);
-  return rest.length === 0 && (!insideSubquery || level.sources.some(({ alias }) => alias === name));
-}
-
-/** A subquery without FROM, as `(select id)`, has no column of its own. */
-function hasItems(subselect: unknown): boolean {
-  const select = as(subselect as Node, "SelectStmt");
-  return select === undefined || select.fromClause !== undefined || select.larg !== undefined;
-}
-
-/** `orders.*` names its item as surely as `orders.id` does. */
-function pathOf({ fields }: Fields<"ColumnRef">): string[] {
-  const names = stringsOf(fields);
-  return as(fields?.at(-1), "A_Star") === undefined ? names : [...names, "*"];
-}
-
-function sourceOf(column: Fields<"ColumnRef">, level: Level, insideSubquery: boolean): Source | undefined {
-  const parts = pathOf(column);
-  // A bare name belongs to the one item there is; inside a subquery it is rather the subquery's own.
-  if (parts.length === 1) return level.sources.length === 1 && !insideSubquery ? level.sources[0] : undefined;
-  const [qualifier, table] = parts;
-  const matches = level.sources.filter(
-    (source) =>
-      source.alias === qualifier ||
-      (parts.length > 2 && source.relations.some((each) => each.schema === qualifier && each.name === table)),
-  );
-  return matches.length === 1 ? matches[0] : undefined;
-}

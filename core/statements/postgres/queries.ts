@@ -1,4 +1,5 @@
 /** SELECT in all its forms: levels, WITH, FROM, and which reads come out whole. */
+import { aliasOf } from "./inner-items.ts";
 import { called, relationsNamed } from "./names.ts";
 import { collectInto, isLimited, isSummedUp, openReads, stillOpen } from "./narrow.ts";
 import { namedOperator, tieOperators } from "./operators.ts";
@@ -160,11 +161,6 @@ function sampleMethod(work: Work, sample: Fields<"RangeTableSample">, scope: Sco
   const isStock = (schema ?? "pg_catalog") === "pg_catalog" && (name === "system" || name === "bernoulli");
   if (!isStock) called(work, "function", schema, name);
   work.children("RangeTableSample", sample, scope, ["relation", "method"]);
-}
-
-function aliasOf(item: Node): string | undefined {
-  const fields = as(item, "RangeFunction") ?? as(item, "RangeTableFunc") ?? as(item, "JsonTable");
-  return fields?.alias?.aliasname;
 }
 
 function relationSource(work: Work, range: Fields<"RangeVar">, scope: Scope): Source {

@@ -3,6 +3,7 @@ import { CODE } from "./code.ts";
 import { COLLECTED } from "./collected.ts";
 import { DEFINITIONS } from "./definitions.ts";
 import { HOSTILE } from "./hostile.ts";
+import { INNER_NAMES } from "./inner-names.ts";
 import { LITERAL_CONDITIONS } from "./literals.ts";
 import { NAMES } from "./names.ts";
 import { READS } from "./reads.ts";
@@ -16,6 +17,7 @@ export const CASES: Readonly<Record<string, readonly StatementCase[]>> = {
   names: NAMES,
   unfiltered: UNFILTERED,
   collected: COLLECTED,
+  "inner names": INNER_NAMES,
   literals: LITERAL_CONDITIONS,
   writes: WRITES,
   code: CODE,
