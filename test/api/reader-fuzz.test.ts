@@ -81,16 +81,23 @@ function read(text: string): Loaded {
 const hasError = ({ diagnostics }: Loaded): boolean =>
   diagnostics.some(({ severity }) => severity === "error");
 
+let runs = 0;
+function counted(defaultRuns: number): { numRuns: number } {
+  const numRuns = fuzzRuns(defaultRuns);
+  runs += numRuns;
+  return { numRuns, ...fuzzSeed() };
+}
+
 test("any text is answered with findings", () => {
   fc.assert(
     fc.property(anyText, (text) => void read(text)),
-    { numRuns: fuzzRuns(1_000), ...fuzzSeed() },
+    counted(1_000),
   );
 });
 
 test("any change to a valid file is answered with findings", () => {
   const property = fc.property(mutated(fc.constantFrom(...ALL)), (text) => void read(text));
-  fc.assert(property, { numRuns: fuzzRuns(700), ...fuzzSeed() });
+  fc.assert(property, counted(700));
 });
 
 test("a policy that is edited stays a policy, good or broken", () => {
@@ -102,7 +109,7 @@ test("a policy that is edited stays a policy, good or broken", () => {
     assert.ok(foreign || loaded.policies.length > 0, text);
     if (!foreign && hasError(loaded)) assert.ok(loaded.policies.some(({ state }) => state === "broken"));
   });
-  fc.assert(property, { numRuns: fuzzRuns(700), ...fuzzSeed() });
+  fc.assert(property, counted(700));
 });
 
 test("what is read without an error is what any YAML reader reads", () => {
@@ -116,7 +123,12 @@ test("what is read without an error is what any YAML reader reads", () => {
     );
     assert.deepEqual(objects[1], objects[0]);
   });
-  fc.assert(property, { numRuns: fuzzRuns(700), ...fuzzSeed() });
+  fc.assert(property, counted(700));
+});
+
+test("these are enough runs to mean something", (t) => {
+  t.diagnostic(`figure kinds.fuzz-runs=${runs}`);
+  assert.ok(runs >= 3_000, `${runs} runs`);
 });
 
 test("a file of the largest size is answered within a second or two, whatever it repeats", () => {

@@ -13,8 +13,9 @@ for (const { topic, title, text, expected } of wrongFiles()) {
   });
 }
 
-test(`there are at least ${CASES_MIN} wrong files, and none is there twice`, () => {
+test(`there are at least ${CASES_MIN} wrong files, and none is there twice`, (t) => {
   const cases = wrongFiles();
+  t.diagnostic(`figure kinds.wrong-files=${cases.length}`);
   assert.ok(cases.length >= CASES_MIN, `${cases.length} cases`);
   assert.equal(new Set(cases.map(({ text }) => text)).size, cases.length);
 });

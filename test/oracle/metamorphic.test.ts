@@ -17,6 +17,8 @@ import { TRAPS } from "./traps.ts";
 const analysis = openAnalysis(TEST_CATALOG);
 after(() => analysis[Symbol.asyncDispose]());
 
+let compared = 0;
+
 const TEXT_CHARS_MAX = 1_000;
 
 /** Where things stand moves with the spelling; everything else has to stay. */
@@ -38,6 +40,7 @@ test("what a statement is called, aliased, wrapped and put in parentheses makes 
       const other = render(tree, path, diceFrom(form));
       const original = await analysis.of(plain, path);
       const candidate = await analysis.of(other, path);
+      compared++;
       assert.deepEqual(concessions(original, candidate), [], `${plain}\n${other}`);
       const before = outcomeOf(plan, original);
       outcomes[before] += 1;
@@ -83,7 +86,13 @@ async function sameFacts(text: string, disguised: string, path: readonly string[
   assert.equal(meaningOf(disguised), meaningOf(text), `a disguise that changes the meaning: ${disguised}`);
   const original = await analysis.of(text, path);
   assert.deepEqual(bare(await analysis.of(disguised, path)), bare(original), disguised);
+  compared++;
 }
+
+test("that were enough disguises to mean something", (t) => {
+  t.diagnostic(`figure metamorphic.disguises=${compared}`);
+  assert.ok(compared >= 1_500, `${compared}`);
+});
 
 test("an analysis that forgets an access, a call or a doubt is seen to concede it", async () => {
   const original = await analysis.of("select public.leak(o) from orders o, secrets", ["public"]);

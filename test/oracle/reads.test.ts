@@ -47,11 +47,15 @@ interface Lab {
 
 type Texts = (check: (sql: string, searchPath: readonly string[]) => Promise<void>) => Promise<void>;
 
+const sum = { judgedRead: 0, ran: 0 };
+
 async function checkAll(t: TestContext, lab: Lab, texts: Texts, ranMin: number): Promise<void> {
   const tally = { texts: 0, judgedRead: 0, ran: 0, planned: 0, failed: 0 };
   const untouched = await digest(lab.world);
   await texts((sql, searchPath) => check(lab, tally, sql, searchPath));
   assert.equal(await digest(lab.world), untouched, "something that was judged a read has written");
+  sum.judgedRead += tally.judgedRead;
+  sum.ran += tally.ran;
   const figures = Object.entries(tally).map(([name, count]) => `${name} ${count}`);
   t.diagnostic(figures.join(" · "));
   assert.ok(tally.ran >= ranMin, "too few ran to mean anything");
@@ -95,4 +99,10 @@ test("nor on PostgreSQL 15", { skip: skipWithoutPostgres(15) }, async (t) => {
   await using world = await openWorld(15);
   await using analysis = openAnalysis(world.catalog);
   await checkAll(t, { world, analysis }, traps, 170);
+});
+
+test("that were enough to mean something", { skip: skipWithoutPostgres(18) }, (t) => {
+  t.diagnostic(`figure oracle.judged-read=${sum.judgedRead}`);
+  t.diagnostic(`figure oracle.executed=${sum.ran}`);
+  assert.ok(sum.judgedRead >= 600 && sum.ran >= 500, `${sum.judgedRead} judged reads, ${sum.ran} executed`);
 });
