@@ -2,7 +2,8 @@
 import { called, doubtUnknownPath } from "./names.ts";
 import { currentSettingCalled } from "./readable-settings.ts";
 import { setConfigCalled } from "./settings.ts";
-import { qualified, stringsOf } from "./tree.ts";
+import { namedOperator } from "./operators.ts";
+import { as, qualified, stringsOf } from "./tree.ts";
 import type { Visitor } from "./work.ts";
 
 export const visitFuncCall: Visitor<"FuncCall"> = (work, call, scope) => {
@@ -24,7 +25,7 @@ export const visitTypeName: Visitor<"TypeName"> = (work, type, scope) => {
   work.children("TypeName", type, scope);
 };
 
-/** Not types but shorthands of CREATE TABLE, looked at before any type of that name. */
+/** Not types but shorthands of CREATE and ALTER TABLE, looked at there before any type of that name. */
 const SERIALS: ReadonlySet<string> = new Set([
   "serial",
   "serial2",
@@ -36,6 +37,15 @@ const SERIALS: ReadonlySet<string> = new Set([
 
 export const visitColumnDef: Visitor<"ColumnDef"> = (work, column, scope) => {
   const parts = stringsOf(column.typeName?.names);
-  const isSerial = parts.length === 1 && SERIALS.has(parts[0] ?? "");
+  const isSerial = scope.bare === "ddl" && parts.length === 1 && SERIALS.has(parts[0] ?? "");
   work.children("ColumnDef", column, scope, isSerial ? ["typeName"] : []);
+};
+
+/** EXCLUDE … WITH names an operator by its strings alone. */
+export const visitConstraint: Visitor<"Constraint"> = (work, constraint, scope) => {
+  for (const exclusion of constraint.exclusions ?? []) {
+    const operator = as(exclusion, "List")?.items?.at(-1);
+    namedOperator(work, stringsOf(as(operator, "List")?.items));
+  }
+  work.children("Constraint", constraint, scope);
 };

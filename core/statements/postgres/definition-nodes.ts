@@ -123,7 +123,13 @@ export const DEFINITION_NODES = {
   AlterDefaultPrivilegesStmt: definition("AlterDefaultPrivilegesStmt", { verb: "dcl" }),
   AlterOwnerStmt: visitOwner,
   SecLabelStmt: visitSecurityLabel,
-  DropOwnedStmt: definition("DropOwnedStmt", { verb: "dcl", names: everything("dcl") }),
+  DropOwnedStmt: definition("DropOwnedStmt", {
+    verb: "dcl",
+    names: (work) => {
+      everything("dcl")(work);
+      everything("ddl")(work);
+    },
+  }),
   ReassignOwnedStmt: definition("ReassignOwnedStmt", { verb: "dcl", names: everything("dcl") }),
   CreateRoleStmt: definition("CreateRoleStmt", {
     verb: "dcl",

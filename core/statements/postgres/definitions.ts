@@ -2,7 +2,7 @@
 import type { AlterTableType, ObjectType } from "@pgsql/types";
 import type { DoubtCode, RelationName, StatementVerb } from "./facts.ts";
 import { objectsNamed } from "./names.ts";
-import { isCode, touchedBy } from "./objects.ts";
+import { isCode, touchedBy, verbFor } from "./objects.ts";
 import { lastingSetting } from "./settings.ts";
 import { created, EVERY_RELATION } from "./tables.ts";
 import { as, type Fields, type Node, type NodeTag, qualified, stringsOf } from "./tree.ts";
@@ -10,7 +10,7 @@ import type { Visitor, Work } from "./work.ts";
 
 interface Definition<T extends NodeTag> {
   /** Beside the class, what a relation stands for that is named anywhere below. */
-  readonly verb: StatementVerb;
+  readonly verb: StatementVerb | ((fields: Fields<T>) => StatementVerb);
   readonly doubt?: readonly [DoubtCode, string];
   readonly names?: (work: Work, fields: Fields<T>) => void;
   /** Fields that `names` has dealt with. */
@@ -19,14 +19,15 @@ interface Definition<T extends NodeTag> {
 
 export function definition<T extends NodeTag>(tag: T, row: Definition<T>): Visitor<T> {
   return (work, fields, scope) => {
-    work.facts.classify(row.verb);
+    const verb = typeof row.verb === "function" ? row.verb(fields) : row.verb;
+    work.facts.classify(verb);
     if (row.doubt !== undefined) work.doubt(...row.doubt);
     const before = work.facts.deeds.length;
     row.names?.(work, fields);
-    work.children(tag, fields, { ...scope, bare: row.verb }, row.except ?? []);
+    work.children(tag, fields, { ...scope, bare: verb }, row.except ?? []);
     // The act itself, when it names nothing that a rule could.
-    const named = work.facts.deeds.slice(before).some((deed) => deed.verb === row.verb);
-    if (!named) work.facts.deed(row.verb);
+    const named = work.facts.deeds.slice(before).some((deed) => deed.verb === verb);
+    if (!named) work.facts.deed(verb);
   };
 }
 
@@ -116,9 +117,14 @@ export const visitAlterTable = definition("AlterTableStmt", {
 });
 
 export const visitDrop = definition("DropStmt", {
-  verb: "ddl",
+  verb: (stmt) => verbFor(stmt.removeType),
   names: (work, stmt) => {
-    for (const object of stmt.objects ?? []) all(work, "ddl", touchedBy(work, stmt.removeType, object));
+    for (const object of stmt.objects ?? []) {
+      const targets = touchedBy(work, stmt.removeType, object);
+      all(work, "ddl", targets);
+      // Without the policy other rows are seen.
+      if (stmt.removeType === "OBJECT_POLICY") all(work, "dcl", targets);
+    }
     // Takes with it whatever depends on these, in any schema.
     if (stmt.behavior === "DROP_CASCADE") work.facts.deed("ddl", EVERY_RELATION);
   },
@@ -139,7 +145,7 @@ export const visitSecurityLabel = definition("SecLabelStmt", {
 
 /** A relation that gets a new name needs the right to both, or a rule about the old one would be led around. */
 export const visitRename = definition("RenameStmt", {
-  verb: "ddl",
+  verb: (stmt) => verbFor(stmt.renameType),
   names: (work, stmt) => {
     doubtCode(work, stmt.renameType, "RENAME");
     const old = touchedBy(work, stmt.renameType, stmt.object);

@@ -7,13 +7,27 @@ import type { Work } from "./work.ts";
 /** Every relation that the name may be. An unqualified one is judged as the permanent relations it could be. */
 export function relationsNamed(work: Work, schema: string | undefined, name: string): RelationName[] {
   if (isOdd(work, schema, name)) return [];
-  if (schema !== undefined) return [{ schema, name }];
+  if (schema !== undefined) {
+    doubtStorage(work, schema);
+    return [{ schema, name }];
+  }
   doubtUnknownPath(work, "a relation");
   const found = new Map<string, RelationName>();
   for (const path of work.flow.paths) {
     for (const relation of onPath(work, path, name)) found.set(relation.schema, relation);
   }
+  for (const each of found.keys()) doubtStorage(work, each);
   return [...found.values()];
+}
+
+/** A relation there holds the long values of another one, and its name does not tell of which. */
+function doubtStorage(work: Work, schema: string): void {
+  if (schema === "pg_toast" || schema.startsWith("pg_toast_temp")) {
+    work.doubt(
+      "EXTERNAL_DATA",
+      "names a TOAST table, which holds the values of whatever relation it belongs to",
+    );
+  }
 }
 
 /** Where CREATE puts a new object: the first schema of the path, or the session's temporary one. */

@@ -2,7 +2,7 @@
  * Every node kind of PostgreSQL's grammar, and what analysis does when it meets one. The compiler finds a kind that is
  * missing here; at run time a kind that this table does not know is a doubt.
  */
-import { visitColumnDef, visitFuncCall, visitTypeName } from "./calls.ts";
+import { visitColumnDef, visitConstraint, visitFuncCall, visitTypeName } from "./calls.ts";
 import { visitColumnRef, visitConstant, visitIndirection } from "./columns.ts";
 import * as control from "./control.ts";
 import { DEFINITION_NODES } from "./definition-nodes.ts";
@@ -154,7 +154,7 @@ export const NODES = {
   Alias: "through",
   AlterTableCmd: "through",
   ColumnDef: visitColumnDef,
-  Constraint: "through",
+  Constraint: visitConstraint,
   CreateOpClassItem: "through",
   DefElem: "through",
   FunctionParameter: "through",

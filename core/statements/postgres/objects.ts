@@ -1,6 +1,6 @@
 /** What DROP, COMMENT, RENAME and their kin name by kind and dotted name. */
 import type { ObjectType } from "@pgsql/types";
-import type { RelationName } from "./facts.ts";
+import type { RelationName, StatementVerb } from "./facts.ts";
 import { objectsNamed, relationsNamed } from "./names.ts";
 import { as, type Node, qualified, stringsOf } from "./tree.ts";
 import type { Work } from "./work.ts";
@@ -42,6 +42,23 @@ const CODE_OBJECTS: ReadonlySet<string> = new Set([
   "OBJECT_TYPE",
 ]);
 export const isCode = (kind: ObjectType | undefined): boolean => CODE_OBJECTS.has(kind ?? "");
+
+/** To drop or rename what belongs to the server or the whole database is what making it is. */
+const VERBS: Readonly<Partial<Record<ObjectType, StatementVerb>>> = {
+  OBJECT_ACCESS_METHOD: "admin",
+  OBJECT_DATABASE: "admin",
+  OBJECT_EVENT_TRIGGER: "admin",
+  OBJECT_EXTENSION: "admin",
+  OBJECT_FDW: "admin",
+  OBJECT_FOREIGN_SERVER: "admin",
+  OBJECT_LANGUAGE: "admin",
+  OBJECT_PUBLICATION: "admin",
+  OBJECT_ROLE: "dcl",
+  OBJECT_SUBSCRIPTION: "admin",
+  OBJECT_TABLESPACE: "admin",
+};
+export const verbFor = (kind: ObjectType | undefined): StatementVerb =>
+  VERBS[kind ?? "OBJECT_TABLE"] ?? "ddl";
 
 const PLACES = {
   OBJECT_ACCESS_METHOD: "nowhere",

@@ -57,6 +57,8 @@ export const visitCopy: Visitor<"CopyStmt"> = (work, stmt, scope) => {
       : relationsNamed(work, stmt.relation.schemaname, stmt.relation.relname ?? "");
   for (const relation of relations) {
     work.facts.deed(verb, relation, verb === "copyOut");
+    // To take a relation's rows out is to read them, whichever way they leave.
+    if (verb === "copyOut") work.facts.deed("read", relation, true);
     copiedColumns(work, relation, stmt.attlist);
   }
   work.children("CopyStmt", stmt, scope, ["relation", "attlist"]);

