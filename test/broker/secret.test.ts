@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { format, inspect } from "node:util";
+import { takingEnvironment } from "#broker/environment.ts";
 import { SecretBytes } from "#core/values/secret.ts";
 import { repositoryFiles, textOf } from "#test/architecture/sources.ts";
 
@@ -39,6 +41,28 @@ test("a wiped secret is gone from the memory it was in, and cannot be used by mi
   wiped.wipe();
   assert.throws(() => wiped.reveal(), /after it was wiped/);
   wiped.wipe();
+});
+
+test("a variable is taken out of the environment once; the kernel still shows it to its own user", () => {
+  const variables = { PASSWORD: "canary-3f9a", EMPTY: "", OTHER: "kept" };
+  const environment = takingEnvironment(variables);
+  using first = environment.take("PASSWORD");
+  using second = environment.take("PASSWORD");
+  assert.deepEqual(variables, { EMPTY: "", OTHER: "kept" });
+  assert.notEqual(first?.reveal(), second?.reveal());
+  assert.deepEqual(second?.reveal(), new Uint8Array(Buffer.from("canary-3f9a")));
+  assert.equal(environment.take("EMPTY"), undefined);
+  assert.equal(environment.take("toString"), undefined);
+
+  const look = `
+    const shows = () => require("node:fs").readFileSync("/proc/self/environ").includes("canary-3f9a");
+    delete process.env.PASSWORD;
+    console.log(JSON.stringify([process.env.PASSWORD ?? null, shows()]));`;
+  const printed = execFileSync(process.execPath, ["-e", look], {
+    env: { PASSWORD: "canary-3f9a" },
+    encoding: "utf8",
+  });
+  assert.deepEqual(JSON.parse(printed), [null, true]);
 });
 
 test("secrets are revealed where bytes must be had, and nowhere else", () => {

@@ -25,7 +25,7 @@ export interface PostgresRoleDeps {
   readonly lingerMs: number;
 }
 
-const CLOSING_MS_MAX = 15_000;
+const CLOSING_MS_MAX = 5_000;
 
 export function postgresRoleSource({ environment, lingerMs, ...given }: PostgresRoleDeps): CredentialSource {
   const closing = new AbortController();

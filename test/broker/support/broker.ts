@@ -1,6 +1,7 @@
 /** A broker with everything real but its clock: trail, journal, issuer, upstream. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +21,7 @@ import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import { type Issuer, startIssuer } from "#tools/oidc/issuer.ts";
 import { AUDIENCE, type Clock, claimsOf, clock } from "./identity.ts";
 import { signed } from "./tokens.ts";
-import { forEver } from "./upstream.ts";
+import { forEver, upstreamOf } from "./upstream.ts";
 
 export interface Rig extends AsyncDisposable {
   readonly broker: Broker;
@@ -199,4 +200,19 @@ export function refusedWith(answer: object | string, code: string): Refusal {
   assert.ok(typeof answer === "object" && isRefusal(answer), "it was granted");
   assert.equal(answer.code, code, answer.publicText);
   return answer;
+}
+
+export const PASSWORD = "canary-reader-77aa10";
+
+/** A Connection whose password is in a file; nothing of it is dialled by the broker. */
+export async function staticRig(
+  context: TestContext,
+  port = 5432,
+): Promise<Rig & { readonly spec: ReturnType<typeof upstreamOf>["spec"] }> {
+  const rig = await startRig(context);
+  const path = join(rig.folder, "password");
+  writeFileSync(path, PASSWORD, { mode: 0o600 });
+  const { spec } = upstreamOf(port, { file: { path } });
+  rig.broker.update(rig.configure({ connections: [connectionKind(spec)], policies: [allowing("agent")] }));
+  return { ...rig, spec };
 }
