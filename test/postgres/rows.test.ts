@@ -94,7 +94,11 @@ test("the same while it streams, in pieces of any size, and what is held is give
 });
 
 test("a row that must be held beyond its bounds is refused before anything of it is written", () => {
-  const mask: RowMask = { replacements: [undefined, Buffer.from([0xff, 0xff, 0xff, 0xff])], columnCount: 2 };
+  const mask: RowMask = {
+    replacements: [undefined, Buffer.from([0xff, 0xff, 0xff, 0xff])],
+    columnCount: 2,
+    growthBytesMax: 4,
+  };
   const head = Buffer.concat([Buffer.from("D"), int32(1e8), int16(2), int32(9e7)]);
   for (const budget of [memoryBudget(1024), memoryBudget(1e9)]) {
     const row = new LongRow(1e8 + 1, mask, budget);

@@ -291,7 +291,7 @@ function parameter(backend: Backend, frame: Frame): void {
   if (name === "search_path") core.parts.path.told(value);
   if (name === "client_encoding" && value !== "UTF8") core.isTainted = true;
   if (name === "standard_conforming_strings" && value !== "on") core.isTainted = true;
-  toClient(backend, frame);
+  if (value !== core.parts.withheld.user) toClient(backend, frame);
 }
 
 function ready(backend: Backend, frame: Frame): void {
@@ -315,6 +315,7 @@ function ready(backend: Backend, frame: Frame): void {
   // Portals end with their transaction, unless some were bound since.
   if (status === "I" && isLast) core.names.forgetPortals();
   core.parts.path.ready(status);
+  if (status === "I") core.parts.catalog.transactionEnded();
   if (abort !== "no" && status === "T") return abortTransaction(backend, isLast, why);
   if (abort === "writes" && status === "I") return core.fail(why);
   if (!own || passesReady) toClient(backend, frame);

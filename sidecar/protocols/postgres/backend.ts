@@ -7,7 +7,7 @@ import type { SessionCore } from "./core.ts";
 import type { Slot } from "./expected.ts";
 import type { Intake } from "./intake.ts";
 import { LongRow } from "./long-row.ts";
-import { maskFor } from "./results.ts";
+import { type FoundMask, maskFor } from "./results.ts";
 import { LONG_ROW_BYTES, maskRow } from "./rows.ts";
 
 const DATA_ROW = 0x44;
@@ -113,19 +113,22 @@ export class Backend {
   /** A whole DataRow or CopyData. */
   #data(start: number, end: number): void {
     const slot = this.#owner();
-    if (slot === undefined || !this.#mayPass(slot, end - start, () => this.#data(start, end))) return;
+    if (slot === undefined) return;
+    if (this.#needsMask(slot)) return this.#findMask(slot, () => this.#data(start, end));
+    if (!this.#counts(slot, end - start)) return;
     const { bytes } = this.#scanner;
-    if (slot.mask === undefined || this.#scanner.type === COPY_DATA)
-      this.core.parts.toClient.pass(bytes, start, end);
-    else slot.maskedValues += maskRow(bytes, start, end, slot.mask, this.core.parts.toClient);
+    const { toClient } = this.core.parts;
+    if (slot.mask === undefined || this.#scanner.type === COPY_DATA) toClient.pass(bytes, start, end);
+    else slot.maskedValues += maskRow(bytes, start, end, slot.mask, toClient);
   }
 
+  /** The first piece of a DataRow or CopyData that is not had whole. */
   #head(): void {
-    const scanner = this.#scanner;
     this.#streaming = "drop";
     const slot = this.#owner();
-    if (slot === undefined || !this.#mayPass(slot, scanner.frameBytes, () => this.#startStream(slot))) return;
-    this.#startStream(slot);
+    if (slot === undefined) return;
+    if (this.#needsMask(slot)) return this.#findMask(slot, () => this.#head());
+    if (this.#counts(slot, this.#scanner.frameBytes)) this.#startStream(slot);
   }
 
   #startStream(slot: Slot): void {
@@ -171,37 +174,34 @@ export class Backend {
     return slot.stop === undefined && slot.refusal === undefined ? slot : undefined;
   }
 
-  /** Masks found, limits kept. False when the row does not pass now; `again` is for when it is known. */
-  #mayPass(slot: Slot, frameBytes: number, again: () => void): boolean {
+  #needsMask(slot: Slot): boolean {
+    return !slot.masked && this.core.masks.length > 0 && this.#scanner.type === DATA_ROW;
+  }
+
+  /** Goes on with `again` when it is known what is masked, and not at all when that cannot be known. */
+  #findMask(slot: Slot, again: () => void): void {
+    const adopt = (found: FoundMask | Refusal): void => {
+      if (isRefusal(found)) return this.core.stop(slot, found, "limit");
+      slot.mask = found.mask;
+      slot.masked = true;
+      again();
+    };
+    const found = maskFor(this.core, slot);
+    if (found instanceof Promise) this.wait(found, adopt);
+    else adopt(found);
+  }
+
+  /** True when the row is within the limits. */
+  #counts(slot: Slot, frameBytes: number): boolean {
     const { core } = this;
-    if (core.masks.length > 0 && !slot.masked && this.#scanner.type === DATA_ROW) {
-      const found = maskFor(core, slot);
-      if (found instanceof Promise) {
-        this.wait(found, (mask) => this.#adoptMask(slot, mask, again));
-        return false;
-      }
-      if (!this.#adoptMask(slot, found)) return false;
-    }
     slot.rows += 1;
     slot.bytes += frameBytes;
     core.rows += 1;
     core.bytes += frameBytes;
     this.#rows += 1;
     this.#bytes += frameBytes;
-    if (core.rows > core.rowsMax || core.bytes > core.bytesMax) return !this.#limited(slot, frameBytes);
-    return true;
-  }
-
-  #adoptMask(slot: Slot, found: ReturnType<typeof maskFor> & object, again?: () => void): boolean {
-    if (isRefusal(found)) {
-      this.core.stop(slot, found, "limit");
-      return false;
-    }
-    if (found instanceof Promise) throw new TypeError("a mask was to be found by now");
-    slot.mask = found.mask;
-    slot.masked = true;
-    again?.();
-    return true;
+    if (core.rows <= core.rowsMax && core.bytes <= core.bytesMax) return true;
+    return !this.#limited(slot, frameBytes);
   }
 
   /** The tap has the last word: its limits are the session's, ours only tell when to ask. */

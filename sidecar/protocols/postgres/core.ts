@@ -124,7 +124,7 @@ export class SessionCore {
     if (!slot.moves) return;
     slot.moves = false;
     this.parts.path.moved();
-    if (slot.traits?.changesCatalog === true) this.parts.catalog.changed();
+    if (slot.facts !== undefined) this.parts.catalog.changed(slot.facts);
   }
 
   /** Puts back what a message would have changed that is never carried out. */

@@ -46,6 +46,7 @@ export class Intake {
   #isReady: (() => boolean) | undefined;
   #then: (() => void) | undefined;
   #running = false;
+  #demanded = false;
 
   constructor(core: SessionCore, handlers: Handlers, onBug: (error: unknown) => void) {
     this.core = core;
@@ -141,10 +142,21 @@ export class Intake {
     }
   }
 
+  /** As many answers are owed as are kept track of. The upstream may sit on them until a Sync that is still to come. */
+  #isCrowded(): boolean {
+    if (this.core.expected.length < SLOTS_MAX) {
+      this.#demanded = false;
+      return false;
+    }
+    if (!this.#demanded) this.demandAnswers();
+    this.#demanded = true;
+    return true;
+  }
+
   #isBlocked(): boolean {
     for (;;) {
       if (this.#awaiting || this.core.cancelling > 0 || this.core.hasEnded) return true;
-      if (this.core.parts.tap.isFull || this.core.expected.length >= SLOTS_MAX) return true;
+      if (this.core.parts.tap.isFull || this.#isCrowded()) return true;
       if (this.#isReady === undefined) return false;
       if (!this.#isReady()) return true;
       const then = this.#then;

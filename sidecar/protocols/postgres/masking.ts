@@ -4,7 +4,7 @@
  */
 import type { ColumnMask, MaskAction } from "#core/policy/decision.ts";
 import type { Catalog } from "#core/statements/postgres/catalog.ts";
-import type { StatementFacts } from "#core/statements/postgres/facts.ts";
+import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
 import type { OutputColumn } from "#core/wire/postgres/messages.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 
@@ -39,8 +39,13 @@ export interface SessionCatalog extends AsyncDisposable {
   readonly columns: ColumnResolver;
   /** Grows when something that was found before may be wrong now. */
   readonly version: number;
-  /** This session ran something that may have changed the catalog. Answers that need it wait until it is read again. */
-  changed(): void;
-  /** Resolves when `names` is up to date; undefined when it is. */
-  ready(): Promise<void> | undefined;
+  /**
+   * This session ran something that may have changed the catalog. Until its transaction ends nobody else can see what;
+   * undefined: it may have changed anything.
+   */
+  changed(request: PostgresRequest | undefined): void;
+  /** No transaction is open. What was changed in the one before is read before the next text is judged. */
+  transactionEnded(): void;
+  /** Resolves when `names` is up to date and what these masks cover is known; undefined when it is so. */
+  ready(masks: readonly ColumnMask[]): Promise<void> | undefined;
 }

@@ -14,7 +14,7 @@ export function hasMeaning(intake: Intake, then: () => void): boolean {
     askPath(intake, then);
     return false;
   }
-  const reading = catalog.ready();
+  const reading = catalog.ready(core.masks);
   if (reading === undefined) return true;
   intake.await(reading, then);
   return false;

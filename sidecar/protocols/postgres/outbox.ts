@@ -9,7 +9,7 @@ export interface OutboxTarget {
   uncork(): void;
 }
 
-const STAGE_BYTES = 32 * 1024;
+export const STAGE_BYTES: number = 64 * 1024;
 /** Shorter runs are cheaper to copy than to write by themselves. */
 const COPY_BYTES_MAX = 2048;
 const NOTHING = Buffer.alloc(0);
@@ -41,6 +41,21 @@ export class Outbox {
     this.#run = bytes;
     this.#runStart = start;
     this.#runEnd = end;
+  }
+
+  /** Where up to that many bytes may be written, from `stagedEnd` on; `staged` says how far they went. */
+  stage(bytesMax: number): Buffer {
+    this.#closeRun();
+    if (this.#stage.length - this.#stageEnd < bytesMax) this.#newStage();
+    return this.#stage;
+  }
+
+  get stagedEnd(): number {
+    return this.#stageEnd;
+  }
+
+  staged(end: number): void {
+    this.#stageEnd = end;
   }
 
   put(bytes: Buffer): void {
@@ -86,16 +101,18 @@ export class Outbox {
       this.#closeStage();
       this.#parts.push(this.#run.subarray(this.#runStart, this.#runEnd));
     } else if (length > 0) {
-      if (this.#stage.length - this.#stageEnd < length) {
-        this.#closeStage();
-        this.#stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
-        this.#stageStart = 0;
-        this.#stageEnd = 0;
-      }
+      if (this.#stage.length - this.#stageEnd < length) this.#newStage();
       this.#run.copy(this.#stage, this.#stageEnd, this.#runStart, this.#runEnd);
       this.#stageEnd += length;
     }
     this.#dropRun();
+  }
+
+  #newStage(): void {
+    this.#closeStage();
+    this.#stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
+    this.#stageStart = 0;
+    this.#stageEnd = 0;
   }
 
   /** What was gathered becomes a part; the rest of the stage is used for what comes next. */

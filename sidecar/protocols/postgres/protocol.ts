@@ -149,7 +149,8 @@ function session(
         },
         tap,
       );
-      return relay.run(signal);
+      // Awaited here: the catalog is to be held until the end.
+      return await relay.run(signal);
     },
   };
 }

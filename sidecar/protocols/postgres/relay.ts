@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { RelayEnd, Tap } from "../protocol.ts";
+import { errorResponse } from "#core/wire/postgres/messages.ts";
 import { Backend } from "./backend.ts";
 import { type Analyse, refusalOf, SessionCore } from "./core.ts";
 import { frontend } from "./frontend.ts";
@@ -28,6 +29,11 @@ export interface RelayParts {
   readonly cancel: () => Promise<boolean>;
 }
 
+const INTERNAL_ERROR = errorResponse({
+  severity: "FATAL",
+  code: "XX000",
+  message: "the gateway failed and has to end this session",
+});
 const NOTHING = Buffer.alloc(0);
 
 /** A statement that goes on that long after it was cancelled is left behind with its connection. */
@@ -104,7 +110,8 @@ export class Relay {
     });
     upstream.on("data", (chunk: Buffer) => {
       this.#backend.push(chunk);
-      this.#poke();
+      this.#intake.run();
+      this.#settle();
     });
     client.on("drain", () => this.#settle());
     upstream.on("drain", () => this.#settle());
@@ -117,6 +124,9 @@ export class Relay {
     upstream.on("close", () => this.#upstreamGone());
     client.resume();
     upstream.resume();
+    // Their events were before our time.
+    if (client.destroyed) this.#clientGone();
+    if (upstream.destroyed) this.#upstreamGone();
   }
 
   #poke(): void {
@@ -168,7 +178,7 @@ export class Relay {
     this.#core.hasEnded = true;
     const why = refusal("UPSTREAM_PROTOCOL", "the upstream ended the session");
     const end: RelayEnd = { by: "upstream", refusal: undefined };
-    const last = this.#backend.hasSaidFatal ? NOTHING : this.#farewell(why);
+    const last = this.#backend.hasSaidFatal ? NOTHING : this.#farewell(refusalFatal(why));
     void sayLast(this.#parts.client, last).finally(() => this.#resolve(end));
   }
 
@@ -176,24 +186,24 @@ export class Relay {
     if (this.#core.hasEnded) return;
     this.#core.parts.toClient.flush();
     this.#core.hasEnded = true;
-    this.#end(why, () => this.#resolve({ by: "gateway", refusal: why }));
+    this.#end(refusalFatal(why), () => this.#resolve({ by: "gateway", refusal: why }));
   }
 
   #bug(error: unknown): void {
     if (this.#core.hasEnded) return;
     this.#core.hasEnded = true;
-    this.#end(refusal("NOT_SUPPORTED", "the gateway failed; the session is over"), () => this.#reject(error));
+    this.#end(INTERNAL_ERROR, () => this.#reject(error));
   }
 
-  #end(why: Refusal, then: () => void): void {
+  #end(last: Buffer, then: () => void): void {
     const cancelled = this.isRunning ? this.#parts.cancel() : Promise.resolve(false);
-    const told = sayLast(this.#parts.client, this.#farewell(why));
+    const told = sayLast(this.#parts.client, this.#farewell(last));
     void Promise.all([cancelled, told]).finally(then);
   }
 
   /** In the middle of a message nothing can be said any more. */
-  #farewell(why: Refusal): Buffer {
-    return this.#backend.isBetweenMessages ? refusalFatal(why) : NOTHING;
+  #farewell(last: Buffer): Buffer {
+    return this.#backend.isBetweenMessages ? last : NOTHING;
   }
 
   async #cancelRunning(): Promise<void> {

@@ -102,7 +102,8 @@ function dropUnnamed({ core }: Intake, slot: Slot): void {
 
 /** What the session must know of a text that is now on its way. */
 export function takesEffect({ core }: Intake, slot: Slot, request: PostgresRequest, traits: Traits): void {
-  if (traits.movesPath || traits.changesCatalog) core.moves(slot);
+  const undoes = traits.endsTransaction && core.parts.path.mayMoveBack;
+  if (traits.movesPath || traits.changesCatalog || undoes) core.moves(slot);
   if (traits.runsUnknown) core.names.forgetEverything();
   if (traits.defines) slot.undoDefines = core.names.define(request);
 }

@@ -3,7 +3,7 @@ import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import type { OutputColumn } from "#core/wire/postgres/messages.ts";
 import type { ColumnActions } from "./masking.ts";
-import type { Outbox } from "./outbox.ts";
+import { type Outbox, STAGE_BYTES } from "./outbox.ts";
 
 /** Row frames from this size on are masked while they stream. */
 export const LONG_ROW_BYTES = 256 * 1024;
@@ -12,6 +12,8 @@ export const LONG_ROW_BYTES = 256 * 1024;
 export interface RowMask {
   readonly replacements: readonly (Buffer | undefined)[];
   readonly columnCount: number;
+  /** By how much a row can grow at most. */
+  readonly growthBytesMax: number;
 }
 
 /** Undefined when nothing is masked. */
@@ -21,10 +23,10 @@ export function rowMask(columns: readonly OutputColumn[], actions: ColumnActions
     const action = actions[index];
     if (action !== undefined) replacements[index] = action === "nullify" ? NULL_VALUE : redacted(column);
   });
+  if (replacements.length === 0) return undefined;
+  const growthBytesMax = replacements.reduce((sum, bytes) => sum + (bytes?.length ?? 0), 0);
   // No holes: an array with holes is slow to walk.
-  return replacements.length === 0
-    ? undefined
-    : { replacements: Array.from(replacements), columnCount: columns.length };
+  return { replacements: Array.from(replacements), columnCount: columns.length, growthBytesMax };
 }
 
 const REDACTED = "***";
@@ -64,9 +66,10 @@ const NULL_VALUE: Buffer = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 
 /** Writes one whole row with its masks; answers how many values were replaced. A NULL stays NULL. */
 export function maskRow(bytes: Buffer, start: number, end: number, mask: RowMask, out: Outbox): number {
-  const { replacements, columnCount } = mask;
+  const { replacements, columnCount, growthBytesMax } = mask;
   if (end < start + HEADER_BYTES + 2 || bytes.readInt16BE(start + HEADER_BYTES) !== columnCount)
     throw new MalformedMessage("a row has not the columns that were described");
+  if (end - start + growthBytesMax <= STAGED_ROW_BYTES_MAX) return stageRow(bytes, start, end, mask, out);
   const growth = growthOf(bytes, start, end, replacements);
   if (growth === undefined) {
     out.pass(bytes, start, end);
@@ -91,6 +94,49 @@ export function maskRow(bytes: Buffer, start: number, end: number, mask: RowMask
   return masked;
 }
 
+/** Rows up to this size are written anew, in one walk: that is cheaper than handing on many small slices. */
+const STAGED_ROW_BYTES_MAX = STAGE_BYTES / 4;
+
+function stageRow(bytes: Buffer, start: number, end: number, mask: RowMask, out: Outbox): number {
+  const { replacements } = mask;
+  const stage = out.stage(end - start + mask.growthBytesMax);
+  const header = out.stagedEnd;
+  let to = header + HEADER_BYTES;
+  let from = start + HEADER_BYTES;
+  let at = from + 2;
+  let masked = 0;
+  for (let column = 0; column < replacements.length; column += 1) {
+    if (at + 4 > end) throw new MalformedMessage("a row ends early");
+    const length = bytes.readInt32BE(at);
+    const next = length > 0 ? at + 4 + length : at + 4;
+    if (length < -1 || next > end) throw new MalformedMessage("a value is longer than its row");
+    const replacement = replacements[column];
+    if (replacement !== undefined && length >= 0) {
+      to = copy(bytes, from, at, stage, to);
+      to = copy(replacement, 0, replacement.length, stage, to);
+      from = next;
+      masked += 1;
+    }
+    at = next;
+  }
+  to = copy(bytes, from, end, stage, to);
+  stage[header] = DATA_ROW;
+  stage.writeInt32BE(to - header - 1, header + 1);
+  out.staged(to);
+  return masked;
+}
+
+const DATA_ROW = 0x44;
+/** Below this a loop is faster than a call. */
+const LOOPED_BYTES_MAX = 40;
+
+function copy(source: Buffer, from: number, end: number, target: Buffer, to: number): number {
+  const length = end - from;
+  if (length > LOOPED_BYTES_MAX) source.copy(target, to, from, end);
+  else for (let index = 0; index < length; index += 1) target[to + index] = source[from + index] as number;
+  return to + length;
+}
+
 /** By how much the row grows; undefined when every masked value is NULL already. Checks every length on the way. */
 function growthOf(
   bytes: Buffer,
@@ -113,7 +159,7 @@ function growthOf(
 
 export function rowHeader(lengthBytes: number): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES);
-  header[0] = 0x44;
+  header[0] = DATA_ROW;
   header.writeInt32BE(lengthBytes, 1);
   return header;
 }

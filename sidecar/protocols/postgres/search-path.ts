@@ -29,6 +29,7 @@ export class SearchPath {
   #moving = 0;
   /** It may have moved and nobody has said where to. */
   #stale = false;
+  /** What ends the transaction, or a part of it, may move it back. */
   #movedInTransaction = false;
   /** Servers from 18 on report the path by themselves before they are ready for the next query. */
   readonly #reported: boolean;
@@ -43,6 +44,10 @@ export class SearchPath {
 
   get isKnown(): boolean {
     return this.#moving === 0 && !this.#stale;
+  }
+
+  get mayMoveBack(): boolean {
+    return this.#moving > 0 || this.#movedInTransaction;
   }
 
   get isMoving(): boolean {

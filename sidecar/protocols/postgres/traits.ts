@@ -6,6 +6,8 @@ export interface Traits {
   readonly defines: boolean;
   /** Afterwards the search path may be another. */
   readonly movesPath: boolean;
+  /** It may undo what the transaction did to the search path. */
+  readonly endsTransaction: boolean;
   /** Code that nobody read may have run: what this session prepared may be gone or replaced. */
   readonly runsUnknown: boolean;
   readonly changesCatalog: boolean;
@@ -62,6 +64,7 @@ function read({ statements }: PostgresRequest, text: Buffer): Traits {
     defines: has(({ defines }) => defines !== undefined),
     movesPath:
       runsUnknown || callsOwn || has(({ class: kind }) => !KEEPS_PATH.has(kind)) || mentionsPath(text),
+    endsTransaction: has(({ class: kind }) => kind === "transaction"),
     runsUnknown,
     changesCatalog: runsUnknown || callsOwn || does((verb) => verb === "ddl" || verb === "dcl"),
     copiesIn: runsUnknown || does((verb) => verb === "copyIn"),

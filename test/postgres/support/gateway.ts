@@ -10,6 +10,7 @@ import type { StatementFacts } from "#core/statements/postgres/facts.ts";
 import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
 import { scramProof } from "#core/wire/postgres/scram.ts";
+import type { DatabaseCatalogs } from "#sidecar/protocols/postgres/catalog/catalogs.ts";
 import { memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
 import type { SessionCatalog } from "#sidecar/protocols/postgres/masking.ts";
 import { type OriginLookup, resolverByOrigin } from "#sidecar/protocols/postgres/origins.ts";
@@ -112,6 +113,8 @@ export interface GatewayOptions {
   readonly user?: string;
   readonly obligations?: Partial<Obligations>;
   readonly originOf?: OriginLookup;
+  /** The live catalog; without it a stock one stands in, which knows origins from `originOf`. */
+  readonly catalogs?: Pick<DatabaseCatalogs, "open">;
   readonly identity?: "ambient" | "perClient";
   readonly tls?: SecureContext;
   readonly upstreamTls?: ConnectionView["spec"]["tls"];
@@ -212,12 +215,13 @@ function partsOf(options: GatewayOptions, analyst: Analyst): PostgresParts {
     columns: resolverByOrigin(options.originOf ?? (() => undefined)),
     version: 0,
     changed: () => undefined,
+    transactionEnded: () => undefined,
     ready: () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return {
     analyse: (text, context) => analyst.analyse(text, context),
-    openCatalog: () => Promise.resolve(catalog),
+    openCatalog: (opening) => options.catalogs?.open(opening) ?? Promise.resolve(catalog),
     budget: memoryBudget(options.budgetBytes ?? 256 * 1024 * 1024),
   };
 }
