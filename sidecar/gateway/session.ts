@@ -137,7 +137,8 @@ async function carry(
   const upstream = await unlessStopped(greeting.connect(target, signal), signal);
   if (isRefusal(upstream)) return refuse(greeting, upstream);
   slot.cancels(() => upstream.cancel());
-  return upstream.relay(session.tap, signal);
+  // Awaited here: the lease and the time limit are to be held until the end.
+  return await upstream.relay(session.tap, signal);
 }
 
 async function refuse(greeting: Greeting, why: Refusal): Promise<RelayEnd> {
