@@ -28,6 +28,8 @@ export interface ScriptedTap extends Tap {
   later: boolean;
   set(obligations: Partial<Obligations>): void;
   changed(): void;
+  /** The record falls behind, or has caught up. */
+  fill(isFull: boolean): void;
   readonly decided: string[];
   readonly results: ({ readonly request: number } & ResultCounts)[];
   rows: number;
@@ -36,6 +38,8 @@ export interface ScriptedTap extends Tap {
 
 export function scriptedTap(judge: Judge): ScriptedTap {
   const listeners: (() => void)[] = [];
+  const rooms: (() => void)[] = [];
+  let isFull = false;
   let obligations: Obligations = { mask: [], limits: {}, whenParentEnds: "finish" };
   const decisionOf = (request: Request, text: string): Decision => {
     const why = request.statements.map((facts) => tap.judge(facts, text)).find((one) => one !== undefined);
@@ -83,8 +87,14 @@ export function scriptedTap(judge: Judge): ScriptedTap {
       for (const listener of listeners) listener();
     },
     onChange: (listener) => void listeners.push(listener),
-    isFull: false,
-    onRoom: () => undefined,
+    get isFull() {
+      return isFull;
+    },
+    fill(full) {
+      isFull = full;
+      if (!full) for (const listener of rooms) listener();
+    },
+    onRoom: (listener) => void rooms.push(listener),
   };
   return tap;
 }
@@ -102,6 +112,8 @@ export interface Gateway extends AsyncDisposable {
   readonly tap: ScriptedTap;
   readonly taps: readonly ScriptedTap[];
   readonly ends: readonly (RelayEnd | Refusal | Error)[];
+  /** Ends every session, as a gateway that shuts down does. */
+  stop(): Promise<void>;
   /** Resolves when that many sessions have ended. */
   ended(count: number): Promise<void>;
 }
@@ -198,6 +210,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ends,
     async ended(count) {
       while (ends.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    async stop() {
+      stop.abort(refusal("SHUTTING_DOWN"));
+      await Promise.all(running);
     },
     async [Symbol.asyncDispose]() {
       listener.close();
