@@ -22,7 +22,12 @@ const withParser: RolldownPlugin = {
 };
 
 export default defineConfig({
-  input: { sallyport: "cli/main.ts", "aside-worker": "sidecar/statements/aside-worker.ts" },
+  input: {
+    sallyport: "cli/main.ts",
+    "aside-worker": "sidecar/statements/aside-worker.ts",
+    "broker-worker": "broker/process/broker-worker.ts",
+    "sidecar-worker": "sidecar/process/sidecar-worker.ts",
+  },
   platform: "node",
   external: /^libpg-query/,
   plugins: [startedByName, withParser],

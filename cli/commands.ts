@@ -6,6 +6,7 @@ import { auditTail } from "./audit-tail.ts";
 import { auditVerify } from "./audit-verify.ts";
 import { explain } from "./explain.ts";
 import type { CommandTable } from "./frame/run.ts";
+import { gateway } from "./gateway.ts";
 import { lint } from "./lint.ts";
 import { test } from "./test.ts";
 
@@ -13,6 +14,7 @@ export const commands = {
   lint,
   explain,
   test,
+  gateway,
   "audit tail": auditTail,
   "audit grep": auditGrep,
   "audit show": auditShow,

@@ -1,6 +1,7 @@
 /** Which local user is at the other end of a TCP connection from this very host, by the kernel's own tables. */
 import { readFile } from "node:fs/promises";
 import { isIPv6, type Socket } from "node:net";
+import { ipv4Bytes, ipv6Bytes } from "./address.ts";
 
 /** Undefined when the kernel does not say, or says two things. */
 export type OwnerLookUp = (socket: Socket) => Promise<number | undefined>;
@@ -85,16 +86,5 @@ const MAPPED = Buffer.from("00000000000000000000ffff", "hex");
 
 /** Sixteen bytes, IPv4 as an IPv4-mapped address: a client may dial 127.0.0.1 through either family. */
 function addressBytes(address: string): Uint8Array {
-  if (!isIPv6(address)) return Buffer.concat([MAPPED, Buffer.from(address.split(".").map(Number))]);
-  const text = new URL(`http://[${address.split("%")[0]}]/`).hostname.slice(1, -1);
-  const [head = "", tail = ""] = text.split("::");
-  const groups = (part: string): string[] => (part === "" ? [] : part.split(":"));
-  const [before, after] = [groups(head), groups(tail)];
-  const middle = Array.from({ length: 8 - before.length - after.length }, () => "0");
-  return Buffer.from(
-    [...before, ...(text.includes("::") ? middle : []), ...after]
-      .map((group) => group.padStart(4, "0"))
-      .join(""),
-    "hex",
-  );
+  return isIPv6(address) ? ipv6Bytes(address) : Buffer.concat([MAPPED, ipv4Bytes(address)]);
 }

@@ -1,9 +1,28 @@
 /** Metrics of several processes on one page. Each process hands over its own as text; the page is made of what is known. */
-import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, Registry } from "prom-client";
+import {
+  AggregatorRegistry,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from "prom-client";
 
 export type MetricSamples = MetricObjectWithValues<MetricValue<string>>;
 
 const SAMPLES_MAX = 20_000;
+
+/** A number that is looked up whenever somebody asks for it. */
+export function lookedUp(registry: Registry, name: string, help: string, value: () => number): void {
+  const gauge = new Gauge({
+    name,
+    help,
+    registers: [],
+    collect() {
+      this.set(value());
+    },
+  });
+  registry.registerMetric(gauge);
+}
 
 export async function metricsText(registry: Registry): Promise<string> {
   return JSON.stringify(await registry.getMetricsAsJSON());

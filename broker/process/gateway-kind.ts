@@ -38,6 +38,7 @@ function planOf(listener: ListenerSpec, connections: readonly Connection[]): rea
     socket === undefined ? address && ({ kind: "address", ...address } as const) : socketAt(socket);
   if (where === undefined) return [];
   const uid = identity.ambient?.uid;
+  const database = found.spec.postgres?.database;
   return [
     {
       name,
@@ -47,6 +48,7 @@ function planOf(listener: ListenerSpec, connections: readonly Connection[]): rea
       identity: identity.ambient === undefined ? "perClient" : "ambient",
       ...(uid === undefined ? {} : { uid }),
       ...(tls === undefined ? {} : { tls }),
+      ...(database === undefined ? {} : { database }),
     },
   ];
 }

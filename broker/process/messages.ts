@@ -28,6 +28,8 @@ export interface ListenerPlan {
   readonly identity: "ambient" | "perClient";
   readonly uid?: number;
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** What a client has to name beside the address, if its protocol has such a thing. */
+  readonly database?: string;
 }
 
 export type ToBrokerProcess =
@@ -60,6 +62,7 @@ const listenerPlan: Shape<ListenerPlan> = record<ListenerPlan>({
   identity: oneOf(["ambient", "perClient"]),
   uid: optional(whole(0, 2 ** 32 - 2)),
   tls: optional(record<NonNullable<ListenerPlan["tls"]>>({ certificate: path, key: path })),
+  database: optional(name),
 });
 
 export const toBrokerProcess: Shape<ToBrokerProcess> = union<ToBrokerProcess>({

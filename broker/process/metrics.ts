@@ -1,6 +1,6 @@
 /** The metrics of the broker. */
 import { Gauge, Registry } from "prom-client";
-import { metricsText } from "#runtime/metrics.ts";
+import { lookedUp, metricsText } from "#runtime/metrics.ts";
 import type { Broker } from "../broker.ts";
 import type { Trail } from "../trail/trail.ts";
 
@@ -14,31 +14,21 @@ export function openBrokerMetrics(
   trail: Pick<Trail, "health">,
 ): BrokerMetrics {
   const registry = new Registry();
-  const registers = [registry];
-  const look = (name: string, help: string, value: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  };
-  look("sallyport_leases", "Credentials that sessions hold.", () => broker.status().leases);
-  look(
+  lookedUp(registry, "sallyport_leases", "Credentials that sessions hold.", () => broker.status().leases);
+  lookedUp(
+    registry,
     "sallyport_config_problems",
     "Connections and identity providers that cannot be used as they stand in the files.",
     () => broker.status().problems.length,
   );
-  look("sallyport_trail_ready", "Whether the trail can be written.", () =>
+  lookedUp(registry, "sallyport_trail_ready", "Whether the trail can be written.", () =>
     Number(trail.health.state === "ready"),
   );
-  new Gauge({
+  const applied = new Gauge({
     name: "sallyport_plan_applied",
     help: "Whether the worker has put the current plan in force.",
     labelNames: ["worker"],
-    registers,
+    registers: [],
     collect() {
       this.reset();
       const { planVersion, workers } = broker.status();
@@ -46,5 +36,6 @@ export function openBrokerMetrics(
         this.set({ worker }, Number(appliedVersion === planVersion));
     },
   });
+  registry.registerMetric(applied);
   return { registry, text: () => metricsText(registry) };
 }

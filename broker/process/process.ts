@@ -67,7 +67,9 @@ export function runBroker(
 
   channel.on("message", (packed: unknown) => take(unpack(toBrokerProcess, packed)));
   channel.on("disconnect", () => {
-    setTimeout(() => (stopping ??= leave()), ORPHAN_MS);
+    setTimeout(() => {
+      stopping ??= leave();
+    }, ORPHAN_MS);
   });
   // A terminal sends these to every process in it; when to end is the supervisor's to say.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);

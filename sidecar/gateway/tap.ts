@@ -9,7 +9,7 @@ import type { Decision, Limits, Obligations } from "#core/policy/decision.ts";
 import type { Caller, ConnectionRef, Request } from "#core/policy/facts.ts";
 import { type PolicySession, openSession } from "#core/policy/session.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
-import type { Tap, Verdict } from "../protocols/protocol.ts";
+import type { ResultCounts, Tap, Verdict } from "../protocols/protocol.ts";
 import type { Recorder } from "../uplink/recorder.ts";
 import type { Meters } from "./meters.ts";
 import type { ActivePlan } from "./plans.ts";
@@ -47,8 +47,9 @@ export interface SessionTap extends Tap {
 type RequestBody = Extract<EventBody, { readonly kind: "request" }>;
 
 export function openTap(options: TapOptions): SessionTap {
-  const { recorder, meters } = options;
-  const { protocol } = options.opening;
+  const { recorder } = options;
+  const meters = metersOf(options);
+  const { refuse, pass, ask } = verdictsOf(options);
   const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
   const changed = new Set<() => void>();
   const describe = describer();
@@ -57,24 +58,6 @@ export function openTap(options: TapOptions): SessionTap {
 
   function consider(request: Request): Decision {
     return refuseUnsupported(policy.decide(request, options.nowMs()), SUPPORTED);
-  }
-
-  /** Durable before anyone hears of it. */
-  async function refuse(body: RequestBody, text: Uint8Array, why: Refusal): Promise<Verdict> {
-    const unavailable = await recorder.recordStrictly({ ...body, outcome: "deny", code: why.code }, text);
-    return { pass: false, request: body.request, refusal: unavailable ?? why };
-  }
-
-  async function pass(body: RequestBody, text: Uint8Array, decision: Decision): Promise<Verdict> {
-    const unavailable = await recorder.recordStrictly(body, text);
-    if (unavailable !== undefined) return { pass: false, request: body.request, refusal: unavailable };
-    return { pass: true, request: body.request, decision };
-  }
-
-  async function ask(body: RequestBody, text: Uint8Array, decision: Decision): Promise<Verdict> {
-    const answer = await options.hold(decision.publicText);
-    if (answer === "approved") return pass(body, text, decision);
-    return refuse(body, text, withRule(answer, decision));
   }
 
   return {
@@ -94,9 +77,7 @@ export function openTap(options: TapOptions): SessionTap {
     decide(request, text) {
       const number = totals.requests;
       totals.requests += 1;
-      const startMs = performance.now();
-      const decision = consider(request);
-      meters.decided(protocol, decision.outcome, decision.code, performance.now() - startMs);
+      const decision = meters.decided(() => consider(request));
       const description = describe(request);
       const body = requestBody(number, decision, description, recorder.digest(text), text.length);
       const statementsMax = opening.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
@@ -109,7 +90,7 @@ export function openTap(options: TapOptions): SessionTap {
     },
     result(request, counts) {
       totals.maskedValues += counts.maskedValues;
-      meters.result(protocol, counts);
+      meters.result(counts);
       recorder.record({ kind: "result", request, ...counts });
     },
     count(rows, bytes) {
@@ -123,6 +104,45 @@ export function openTap(options: TapOptions): SessionTap {
       for (const listener of changed) listener();
       return opening;
     },
+  };
+}
+
+type Verdicts = Record<"refuse", (body: RequestBody, text: Uint8Array, why: Refusal) => Promise<Verdict>> &
+  Record<"pass" | "ask", (body: RequestBody, text: Uint8Array, decision: Decision) => Promise<Verdict>>;
+
+/** Each of them is durable before anyone hears of it. */
+function verdictsOf({ recorder, hold }: TapOptions): Verdicts {
+  const refuse: Verdicts["refuse"] = async (body, text, why) => {
+    const unavailable = await recorder.recordStrictly({ ...body, outcome: "deny", code: why.code }, text);
+    return { pass: false, request: body.request, refusal: unavailable ?? why };
+  };
+  const pass: Verdicts["pass"] = async (body, text, decision) => {
+    const unavailable = await recorder.recordStrictly(body, text);
+    if (unavailable !== undefined) return { pass: false, request: body.request, refusal: unavailable };
+    return { pass: true, request: body.request, decision };
+  };
+  const ask: Verdicts["ask"] = async (body, text, decision) => {
+    const answer = await hold(decision.publicText);
+    if (answer === "approved") return pass(body, text, decision);
+    return refuse(body, text, withRule(answer, decision));
+  };
+  return { refuse, pass, ask };
+}
+
+interface TapMeters {
+  decided(decide: () => Decision): Decision;
+  result(counts: ResultCounts): void;
+}
+
+function metersOf({ meters, opening: { protocol } }: TapOptions): TapMeters {
+  return {
+    decided(decide) {
+      const startMs = performance.now();
+      const decision = decide();
+      meters.decided(protocol, decision.outcome, decision.code, performance.now() - startMs);
+      return decision;
+    },
+    result: (counts) => meters.result(protocol, counts),
   };
 }
 

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerPort } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
+import { lookedUp } from "#runtime/metrics.ts";
 import type { Meters } from "../gateway/meters.ts";
 
 /** What is looked up at the moment of asking. */
@@ -31,19 +32,19 @@ export function openWorkerMetrics(worker: number, gauges: WorkerGauges): WorkerM
     buckets: ACKNOWLEDGE_SECONDS,
     registers: [registry],
   });
-  look(registry, "sallyport_broker_connected", "Whether this worker is connected to the broker.", () =>
+  lookedUp(registry, "sallyport_broker_connected", "Whether this worker is connected to the broker.", () =>
     Number(gauges.isConnected()),
   );
-  look(
+  lookedUp(
     registry,
     "sallyport_trail_window_fullness",
     "Events that the trail has not acknowledged yet, by size; at 1 this worker reads no more from its clients.",
     gauges.windowFullness,
   );
-  look(registry, "sallyport_parser_starts", "Statement parsers that this worker has started.", () => {
+  lookedUp(registry, "sallyport_parser_starts", "Statement parsers that this worker has started.", () => {
     return gauges.parser().instances;
   });
-  look(
+  lookedUp(
     registry,
     "sallyport_parser_faults",
     "Statement parsers that broke on a text and were replaced.",
@@ -51,19 +52,8 @@ export function openWorkerMetrics(worker: number, gauges: WorkerGauges): WorkerM
       return gauges.parser().broken;
     },
   );
-  look(registry, "sallyport_resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
+  lookedUp(registry, "sallyport_resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
   return { registry, meters, measured: (port) => measuredPort(port, acknowledged) };
-}
-
-function look(registry: Registry, name: string, help: string, value: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(value());
-    },
-  });
 }
 
 function sessionMeters(registry: Registry): Meters {

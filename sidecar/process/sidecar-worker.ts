@@ -1,4 +1,4 @@
 /** The program of a data plane worker. */
 import { runWorker } from "./worker.ts";
 
-runWorker(process as Parameters<typeof runWorker>[0], (line) => process.stderr.write(line));
+runWorker(process, (line) => process.stderr.write(line));

@@ -12,6 +12,7 @@ export function openStockCatalog({ parameters }: CatalogOpening): Promise<Sessio
     columns: resolverByOrigin(() => undefined),
     version: 0,
     changed: () => undefined,
+    transactionEnded: () => undefined,
     ready: () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });

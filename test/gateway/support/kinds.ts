@@ -1,5 +1,14 @@
 /** A folder of kinds as a person would write it, for one PostgreSQL and one issuer. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Issuer } from "#tools/oidc/issuer.ts";
@@ -16,6 +25,8 @@ export interface Folders extends Disposable {
   /** Puts a file of kinds into the folder; JSON is YAML. */
   write(name: string, ...kinds: readonly object[]): void;
   remove(name: string): void;
+  /** Gives everything to the broker's user, where that is not ours. */
+  handOver(uid: number, gid: number): void;
 }
 
 export function makeFolders(): Folders {
@@ -32,6 +43,11 @@ export function makeFolders(): Folders {
       // As editors and deployments do: a reader meets the old file or the new one.
       writeFileSync(join(config, `.${name}.new`), text);
       renameSync(join(config, `.${name}.new`), join(config, name));
+    },
+    handOver: (uid, gid) => {
+      chmodSync(root, 0o755);
+      for (const path of readdirSync(root, { recursive: true, encoding: "utf8" }))
+        chownSync(join(root, path), uid, gid);
     },
     remove: (name) => rmSync(join(config, name)),
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),

@@ -1,0 +1,20 @@
+/** IP addresses as bytes. What comes in has been found to be an address by `isIP` or by the kernel. */
+
+export function ipv4Bytes(address: string): Uint8Array {
+  return Uint8Array.from(address.split(".").map(Number));
+}
+
+export function ipv6Bytes(address: string): Uint8Array {
+  // The URL parser knows every spelling and gives back hexadecimal groups.
+  const text = new URL(`http://[${address.split("%")[0]}]/`).hostname.slice(1, -1);
+  const [head = "", tail] = text.split("::");
+  const before = groupsOf(head);
+  const after = groupsOf(tail ?? "");
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => "0");
+  const groups = [...before, ...zeros, ...after];
+  return Buffer.from(groups.map((group) => group.padStart(4, "0")).join(""), "hex");
+}
+
+function groupsOf(text: string): readonly string[] {
+  return text === "" ? [] : text.split(":");
+}
