@@ -61,6 +61,7 @@ class FileTrail implements Trail {
   readonly #own: { readonly session: SessionId; unsaid: EventBody[] };
   #health: TrailHealth = { state: "ready" };
   #committingSinceMs: number | undefined;
+  #closing = false;
   readonly #queue = groupQueue<Job>({
     weightBytes: (job) => (job.kind === "append" ? weightOf(job.batch) : 1024),
     groupBytesMax: GROUP_BYTES_MAX / 2,
@@ -92,6 +93,7 @@ class FileTrail implements Trail {
   }
 
   async openSession(session: SessionId, signal: AbortSignal): Promise<SessionKeys | Refusal> {
+    if (this.#closing) return refusal("TRAIL_UNAVAILABLE");
     try {
       const secrets = await unlessAborted(this.#vault.open(session), signal);
       return { digestKey: Uint8Array.from(secrets.digestKey) };
@@ -117,7 +119,9 @@ class FileTrail implements Trail {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#own.unsaid.push({ kind: "broker.stop" });
-    await this.append([], new AbortController().signal);
+    const last = this.append([], new AbortController().signal);
+    this.#closing = true;
+    await last;
     await this.#queue.drained();
     await this.#writer.close();
     await this.#vault[Symbol.asyncDispose]();
@@ -127,7 +131,7 @@ class FileTrail implements Trail {
   #ask<Value>(job: (answer: Answer<Value>) => Job, signal: AbortSignal): Promise<Value | Refusal> {
     signal.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<Value | Refusal>();
-    if (!this.#queue.add(job(resolve))) return Promise.resolve(refusal("TRAIL_UNAVAILABLE"));
+    if (this.#closing || !this.#queue.add(job(resolve))) return Promise.resolve(refusal("TRAIL_UNAVAILABLE"));
     return unlessAborted(promise, signal);
   }
 

@@ -24,22 +24,28 @@ export async function readKeyring(disk: Disk, directory: string): Promise<readon
     const path = join(directory, kekName(number));
     const { mode, lengthBytes } = await disk.inspect(path);
     if ((mode & 0o077) !== 0) throw new Error(`${path} is open to others: its mode must be 0600`);
-    // A key whose making was interrupted never wrapped anything.
-    if (lengthBytes !== KEK_BYTES) continue;
+    if (lengthBytes !== KEK_BYTES) throw new Error(`${path} is no key: it must be ${KEK_BYTES} bytes long`);
     const key = Buffer.from(await disk.read(path, 0, KEK_BYTES));
     ring.push({ number, id: kekId(key), key });
   }
   return ring;
 }
 
-/** Makes the next key, durable before it is used. */
+/**
+ * Makes the next key. It gets its name only when its content is durable; whoever uses it for the first time makes the
+ * name durable too, because this process may end in between.
+ */
 export async function addKek(disk: Disk, directory: string): Promise<Kek> {
-  const numbers = (await disk.list(directory)).flatMap((name) => kekNumber(name) ?? []);
-  const number = Math.max(0, ...numbers) + 1;
+  const names = await disk.list(directory);
+  const number = Math.max(0, ...names.flatMap((name) => kekNumber(name.replace(/\.new$/, "")) ?? [])) + 1;
   const key = randomBytes(KEK_BYTES);
-  await using file = await disk.create(join(directory, kekName(number)), 0o600);
-  await file.write(key, 0);
-  await file.sync();
+  const path = join(directory, kekName(number));
+  {
+    await using file = await disk.create(`${path}.new`, 0o600);
+    await file.write(key, 0);
+    await file.sync();
+  }
+  await disk.rename(`${path}.new`, path);
   await disk.syncDirectory(directory);
   return { number, id: kekId(key), key };
 }

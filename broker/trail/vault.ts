@@ -86,6 +86,11 @@ class FileVault implements Vault {
   /** Of sessions that are not on record, from an earlier broker. */
   readonly #inherited = new Map<SessionId, SessionSecrets>();
   readonly #inheritedUntilMs: number;
+  /**
+   * Whether what is open stands in a file that this process has synced. What an earlier one left may be readable and not
+   * durable, so nothing is sealed under it before it has been written again.
+   */
+  #isConfirmed = false;
   readonly #coming = new Map<SessionId, Promise<SessionSecrets>>();
   readonly #queue = groupQueue<Waiting>({
     weightBytes: () => 128,
@@ -107,21 +112,20 @@ class FileVault implements Vault {
   }
 
   secrets(session: SessionId): SessionSecrets | undefined {
-    return this.#open.get(session);
+    return this.#isConfirmed ? this.#open.get(session) : undefined;
   }
 
   open(session: SessionId): Promise<SessionSecrets> {
-    const open = this.#open.get(session) ?? this.#inherited.get(session);
-    if (open !== undefined) {
-      // It stands in a file already.
-      this.#inherited.delete(session);
-      this.#open.set(session, open);
-      return Promise.resolve(open);
-    }
+    const inherited = this.#inherited.get(session);
+    if (inherited !== undefined) this.#open.set(session, inherited);
+    this.#inherited.delete(session);
+    const open = this.secrets(session);
+    if (open !== undefined) return Promise.resolve(open);
     const coming = this.#coming.get(session);
     if (coming !== undefined) return coming;
+    const secrets = this.#open.get(session) ?? newSecrets();
     const settled = Promise.withResolvers<SessionSecrets>();
-    if (!this.#queue.add({ session, secrets: newSecrets(), settled }))
+    if (!this.#queue.add({ session, secrets, settled }))
       return Promise.reject(new Error("too many session keys wait for the disk"));
     const promise = settled.promise.finally(() => this.#coming.delete(session));
     this.#coming.set(session, promise);
@@ -161,8 +165,8 @@ class FileVault implements Vault {
       const file = this.#current?.file;
       this.#current = undefined;
       await abandon(file);
-      for (const { secrets, settled } of items) {
-        wipeSecrets(secrets);
+      for (const { session, secrets, settled } of items) {
+        if (!this.#open.has(session)) wipeSecrets(secrets);
         settled.reject(error);
       }
     }
@@ -172,6 +176,7 @@ class FileVault implements Vault {
     const { disk, keysDirectory, directory } = this.#options;
     const [newest] = await readKeyring(disk, keysDirectory);
     const kek = newest ?? (await addKek(disk, keysDirectory));
+    if (kek.number !== this.#current?.kek.number) await disk.syncDirectory(keysDirectory);
     const current = this.#current;
     if (
       current !== undefined &&
@@ -194,6 +199,7 @@ class FileVault implements Vault {
       [...this.#open, ...this.#inherited].map(([session, secrets]) => ({ session, secrets })),
     );
     await disk.syncDirectory(directory);
+    this.#isConfirmed = true;
     return next;
   }
 }

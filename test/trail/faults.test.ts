@@ -88,7 +88,9 @@ test("a file whose sync failed is never written to again", async () => {
 
 describe("a session", () => {
   const flaws = {
-    "other-hash": (chain: Chain) => ({ ...new Chain(chain.session).seal({ ...opening, ...{ planVersion: "2" } }) }),
+    "other-hash": (chain: Chain) => ({
+      ...new Chain(chain.session).seal({ ...opening, planVersion: "2" }),
+    }),
     "other-previous": (chain: Chain) => ({ ...chain.seal(request(0)), previous: new Uint8Array(32) }),
     "broken-hash": (chain: Chain) => ({ ...chain.seal(request(0)), hash: new Uint8Array(32) }),
     "broken-leaf": (chain: Chain) => chain.seal({ kind: "session.lost", lastSeq: 0 }),

@@ -21,7 +21,7 @@ import { fuzzRuns } from "#test/support/fuzz.ts";
 import { closing, never, newSession, opening, request } from "./support.ts";
 
 const PROGRAM = new URL("./broker-process.ts", import.meta.url).pathname;
-const SESSIONS_AT_ONCE = 12;
+const SESSIONS_AT_ONCE = 8;
 
 async function loadBroker(directory: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, [PROGRAM, directory], { stdio: ["pipe", "pipe", "inherit"] });

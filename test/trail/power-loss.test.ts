@@ -5,15 +5,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { EventBody } from "#core/audit/event.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { readTrail } from "#broker/trail/read.ts";
+import { openTexts } from "#broker/trail/texts.ts";
 import type { Trail } from "#broker/trail/trail.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { PowerDisk, coded } from "./power-disk.ts";
 import { Chain, closing, never, opening, request, trailOn } from "./support.ts";
 
 const ROOT = "/state";
+const TRAIL = `${ROOT}/trail`;
+const SESSION_KEYS = `${TRAIL}/session-keys`;
+const KEYS = `${ROOT}/keys`;
 
 type Step =
   | { readonly do: "append"; readonly session: number; readonly count: number; readonly text: boolean }
@@ -72,7 +77,7 @@ class World {
     return chain;
   }
 
-  seal(chain: Chain, text: boolean, body = chain.seq === 0 ? opening : request(chain.seq)): void {
+  seal(chain: Chain, text: boolean, body: EventBody = chain.seq === 0 ? opening : request(chain.seq)): void {
     const event = chain.seal(body, text ? Buffer.from(`select ${chain.seq}`) : undefined);
     this.unacknowledged.set(chain.session, [...(this.unacknowledged.get(chain.session) ?? []), event]);
   }
@@ -159,19 +164,29 @@ function chanceFrom(seed: number): () => number {
   };
 }
 
-async function stored(disk: PowerDisk): Promise<{ leaves: Map<string, string>; problems: string[] }> {
-  await disk.makeDirectory(`${ROOT}/trail`);
-  const leaves = new Map<string, string>();
+interface Stored {
+  readonly hashes: ReadonlyMap<string, string>;
+  readonly texts: ReadonlyMap<string, string>;
+  readonly problems: readonly string[];
+}
+
+async function stored(disk: PowerDisk): Promise<Stored> {
+  for (const directory of [TRAIL, KEYS, SESSION_KEYS]) await disk.makeDirectory(directory);
+  const opener = await openTexts(disk, SESSION_KEYS, KEYS);
+  const hashes = new Map<string, string>();
+  const texts = new Map<string, string>();
   const problems: string[] = [];
-  for await (const entry of readTrail({ disk, directory: `${ROOT}/trail` })) {
+  for await (const entry of readTrail({ disk, directory: TRAIL })) {
     if (entry.kind === "problem" && entry.problem.what !== "torn-tail")
       problems.push(JSON.stringify(entry.problem));
-    if (entry.kind !== "leaf") continue;
+    if (entry.kind !== "leaf" && entry.kind !== "text") continue;
     const key = `${entry.session}/${entry.seq}`;
-    assert.ok(!leaves.has(key), `${key} is stored twice`);
-    leaves.set(key, Buffer.from(entry.hash).toString("hex"));
+    if (entry.kind === "text") texts.set(key, opener.open(entry)?.text.toString() ?? "does not open");
+    if (entry.kind !== "leaf") continue;
+    assert.ok(!hashes.has(key), `${key} is stored twice`);
+    hashes.set(key, Buffer.from(entry.hash).toString("hex"));
   }
-  return { leaves, problems };
+  return { hashes, texts, problems };
 }
 
 test("acknowledged ⊆ survived, and no survivor is corrupt", async (t) => {
@@ -183,14 +198,13 @@ test("acknowledged ⊆ survived, and no survivor is corrupt", async (t) => {
       for (const next of steps) await live(world, next);
       world.disk.faults = {};
       world.disk.losePower(chanceFrom(seed));
-      const { leaves, problems } = await stored(world.disk);
+      const { hashes, texts, problems } = await stored(world.disk);
       assert.deepEqual(problems, []);
-      for (const event of world.acknowledged)
-        assert.equal(
-          leaves.get(`${event.session}/${event.seq}`),
-          Buffer.from(event.hash).toString("hex"),
-          `${event.seq}`,
-        );
+      for (const { session, seq, hash, payload } of world.acknowledged) {
+        assert.equal(hashes.get(`${session}/${seq}`), Buffer.from(hash).toString("hex"), `${seq}`);
+        if (payload !== undefined)
+          assert.equal(texts.get(`${session}/${seq}`), Buffer.from(payload).toString());
+      }
       acknowledged += world.acknowledged.length;
     }),
     { numRuns: runs, ...fuzzSeed() },

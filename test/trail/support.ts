@@ -16,7 +16,7 @@ export function newSession(): SessionId {
   return sessionId(randomBytes(16));
 }
 
-export const opening: EventBody = {
+export const opening: Extract<EventBody, { kind: "session.open" }> = {
   kind: "session.open",
   connection: { namespace: "prod", name: "orders" },
   protocol: "postgres",
@@ -26,10 +26,9 @@ export const opening: EventBody = {
   intent: { database: "orders" },
 };
 
-export function request(
-  number: number,
-  more: Partial<Extract<EventBody, { kind: "request" }>> = {},
-): EventBody {
+type RequestBody = Extract<EventBody, { kind: "request" }>;
+
+export function request(number: number, more: Partial<RequestBody> = {}): RequestBody {
   return {
     kind: "request",
     request: number,
