@@ -82,12 +82,8 @@ async function prepare(
     socket.destroy();
     return refusal("UPSTREAM_PROTOCOL", "the upstream does not keep to UTF-8 and standard strings");
   }
-  const reported = parameters.get("search_path");
-  const path = new SearchPath(
-    reported ?? (await askPath(login, signal)),
-    target.lease.user,
-    reported !== undefined,
-  );
+  const start = await askStart(login, signal);
+  const path = new SearchPath(start.searchPath, start.currentUser, parameters.has("search_path"));
   const plain = new Map([
     ["client_encoding", "UTF8"],
     ["standard_conforming_strings", "on"],
@@ -164,14 +160,23 @@ function openingOf(client: GreetedClient, target: UpstreamTarget, { parameters }
   return Buffer.concat([...shown, backendKeyData(key.readInt32BE(0), key.subarray(4)), readyForQuery("I")]);
 }
 
-/** Servers before 18 do not report it. */
-async function askPath({ socket }: UpstreamLogin, signal: AbortSignal): Promise<string> {
-  await write(socket, serialize.query("SHOW search_path"));
-  let value = "";
+interface Start {
+  readonly searchPath: string;
+  /** What `$user` in the path stands for. A role that was set to act as another is that other from the start. */
+  readonly currentUser: string;
+}
+
+/** Servers before 18 do not report the path, and none reports whom it acts as. */
+async function askStart({ socket }: UpstreamLogin, signal: AbortSignal): Promise<Start> {
+  await write(socket, serialize.query("SHOW search_path; SELECT current_user"));
+  const values: string[] = [];
   for (;;) {
     const { type, bytes } = await readFrame(socket, signal);
-    if (type === "Z") return value;
-    if (type === "D") value = bytes.toString("utf8", 11);
-    else if (type === "E") throw new PeerBroke("the upstream does not tell its search path");
+    if (type === "D") values.push(bytes.toString("utf8", 11));
+    if (type === "E") throw new PeerBroke("the upstream does not tell its search path");
+    if (type !== "Z") continue;
+    const [searchPath, currentUser] = values;
+    if (searchPath !== undefined && currentUser !== undefined) return { searchPath, currentUser };
+    throw new PeerBroke("the upstream does not tell its search path");
   }
 }

@@ -79,7 +79,8 @@ class Walk {
       return;
     }
     for (const target of targetsOf(query)) {
-      if (number === 0 || numberOf(target, "resno") === number) this.#expression(target.fields.get("expr"), levels);
+      if (number === 0 || numberOf(target, "resno") === number)
+        this.#expression(target.fields.get("expr"), levels);
     }
   }
 

@@ -173,10 +173,7 @@ function put(labels: Labels, oid: number, column: number, action: MaskAction | u
 }
 
 /** Labels only ever grow, so this ends. */
-function untilStable(
-  graph: readonly GraphRelation[],
-  step: (relation: GraphRelation) => boolean,
-): void {
+function untilStable(graph: readonly GraphRelation[], step: (relation: GraphRelation) => boolean): void {
   let changed = true;
   while (changed) {
     changed = false;

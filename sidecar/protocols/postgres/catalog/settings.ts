@@ -1,0 +1,26 @@
+import type { ReadingLimits } from "./snapshot.ts";
+
+export interface CatalogSettings {
+  /** Up to this age it is used as it is; from then on it is read again beside the traffic. */
+  readonly freshMs: number;
+  /** From this age on texts wait for it: what others have changed is known by then. */
+  readonly staleMs: number;
+  /** A side connection that nobody needs is closed after this. */
+  readonly idleMs: number;
+  /** What no session uses is forgotten after this. */
+  readonly keepMs: number;
+  readonly retryMs: number;
+  /** One reading, login included. */
+  readonly readMs: number;
+  readonly limits: ReadingLimits;
+}
+
+export const CATALOG_SETTINGS: CatalogSettings = {
+  freshMs: 10_000,
+  staleMs: 30_000,
+  idleMs: 5_000,
+  keepMs: 60_000,
+  retryMs: 2_000,
+  readMs: 30_000,
+  limits: { rowsMax: 250_000, bytesMax: 128 * 1024 * 1024 },
+};

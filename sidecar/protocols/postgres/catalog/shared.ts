@@ -1,0 +1,212 @@
+/** The catalog of one database as one role sees it, read once for all of its sessions and read again as it ages. */
+import type { ColumnMask } from "#core/policy/decision.ts";
+import type { Catalog } from "#core/statements/postgres/catalog.ts";
+import { MalformedMessage } from "#core/wire/postgres/fields.ts";
+import { isRefusal, type Refusal } from "#core/values/refusal.ts";
+import type { UpstreamLogin } from "../login.ts";
+import { maskKey, readDatabase, type Reading } from "./reading.ts";
+import { hasRead } from "./resolver.ts";
+import type { CatalogSettings } from "./settings.ts";
+import { SideConnection, SideFailure } from "./side-connection.ts";
+import { STATISTICS_MASKS } from "./statistics.ts";
+
+/** A session that shares it, which can open another connection like its own. */
+export interface Member {
+  readonly logIn: (signal: AbortSignal) => Promise<UpstreamLogin | Refusal>;
+  /** What the session has to mask now. */
+  masks: readonly ColumnMask[];
+}
+
+export interface ServerFacts {
+  readonly stock: Catalog;
+  readonly isNewer: boolean;
+}
+
+/** Readings of the same content are the same object, whichever role they were read for. */
+export type Pool = Map<string, WeakRef<Reading>>;
+
+export class SharedCatalog {
+  readonly #server: ServerFacts;
+  readonly #settings: CatalogSettings;
+  readonly #pool: Pool;
+  readonly #members = new Set<Member>();
+  readonly #stop = new AbortController();
+  #side: SideConnection | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  /** The last one, or why there is none. */
+  #reading: Reading | string = "the catalog has not been read yet";
+  #readMs = -Infinity;
+  #failedMs = -Infinity;
+  #running: Promise<void> | undefined;
+  #waiting = 0;
+  #bug: unknown;
+  /** Counts the readings that were begun, so that one can tell whether a reading began after a change. */
+  #begun = 0;
+  #done = 0;
+  leftMs = Infinity;
+
+  constructor(server: ServerFacts, settings: CatalogSettings, pool: Pool) {
+    this.#server = server;
+    this.#settings = settings;
+    this.#pool = pool;
+  }
+
+  get reading(): Reading | string {
+    return this.#reading;
+  }
+
+  get hasMembers(): boolean {
+    return this.#members.size > 0;
+  }
+
+  /** A reading that is begun from now on has at least this number. */
+  get nextReading(): number {
+    return this.#begun + 1;
+  }
+
+  join(member: Member): void {
+    this.#members.add(member);
+    this.leftMs = Infinity;
+  }
+
+  /** The last to leave closes the connection: it is one of a role that may be taken back now. */
+  leave(member: Member): void {
+    this.#members.delete(member);
+    if (this.hasMembers) return;
+    this.leftMs = performance.now();
+    this.#closeSide();
+  }
+
+  async dispose(): Promise<void> {
+    this.#stop.abort(new SideFailure("the gateway is shutting down"));
+    await this.#running;
+    this.#closeSide();
+  }
+
+  /** Undefined when what is known will do: it covers the masks, and was begun with that number or later. */
+  ready(masks: readonly ColumnMask[], atLeast: number): Promise<void> | undefined {
+    if (this.#bug !== undefined) return Promise.reject(this.#bug);
+    const nowMs = performance.now();
+    const { freshMs, staleMs, retryMs } = this.#settings;
+    const mayTry = this.#running === undefined && nowMs - this.#failedMs >= retryMs;
+    if (typeof this.#reading === "string") {
+      if (this.#failedMs === -Infinity) return this.#until(masks, atLeast);
+      // Texts are not held up by a database that cannot be read: they are judged without it, and it is tried again.
+      if (mayTry) this.#beside();
+      return undefined;
+    }
+    const ageMs = nowMs - this.#readMs;
+    if (ageMs >= staleMs || !this.#isEnough(masks, atLeast)) return this.#until(masks, atLeast);
+    if (ageMs >= freshMs && mayTry) this.#beside();
+    return undefined;
+  }
+
+  /** Resolves when a reading has ended that began no earlier than now. */
+  readAgain(masks: readonly ColumnMask[]): Promise<void> {
+    return this.#until(masks, this.nextReading);
+  }
+
+  #isEnough(masks: readonly ColumnMask[], atLeast: number): boolean {
+    return typeof this.#reading === "string" || (this.#done >= atLeast && hasRead(this.#reading, masks));
+  }
+
+  async #until(masks: readonly ColumnMask[], atLeast: number): Promise<void> {
+    this.#waiting += 1;
+    try {
+      // The one under way may have begun too early, or for other masks; the one after it has not.
+      do await (this.#running ?? this.#begin());
+      while (!this.#isEnough(masks, atLeast));
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  /** Nobody waits for it, so what must not go unheard is kept for the next who asks. */
+  #beside(): void {
+    this.#begin().catch((error: unknown) => {
+      this.#bug = error;
+    });
+  }
+
+  /** One at a time. */
+  #begin(): Promise<void> {
+    this.#running = this.#read();
+    return this.#running;
+  }
+
+  async #read(): Promise<void> {
+    this.#begun += 1;
+    const number = this.#begun;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#settings.readMs)]);
+    try {
+      this.#reading = await this.#readOnce(signal);
+      this.#readMs = performance.now();
+    } catch (error) {
+      this.#closeSide();
+      this.#failedMs = performance.now();
+      const problem = problemOf(error, signal);
+      // What is known holds for its time, unless somebody knows better.
+      const isOld = performance.now() - this.#readMs >= this.#settings.staleMs;
+      if (isOld || this.#waiting > 0 || typeof this.#reading === "string") this.#reading = problem;
+    } finally {
+      this.#done = number;
+      this.#running = undefined;
+      this.#closeWhenIdle();
+    }
+  }
+
+  async #readOnce(signal: AbortSignal): Promise<Reading> {
+    clearTimeout(this.#idle);
+    const masks = new Map([...STATISTICS_MASKS, ...this.#masks()].map((mask) => [maskKey(mask), mask]));
+    const { limits } = this.#settings;
+    const question = { ...this.#server, masks: [...masks.values()], limits };
+    const known = (digest: string): Reading | undefined => this.#pool.get(digest)?.deref();
+    const side = await this.#open(signal);
+    const reading = await readDatabase(side, question, known, signal);
+    this.#pool.set(reading.digest, new WeakRef(reading));
+    return reading;
+  }
+
+  /** Of all sessions, so that they share what is read. Nothing but statistics where nothing is masked. */
+  #masks(): readonly ColumnMask[] {
+    return [...this.#members].flatMap(({ masks }) => masks);
+  }
+
+  async #open(signal: AbortSignal): Promise<SideConnection> {
+    if (this.#side?.isOpen === true) return this.#side;
+    let failure: Refusal | undefined;
+    // The newest first: its right to log in is the freshest.
+    for (const member of [...this.#members].reverse().slice(0, LOGINS_MAX)) {
+      const login = await member.logIn(signal);
+      if (!isRefusal(login)) return (this.#side = new SideConnection(login.socket));
+      failure = login;
+    }
+    throw new SideFailure(failure?.publicText ?? "no session is left that could read it");
+  }
+
+  #closeWhenIdle(): void {
+    clearTimeout(this.#idle);
+    if (!this.hasMembers) return this.#closeSide();
+    this.#idle = setTimeout(() => this.#closeSide(), this.#settings.idleMs);
+    this.#idle.unref();
+  }
+
+  #closeSide(): void {
+    clearTimeout(this.#idle);
+    this.#side?.close();
+    this.#side = undefined;
+  }
+}
+
+/** One member's lease may have just ended; a second one's hardly. */
+const LOGINS_MAX = 2;
+
+/** What a client may hear of it. A bug is not hidden behind it. */
+function problemOf(error: unknown, signal: AbortSignal): string {
+  const what = "the gateway cannot read the database's catalog now";
+  if (signal.aborted) return `${what}: it takes too long`;
+  if (error instanceof SideFailure) return `${what}: ${error.message}`;
+  if (error instanceof MalformedMessage) return `${what}: the upstream broke its protocol`;
+  if (error instanceof Error && "code" in error) return `${what}: the upstream cannot be reached`;
+  throw error;
+}
