@@ -7,7 +7,10 @@ import { auditVerify } from "./audit-verify.ts";
 import { explain } from "./explain.ts";
 import type { CommandTable } from "./frame/run.ts";
 import { gateway } from "./gateway.ts";
+import { kill } from "./kill.ts";
 import { lint } from "./lint.ts";
+import { sessions } from "./sessions.ts";
+import { status } from "./status.ts";
 import { test } from "./test.ts";
 
 export const commands = {
@@ -15,6 +18,9 @@ export const commands = {
   explain,
   test,
   gateway,
+  status,
+  sessions,
+  kill,
   "audit tail": auditTail,
   "audit grep": auditGrep,
   "audit show": auditShow,

@@ -7,7 +7,7 @@ import type { LogLevel } from "#runtime/log.ts";
 export interface BrokerSettings {
   /** Folder of kinds. */
   readonly config: string;
-  /** Of the broker's user alone: trail, keys, journal of leases. */
+  /** Holds `trail`, `keys` and `broker`, each of the broker's user alone. */
   readonly state: string;
   /** Sockets, each in a folder of its own. */
   readonly portPath: string;

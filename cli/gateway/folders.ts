@@ -6,8 +6,10 @@ import { SOCKET_PATH_BYTES_MAX } from "#runtime/unix-socket.ts";
 import type { Accounts } from "./accounts.ts";
 
 export interface DataFolders {
-  /** Trail, keys and journal: of the broker alone. */
-  readonly state: string;
+  /** All others stand in it. */
+  readonly data: string;
+  /** Trail, its keys, and the journal of leases: of the broker alone. */
+  readonly ofBroker: readonly string[];
   /** The broker's two sockets, each in a folder of its own. */
   readonly port: string;
   readonly portPath: string;
@@ -31,7 +33,8 @@ export function defaultDataFolder(
 export function dataFolders(data: string): DataFolders {
   const [port, admin] = [join(data, "port"), join(data, "admin")];
   return {
-    state: join(data, "broker"),
+    data,
+    ofBroker: ["trail", "keys", "broker"].map((name) => join(data, name)),
     port,
     portPath: join(port, "broker.sock"),
     admin,
@@ -52,8 +55,7 @@ export function prepareFolders(data: string, accounts: Accounts | undefined): Da
     if (facts.uid !== process.getuid?.() || (facts.mode & 0o022) !== 0)
       return `${data} must be yours and closed to the writing of others; give another folder with --data DIR`;
     const { broker } = accounts ?? {};
-    own(folders.state, 0o700, broker);
-    own(folders.admin, 0o700, broker);
+    for (const folder of [...folders.ofBroker, folders.admin]) own(folder, 0o700, broker);
     own(folders.port, accounts === undefined ? 0o700 : 0o750, broker);
     own(folders.tls, 0o700, undefined);
     return folders;

@@ -114,7 +114,7 @@ class LiveSupervisor implements Supervisor {
 
   #startBroker(): Supervised<ToBrokerProcess> {
     const { config, folders, accounts, logLevel, environment, log } = this.#options;
-    const { state, portPath, adminPath } = folders;
+    const { data: state, portPath, adminPath } = folders;
     const settings = {
       config,
       state,

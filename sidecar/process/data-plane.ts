@@ -49,7 +49,7 @@ export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): 
     port: uplink,
     openRecorder: (session, { digestKey }, onBroken) =>
       openRecorder({ session, digestKey, onBroken }, { sender, nowMs, trailWaitMs }),
-    protocolOf: ({ protocol }) => protocols[protocol],
+    protocolOf: ({ protocol }) => protocols.of[protocol],
     passCancel,
     mayConnect: clientCheck(ownersOfPeers()),
     sessionsMax,
@@ -72,6 +72,7 @@ export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): 
     metrics: () => metricsText(metrics.registry),
     [Symbol.asyncDispose]: async () => {
       await gateway[Symbol.asyncDispose]();
+      await protocols[Symbol.asyncDispose]();
       // The last events of sessions that have just ended.
       await sender[Symbol.asyncDispose]();
       await uplink[Symbol.asyncDispose]();

@@ -1,0 +1,53 @@
+import type { KillRequest, Killed } from "#broker/api/admin.ts";
+import { DATA_OPTION, adminPath, askBroker } from "./admin/client.ts";
+import { type CommandResult, command } from "./frame/command.ts";
+import { count } from "./frame/text.ts";
+
+export const kill = command({
+  summary: "end sessions of a running gateway",
+  description: [
+    "Ends one session, or all of one caller, at once: what runs is cancelled, the client is told REVOKED, the credential is " +
+      "taken back.",
+    "It does not keep anybody out: who may connect may connect again. A deny rule does that, and ends open sessions too.",
+    "Exit code 1 when there was no such session.",
+  ],
+  positionals: [],
+  options: {
+    ...DATA_OPTION,
+    session: {
+      type: "string",
+      value: "ID",
+      help: "the session, as `sallyport sessions` and the trail name it",
+    },
+    caller: {
+      type: "string",
+      value: "CALLER",
+      help: "every session of this caller, as `sallyport sessions` shows it",
+    },
+  },
+  examples: [
+    "sallyport kill --session 9hTq0mWl3vLwYk2bXo1rGA",
+    'sallyport kill --caller "a token of github-actions for repo:acme/reports:ref:refs/heads/main"',
+  ],
+  run: async ({ options }, io): Promise<CommandResult> => {
+    const wanted = wantedOf(options);
+    if (wanted === undefined) return { cannotRun: "give exactly one of --session ID and --caller CALLER" };
+    const asked = await askBroker<Killed>(adminPath(options.data), ["POST", "/kill"], wanted);
+    if (!asked.ok) return { cannotRun: asked.message };
+    const { killed } = asked.value;
+    io.out.write(`${count(killed.length, "session")} ended\n`);
+    for (const session of killed) io.out.write(`  ${session}\n`);
+    return killed.length > 0 ? 0 : 1;
+  },
+});
+
+function wantedOf({
+  session,
+  caller,
+}: {
+  readonly session: string | undefined;
+  readonly caller: string | undefined;
+}): KillRequest | undefined {
+  if ((session === undefined) === (caller === undefined)) return undefined;
+  return session === undefined ? { caller: caller ?? "" } : { session };
+}
