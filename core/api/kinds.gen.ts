@@ -428,8 +428,9 @@ export interface PostgresPermission {
   readonly functions?: readonly string[];
   /**
    * Narrows the rule to statements that nothing narrows (`true`: no WHERE or a constant one, and for reads
-   * no LIMIT), or to those that something does (`false`). Left out, the rule is about both. Example of a
-   * deny rule against dumping tables: `{statements: [read, delete, update], unfiltered: true}`.
+   * no LIMIT), or to those that something does (`false`). Left out, the rule is about both. What cannot be
+   * told counts as unfiltered, so an allow rule takes only `false` and a deny rule only `true`. Example of
+   * a deny rule against dumping tables: `{statements: [read, delete, update], unfiltered: true}`.
    */
   readonly unfiltered?: boolean;
 }
@@ -441,7 +442,7 @@ export interface GuardrailAskRule extends DenyRule {
   /** What the agent and the approver are told. Say what the approver should look at. */
   readonly reason?: string;
   /**
-   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{preset: readOnly, tables:
+   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{statements: [delete], tables:
    * [public.orders]}`.
    */
   readonly postgres?: PostgresPermission;
@@ -579,7 +580,7 @@ export interface AskRule extends AllowRule {
    */
   readonly delegate?: Delegate;
   /**
-   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{preset: readOnly, tables:
+   * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{statements: [delete], tables:
    * [public.orders]}`.
    */
   readonly postgres?: PostgresPermission;

@@ -247,8 +247,9 @@ allow:
     name: "one possible statement is enough for a rule to match",
     finds: [],
     spec: `
-allow:
+ask:
   - name: change
+    reason: Look at what changes.
     postgres: { statements: [insert, update], tables: [public.orders], unfiltered: true }
 `,
   },

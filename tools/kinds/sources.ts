@@ -6,7 +6,7 @@ import { load } from "js-yaml";
 export type Raw = Readonly<Record<string, unknown>>;
 
 /** The places of the kinds that hold one block per protocol. */
-export const BLOCK_PLACES = ["connection", "grant", "refusal", "mask", "request"] as const;
+export const BLOCK_PLACES = ["connection", "allow", "ask", "refusal", "mask", "request"] as const;
 export type BlockPlace = (typeof BLOCK_PLACES)[number];
 
 export interface ProtocolSource {
@@ -64,7 +64,8 @@ function protocolOf(file: string, held: Raw): ProtocolSource {
     protocol,
     blocks: {
       connection: block("connection"),
-      grant: block("grant"),
+      allow: block("allow"),
+      ask: block("ask"),
       refusal: block("refusal"),
       mask: block("mask"),
       request: block("request"),

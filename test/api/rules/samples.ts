@@ -104,8 +104,19 @@ const rules = RULE_LISTS.flatMap(([kind, list]) => {
       block,
       "any passes everything on",
       one({ statements: ["any"] }),
-      one({ statements: ["any"], unfiltered: true }),
+      one({ statements: ["any"], unfiltered: list !== "allow" }),
     ),
+    ...(list === "allow" || list === "deny"
+      ? [
+          pair(
+            kind,
+            block,
+            "in doubt a statement counts as unfiltered",
+            one({ ...readOnly, unfiltered: list === "deny" }),
+            one({ ...readOnly, unfiltered: list !== "deny" }),
+          ),
+        ]
+      : []),
     ...(list === "deny"
       ? []
       : [pair(kind, block, "say which statements", one(readOnly), one({ tables: ["public.orders"] }))]),

@@ -4,7 +4,8 @@
  * Where the language leaves room:
  * - `statements` and `preset` add up. An allow rule without either permits no statement, only the `functions` that it
  *   names; a deny or ask rule without either means every statement, unless it speaks of `functions` alone.
- * - `unfiltered: true` narrows a rule to unfiltered acts, `false` to filtered ones, whatever the rule's effect.
+ * - `unfiltered: true` narrows a rule to unfiltered acts, `false` to filtered ones, whatever the rule's effect. Analysis
+ *   errs towards unfiltered, and so the kinds take `true` in no allow rule and `false` in no deny rule.
  * - `any` forwards what nobody understood only when nothing beside it narrows the rule.
  */
 import {
