@@ -1,22 +1,42 @@
 /** Column references: which relation they belong to where syntax tells, and the calls that attribute notation may hide. */
 import type { RelationName } from "./facts.ts";
-import { calledAsAttribute } from "./names.ts";
+import { calledAsAttribute, isFunction } from "./names.ts";
 import { as, type Fields, stringsOf } from "./tree.ts";
 import type { Level, Scope, Source, Visitor, Work } from "./work.ts";
 
 export const visitColumnRef: Visitor<"ColumnRef"> = (work, ref, scope) => {
-  const parts = stringsOf(ref.fields);
+  const names = stringsOf(ref.fields);
   const isStar = as(ref.fields?.at(-1), "A_Star") !== undefined;
+  // The first of four is the database, and it can only be this one.
+  const parts = names.length + (isStar ? 1 : 0) === 4 ? names.slice(1) : names;
   const last = parts.at(-1);
   if (isStar || last === undefined) return starred(work, parts, scope);
+  if (parts.length === 1) return bare(work, last, scope);
   // `orders.leak` is a column or the function leak(orders).
-  if (parts.length > 1) calledAsAttribute(work, last);
-  const use = ownerOf(parts, scope);
-  for (const column of use.columns) {
-    if (use.relations.length === 0) work.facts.column({ column });
-    for (const relation of use.relations) work.facts.column({ relation, column });
-  }
+  calledAsAttribute(work, last);
+  const sources = found(parts.slice(0, -1), scope);
+  const relations = sources.flatMap((source) => source.relations);
+  for (const relation of relations) work.facts.column({ relation, column: last });
+  if (relations.length === 0) work.facts.column({ column: last });
+  if (isFunction(work, last))
+    usedWhole(
+      work,
+      sources.flatMap((source) => source.rows ?? []),
+    );
 };
+
+/** A column, or an item of FROM taken as a whole row. */
+function bare(work: Work, name: string, scope: Scope): void {
+  const whole = found([name], scope).flatMap((source) => [...source.relations, ...(source.rows ?? [])]);
+  usedWhole(work, whole);
+  const relations = whole.length > 0 ? whole : (onlySource(scope.level)?.relations ?? []);
+  for (const relation of relations) work.facts.column({ relation, column: name });
+  if (relations.length === 0) work.facts.column({ column: name });
+}
+
+export function usedWhole(work: Work, relations: readonly RelationName[]): void {
+  for (const relation of relations) work.facts.column({ relation, column: "*" });
+}
 
 /** `(x).a.b[1].*` */
 export const visitIndirection: Visitor<"A_Indirection"> = (work, indirection, scope) => {
@@ -34,26 +54,8 @@ export const visitIndirection: Visitor<"A_Indirection"> = (work, indirection, sc
 function starred(work: Work, parts: readonly string[], scope: Scope): void {
   const sources = parts.length === 0 ? (scope.level?.sources ?? []) : found(parts, scope);
   const relations = sources.flatMap((source) => source.relations);
-  for (const relation of relations) work.facts.column({ relation, column: "*" });
+  usedWhole(work, relations);
   if (relations.length === 0) work.facts.column({ column: "*" });
-}
-
-interface Owner {
-  readonly relations: readonly RelationName[];
-  readonly columns: readonly string[];
-}
-
-function ownerOf(parts: readonly string[], scope: Scope): Owner {
-  const [first, second] = parts;
-  if (first === undefined) return { relations: [], columns: [] };
-  if (second !== undefined) {
-    const sources = found(parts.slice(0, -1), scope);
-    return { relations: sources.flatMap((source) => source.relations), columns: [parts.at(-1) ?? first] };
-  }
-  // A bare name may be a column, or an item of FROM taken as a whole row.
-  const whole = found([first], scope).flatMap((source) => source.relations);
-  if (whole.length > 0) return { relations: whole, columns: ["*", first] };
-  return { relations: onlySource(scope.level)?.relations ?? [], columns: [first] };
 }
 
 /** The items that a qualifier names, from the inside out. */
@@ -67,7 +69,8 @@ function found(qualifier: readonly string[], scope: Scope): Source[] {
 }
 
 function isNamed(source: Source, first: string | undefined, second: string | undefined): boolean {
-  if (source.alias === first) return true;
+  if (source.alias === first || (first !== undefined && source.rowNames?.includes(first) === true))
+    return true;
   return (
     second !== undefined && source.relations.some((each) => each.schema === first && each.name === second)
   );

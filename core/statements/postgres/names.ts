@@ -78,6 +78,10 @@ export function calledAsAttribute(work: Work, name: string): void {
   work.facts.call({ kind: "function", schemas: schemasOf(work, "function", undefined, name), name });
 }
 
+/** Whether a function of that name is known, harmless or not. */
+export const isFunction = (work: Work, name: string): boolean =>
+  harmOf(work, "function", undefined, name) !== "absent";
+
 /** Whoever reads the refusal should look at the gateway's view of the database, not for a rule. */
 function doubtUnread(work: Work, kind: Call["kind"], name: string): void {
   const { problem } = work.context.catalog;

@@ -1,5 +1,7 @@
 /** SELECT in all its forms: levels, WITH, FROM, and which reads come out whole. */
 import { aliasOf } from "./inner-items.ts";
+import { usedWhole } from "./columns.ts";
+import type { RelationName } from "./facts.ts";
 import { called, relationsNamed } from "./names.ts";
 import { collectInto, isLimited, isSummedUp, openReads, stillOpen } from "./narrow.ts";
 import { namedOperator, tieOperators } from "./operators.ts";
@@ -173,7 +175,13 @@ function relationSource(work: Work, range: Fields<"RangeVar">, scope: Scope): So
   }
   const relations = relationsNamed(work, range.schemaname, name);
   const reads = relations.map((relation) => work.facts.deed("read", relation));
+  renamed(work, range.alias, relations);
   return { alias, relations, open: [...reads], reads, bounded: false };
+}
+
+/** `orders AS o (a, b)`: the columns that are used go by other names. */
+function renamed(work: Work, alias: Fields<"Alias"> | undefined, relations: readonly RelationName[]): void {
+  if ((alias?.colnames?.length ?? 0) > 0) usedWhole(work, relations);
 }
 
 function joined(work: Work, join: Fields<"JoinExpr">, scope: Scope, level: Level): Source[] {
@@ -186,10 +194,16 @@ function joined(work: Work, join: Fields<"JoinExpr">, scope: Scope, level: Level
   inside.joins.push({ left, right, outer: join.jointype !== "JOIN_INNER", quals: join.quals, byName });
   work.visit(join.quals, { ...scope, level: inside, condition: true });
   work.children("JoinExpr", join, scope, ["larg", "rarg", "quals"]);
+  // The row of this alias has the columns that are joined by.
+  if (join.join_using_alias !== undefined)
+    for (const column of stringsOf(join.usingClause)) work.facts.column({ column });
   if (join.alias === undefined) return [...left, ...right];
+  const rows = inside.sources.flatMap((each) => each.rows ?? each.relations);
+  renamed(work, join.alias, rows);
   const source: Source = {
     alias: join.alias.aliasname,
     relations: [],
+    rows,
     open: openReads(inside, undefined),
     reads: inside.sources.flatMap((each) => each.reads),
     bounded: false,

@@ -20,6 +20,10 @@ export interface Source {
   readonly relations: readonly RelationName[];
   /** Reads whose every row this item hands on. */
   readonly open: Deed[];
+  /** What its whole row is made of, where that is more than `relations`: the items of a join with an alias. */
+  readonly rows?: readonly RelationName[];
+  /** Other names of its row: OLD and NEW under RETURNING. */
+  readonly rowNames?: readonly string[];
   /** Every read inside it: what FOR UPDATE locks. */
   readonly reads: readonly Deed[];
   /** True when it has few rows by nature: a VALUES list. */

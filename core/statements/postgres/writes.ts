@@ -20,7 +20,7 @@ export function insertRows(work: Work, stmt: Fields<"InsertStmt">, scope: Scope)
   const level = newLevel(inner);
   const verbs: StatementVerb[] = ["insert"];
   if (stmt.onConflictClause?.action === "ONCONFLICT_UPDATE") verbs.push("update");
-  const target = targetOf(work, stmt.relation, verbs, stmt.returningClause !== undefined);
+  const target = targetOf(work, stmt.relation, verbs, stmt.returningClause);
   assigned(work, target, stmt.cols);
   assigned(work, target, stmt.onConflictClause?.targetList);
   // What the query hands on whole is copied whole.
@@ -37,7 +37,7 @@ export function updateRows(work: Work, stmt: Fields<"UpdateStmt">, scope: Scope)
   const inner = withQueries(work, stmt.withClause, scope);
   const level = newLevel(inner);
   const here: Scope = { ...inner, level };
-  const target = targetOf(work, stmt.relation, ["update"], stmt.returningClause !== undefined);
+  const target = targetOf(work, stmt.relation, ["update"], stmt.returningClause);
   level.sources.push(target);
   assigned(work, target, stmt.targetList);
   fromItems(work, stmt.fromClause, here, level);
@@ -51,7 +51,7 @@ export function deleteRows(work: Work, stmt: Fields<"DeleteStmt">, scope: Scope)
   const inner = withQueries(work, stmt.withClause, scope);
   const level = newLevel(inner);
   const here: Scope = { ...inner, level };
-  level.sources.push(targetOf(work, stmt.relation, ["delete"], stmt.returningClause !== undefined));
+  level.sources.push(targetOf(work, stmt.relation, ["delete"], stmt.returningClause));
   fromItems(work, stmt.usingClause, here, level);
   work.visit(stmt.whereClause, { ...here, condition: true });
   work.children("DeleteStmt", stmt, here, ["relation", "withClause", "usingClause", "whereClause"]);
@@ -69,7 +69,7 @@ export function mergeRows(work: Work, stmt: Fields<"MergeStmt">, scope: Scope): 
   const inner = withQueries(work, stmt.withClause, scope);
   const level = newLevel(inner);
   const here: Scope = { ...inner, level };
-  const target = targetOf(work, stmt.relation, matchVerbs(stmt), stmt.returningClause !== undefined);
+  const target = targetOf(work, stmt.relation, matchVerbs(stmt), stmt.returningClause);
   level.sources.push(target);
   const source = stmt.sourceRelation === undefined ? [] : fromItem(work, stmt.sourceRelation, here, level);
   const join = { left: [target], right: source, outer: false, quals: stmt.joinCondition, byName: false };
@@ -129,14 +129,26 @@ function targetOf(
   work: Work,
   range: Fields<"RangeVar"> | undefined,
   verbs: readonly StatementVerb[],
-  returning: boolean,
+  returning: Fields<"ReturningClause"> | undefined,
 ): Source {
   const name = range?.relname ?? "";
   // A WITH query cannot be written to: the target is a relation even when one has its name.
   const relations = relationsNamed(work, range?.schemaname, name);
-  const all = returning ? [...verbs, "read" as const] : verbs;
+  const all = returning !== undefined ? [...verbs, "read" as const] : verbs;
   const open = all.flatMap((verb) => relations.map((relation) => work.facts.deed(verb, relation)));
-  return { alias: range?.alias?.aliasname ?? name, relations, open, reads: [], bounded: false };
+  return {
+    alias: range?.alias?.aliasname ?? name,
+    relations,
+    rowNames: returning === undefined ? [] : rowNames(returning),
+    open,
+    reads: [],
+    bounded: false,
+  };
+}
+
+/** RETURNING WITH (OLD AS o) gives the row another name. */
+function rowNames({ options }: Fields<"ReturningClause">): string[] {
+  return ["old", "new", ...(options ?? []).flatMap((item) => as(item, "ReturningOption")?.value ?? [])];
 }
 
 /** The columns that a list of assignments sets. */
