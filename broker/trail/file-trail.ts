@@ -33,6 +33,8 @@ const COMMIT_MS_MAX = 5_000;
 export async function openTrail(options: TrailOptions): Promise<Trail> {
   const { disk, directory } = options;
   await disk.makeDirectory(directory, 0o750);
+  if (((await disk.inspect(directory)).mode & 0o022) !== 0)
+    throw new Error(`${directory} can be written by others: its mode must be 0750 or 0700`);
   const lock = await disk.lock(directory);
   try {
     const recovered = await recover(disk, directory);

@@ -10,7 +10,6 @@ import { SESSION_BYTES } from "#core/port/ids.ts";
 import { HASH_BYTES } from "#core/audit/chain.ts";
 
 export const RECORD_TYPES = { leaf: 0x01, text: 0x02, heads: 0x03, group: 0x10, header: 0x11 } as const;
-export type RecordType = (typeof RECORD_TYPES)[keyof typeof RECORD_TYPES];
 
 export const RECORD_HEAD_BYTES = 9;
 /** The longest that a writer makes is a snapshot of the open sessions' heads. */

@@ -57,6 +57,8 @@ export async function openVault(options: VaultOptions, earlier: EarlierSessions)
   const { disk, directory, keysDirectory } = options;
   await disk.makeDirectory(directory, 0o750);
   await disk.makeDirectory(keysDirectory, 0o700);
+  if (((await disk.inspect(keysDirectory)).mode & 0o077) !== 0)
+    throw new Error(`${keysDirectory} is open to others: its mode must be 0700`);
   const ring = await readKeyring(disk, keysDirectory);
   const numbers = await keyFiles(disk, directory);
   if (ring.length === 0 && numbers.length > 0) options.note("trail.keys-lost", {});

@@ -13,7 +13,7 @@ import {
 import type { CallOperation, TellOperation } from "#core/port/operations.ts";
 import { callSamples, pushSamples, tellSamples } from "./samples.ts";
 
-export const GOLDEN = new URL("./golden/v1/", import.meta.url);
+const GOLDEN = new URL("./golden/v1/", import.meta.url);
 /** The greeting has id 0, what is asked behind it 1. */
 export const CALL_ID = 1;
 
@@ -45,11 +45,6 @@ export function goldenNames(): string[] {
   return readdirSync(GOLDEN).map((file) => file.replace(/\.hex$/, ""));
 }
 
-/** For a new version only: what has been released is never written again. */
-export function writeGolden(): void {
-  for (const [name, bytes] of framesOfThisBuild()) writeFileSync(new URL(`${name}.hex`, GOLDEN), hex(bytes));
-}
-
 /** Sixteen bytes a line and their text, so that a review can read them. */
 function hex(bytes: Buffer): string {
   const lines: string[] = [];
@@ -66,3 +61,7 @@ function unhex(text: string): Buffer {
     text.split("\n").map((line) => Buffer.from(line.slice(0, 48).replaceAll(" ", ""), "hex")),
   );
 }
+
+// `node test/port/golden.ts`, for a new version only: what has been released is never written again.
+if (import.meta.main)
+  for (const [name, bytes] of framesOfThisBuild()) writeFileSync(new URL(`${name}.hex`, GOLDEN), hex(bytes));

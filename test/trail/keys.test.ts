@@ -98,7 +98,7 @@ test("a lost key loses the texts and nothing else; the broker goes on with anoth
   assert.deepEqual(await verified(folder.path), { findings: [], opened: 1, closed: 1 });
 });
 
-test("a key that others can read is not used; the twin whose mode is right is", async () => {
+test("keys that others can read, and a trail that they can write, are not used; their twins are", async () => {
   await using folder = await temporaryFolder();
   {
     await using trail = await trailOn(realDisk, folder.path);
@@ -108,6 +108,12 @@ test("a key that others can read is not used; the twin whose mode is right is", 
   await chmod(kek, 0o640);
   await assert.rejects(trailOn(realDisk, folder.path), /open to others/);
   await chmod(kek, 0o600);
+  await chmod(join(folder.path, "keys"), 0o750);
+  await assert.rejects(trailOn(realDisk, folder.path), /open to others/);
+  await chmod(join(folder.path, "keys"), 0o700);
+  await chmod(join(folder.path, "trail"), 0o770);
+  await assert.rejects(trailOn(realDisk, folder.path), /written by others/);
+  await chmod(join(folder.path, "trail"), 0o750);
   await using trail = await trailOn(realDisk, folder.path);
   assert.equal(trail.health.state, "ready");
 });

@@ -42,6 +42,7 @@ export class PowerDisk implements Disk {
   }
 
   async inspect(path: string): Promise<{ lengthBytes: number; mode: number; uid: number }> {
+    if (this.#now.has(path)) return { lengthBytes: 0, mode: 0o700, uid: 0 };
     const inode = this.#inode(path);
     return { lengthBytes: inode.bytes.length, mode: inode.mode, uid: 0 };
   }

@@ -83,10 +83,6 @@ export class Chain {
   }
 }
 
-export interface Notes {
-  readonly names: string[];
-}
-
 export async function trailOn(
   disk: Disk,
   directory: string,
