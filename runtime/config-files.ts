@@ -5,7 +5,7 @@
  * Kubernetes mounts a ConfigMap as `name → ..data/name`, `..data → ..2026_11_25…`: everything whose name starts with a
  * dot is passed over, and a link is followed to a file, so that the mount's files are read by their plain names, once.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 export const FILES_MAX = 2_000;
@@ -117,9 +117,11 @@ function readBounded(
 
 /** A file that is being written while it is read would come out cut short: half a policy must not pass for a whole one. */
 function readAtMost(path: string, bytesMax: number): Uint8Array {
-  const descriptor = openSync(path, "r");
+  // Without O_NONBLOCK a pipe that nobody writes to would hold us up here for ever.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const before = fstatSync(descriptor);
+    if (!before.isFile()) throw new NotRegular();
     const buffer = Buffer.alloc(Math.min(bytesMax, before.size));
     let length = 0;
     while (length < buffer.length) {
@@ -138,12 +140,14 @@ function readAtMost(path: string, bytesMax: number): Uint8Array {
 }
 
 class ChangedWhileRead extends Error {}
+class NotRegular extends Error {}
 
 /** What the operating system refuses is an answer; anything else is a fault of ours. */
 function attempt<T>(action: () => T): { readonly value: T } | { readonly problem: string } {
   try {
     return { value: action() };
   } catch (cause) {
+    if (cause instanceof NotRegular) return { problem: "not a regular file" };
     if (cause instanceof ChangedWhileRead) return { problem: "it changed while it was read" };
     if (cause instanceof Error && "code" in cause && "syscall" in cause) return { problem: cause.message };
     throw cause;

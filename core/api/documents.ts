@@ -18,6 +18,8 @@ const SEPARATOR = /(^|\r\n|\r|\n)---(?=[ \t\r\n]|$)/g;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 /** Text can be made to read in another order than it is parsed; no policy needs that. */
 const HIDDEN = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+/** YAML 1.1 breaks lines here, in a comment too, and 1.2 does not: kubectl would read a rule that a reviewer does not see. */
+const DISPUTED_BREAK = /[\u0085\u2028\u2029]/;
 
 /** Without the mark that some editors put first. Offsets count from here. */
 export function withoutByteOrderMark(text: string): string {
@@ -59,6 +61,12 @@ function refuseWhole(text: string): Exclude<Cut, { documents: unknown }> | undef
   if (hidden >= 0) {
     const message = "an invisible character here changes the order in which the text is read; remove it";
     return { code: "HIDDEN_CHARACTER", start: hidden, message };
+  }
+  const disputed = text.search(DISPUTED_BREAK);
+  if (disputed >= 0) {
+    const message =
+      "readers disagree whether a line ends at the character here (U+0085, U+2028 or U+2029); remove it";
+    return { code: "HIDDEN_CHARACTER", start: disputed, message };
   }
   return undefined;
 }

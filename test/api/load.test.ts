@@ -152,6 +152,8 @@ test("only a line of three dashes, alone or before a blank, separates documents"
   assert.deepEqual(cut("a: \ufffd"), ["NOT_UTF8"]);
   assert.deepEqual(cut("a: \ud800"), ["NOT_UTF8"]);
   assert.deepEqual(cut("a: \u202e"), ["HIDDEN_CHARACTER"]);
+  for (const lineBreak of ["\u0085", "\u2028", "\u2029"])
+    assert.deepEqual(cut(`a: 1 # an innocent remark${lineBreak}b: 2`), ["HIDDEN_CHARACTER"]);
 });
 
 test("JSON is read too, with tabs and all", () => {

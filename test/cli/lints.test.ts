@@ -105,6 +105,28 @@ deny:
 `,
   },
   {
+    name: "a deny rule about functions that only compute protects nothing, and says so of each",
+    finds: ["NEVER_MATCHES", "NEVER_MATCHES"],
+    spec: `
+allow:
+  - name: read
+    postgres: { statements: [read], tables: [public.orders] }
+deny:
+  - name: no-version
+    reason: It is nobody's business.
+    postgres: { functions: [pg_catalog.version, pg_catalog.repeat, pg_catalog.pg_sleep, public.repeat] }
+`,
+  },
+  {
+    name: "a star for the functions of PostgreSQL itself takes in what ends sessions",
+    finds: ["BROAD_RULE"],
+    spec: `
+allow:
+  - name: read
+    postgres: { statements: [read], tables: [public.orders], functions: [public.*, pg_catalog.*] }
+`,
+  },
+  {
     name: "an empty deny block shadows everything, asks included",
     finds: ["SHADOWED_RULE", "SHADOWED_RULE"],
     spec: `

@@ -1,5 +1,6 @@
 /** Configuration is read whole or named as a problem; what is there is never taken for absent. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -118,4 +119,15 @@ test("a circle of links ends", () => {
     (root) => symlinkSync(".", join(root, "again")),
     (root) => assert.deepEqual(seen(root), ["again/again/again!directories nested deeper than 2"]),
   );
+});
+
+test("a pipe or a device named in a file's place is a problem, and nobody waits for it", () => {
+  const fill = (root: string): void => {
+    execFileSync("mkfifo", [join(root, "pipe.yaml")]);
+    symlinkSync("/dev/zero", join(root, "zero.yaml"));
+  };
+  inDirectory(fill, (root) => {
+    for (const path of [join(root, "pipe.yaml"), join(root, "zero.yaml"), root])
+      assert.deepEqual(readConfigFile(path), { path, problem: "not a regular file" });
+  });
 });

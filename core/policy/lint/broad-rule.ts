@@ -8,7 +8,10 @@ export const broadRule: Lint = {
     "`statements: [any]` passes what nobody has analysed: procedures, password changes, files of the server. Writes " +
     "without a list of tables, or on `*.*`, reach tables that do not exist yet. List what the agent needs today; " +
     "widening a rule later is one line in a pull request.",
-  find: (world) => world.rules.filter(({ effect }) => effect === "allow").flatMap(breadthOf),
+  find: (world) =>
+    world.rules
+      .filter(({ effect }) => effect === "allow")
+      .flatMap((rule) => [...breadthOf(rule), ...everyFunction(rule)]),
   wrong: `
 allow:
   - name: everything
@@ -44,4 +47,13 @@ function breadthOf({ policy, rule, path }: PlacedRule): Finding[] {
       `rule "${rule.name}" allows ${writes.join(", ")} on every table of every schema; list the tables, or at least the schema`,
     ),
   ];
+}
+
+/** Stock functions by a star: among them are some that end other people's sessions. */
+function everyFunction({ policy, rule, path }: PlacedRule): Finding[] {
+  return (rule.postgres?.functions ?? []).flatMap((pattern, index) => {
+    if (pattern !== "*.*" && pattern !== "pg_catalog.*") return [];
+    const message = `rule "${rule.name}" vouches for every function of ${pattern}, so also pg_terminate_backend; list those it needs`;
+    return [finding(policy, [...path, "postgres", "functions", index], message)];
+  });
 }
