@@ -35,15 +35,21 @@ test("Tautologies over columns: a filter that is true for every row counts as on
     );
 });
 
-test("Reading by writing: the number of rows an UPDATE meets is an answer", async () => {
+test("Reading by writing: the number of rows that a write meets is an answer", async () => {
   const writers = policy(`
 allow:
   - name: write
     postgres: {preset: writeOnly, tables: [public.customers]}
 `);
   const update = "update customers set name = name where email = 'a@example.com'";
-  assert.equal((await decideStatement([writers], update)).outcome, "allow");
+  const merge = `merge into customers c using (values ('a@example.com')) v (email) on c.email = v.email
+    when matched then update set name = c.name`;
+  for (const sql of [update, "delete from customers where email = 'a@example.com'", merge])
+    assert.equal((await decideStatement([writers], sql)).outcome, "allow", sql);
   assert.equal((await decideStatement([writers], `${update} returning id`)).outcome, "deny");
+  // Another relation than the target is read.
+  const using = "delete from customers c using orders o where o.id = c.id";
+  assert.equal((await decideStatement([writers], using)).outcome, "deny");
 });
 
 test("Views and installed code: a view is judged by its own name", async () => {
