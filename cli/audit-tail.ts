@@ -43,7 +43,6 @@ export const auditTail = command({
     for (const row of await lastRows(reading, filter.value, lines, io)) print(row);
     while (options.follow) {
       await pause(LOOK_AGAIN_MS);
-      await reading.texts?.refresh();
       for await (const row of rowsOf(reading)) if ("event" in row && filter.value(row)) print(row);
     }
     return 0;

@@ -48,13 +48,20 @@ export async function* rowsOf(
   const { directory, position } = reading;
   // A text follows its event, so a row is complete when the next entry comes.
   let last: AuditRow | undefined;
+  let refreshed = false;
   for await (const entry of readTrail({
     disk: realDisk,
     directory,
     ...(position === undefined ? {} : { from: position }),
   })) {
     if (entry.kind === "text" && last !== undefined) {
-      const opened = reading.texts?.open(entry);
+      let opened = reading.texts?.open(entry);
+      if (opened === undefined && !refreshed) {
+        // The session may have begun after the keys were read; its key was durable before its first event.
+        await reading.texts?.refresh();
+        refreshed = true;
+        opened = reading.texts?.open(entry);
+      }
       last = { ...last, text: opened?.text.toString("utf8"), isTextClosed: opened === undefined };
       continue;
     }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -9,6 +11,7 @@ import { textDigest } from "#core/audit/digest.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { temporaryFolder } from "#test/port/carriers.ts";
+import { until } from "#test/port/until.ts";
 import { Chain, closing, never, opening, request, trailOn } from "#test/trail/support.ts";
 
 const folder = await temporaryFolder();
@@ -136,6 +139,33 @@ test("verify says that it is whole, what it comes to, and holds it to what was n
     { ...json, root: "" },
     { ...json, root: "", version: 1, leaves: 8, findings: [], notices: [] },
   );
+});
+
+test("tail --follow goes on as events come", async () => {
+  await using own = await temporaryFolder();
+  await using trail = await trailOn(realDisk, own.path);
+  const chain = new Chain();
+  await trail.append([chain.seal(opening)], never);
+  const main = join(import.meta.dirname, "../../cli/main.ts");
+  const words = ["audit", "tail", join(own.path, "trail"), "--follow", "--output", "json"];
+  const child = spawn(process.execPath, [main, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  child.stdout.on("data", (piece: Buffer) => {
+    out += piece.toString();
+  });
+  await until(() => out.includes("session.open"));
+  const keys = await trail.openSession(chain.session, never);
+  assert.ok(!isRefusal(keys));
+  await trail.append([chain.seal(request(0), Buffer.from("select 'new'")), chain.seal(closing)], never);
+  await until(() => out.includes("session.close"));
+  child.kill();
+  await once(child, "exit");
+  const rows = jsonLines(out);
+  assert.deepEqual(
+    rows.map(({ index }) => index),
+    [0, 1, 2, 3],
+  );
+  assert.equal(rows[2]?.["text"], "select 'new'", "with a key that was made after the follower had begun");
 });
 
 test("rotate-key makes a key, and everything opens as before", async () => {
