@@ -41,8 +41,16 @@ function collects(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const tag = tagOf(value);
   if (tag === "JsonArrayAgg" || tag === "JsonObjectAgg") return true;
-  const call = tag === "FuncCall" ? as(value as Node, "FuncCall") : undefined;
-  if (call !== undefined && isCollector(qualified(stringsOf(call.funcname)).name)) return true;
+  // `c.json_agg` calls json_agg(c) unless c has such a column.
+  const names =
+    tag === "FuncCall"
+      ? as(value as Node, "FuncCall")?.funcname
+      : tag === "ColumnRef"
+        ? as(value as Node, "ColumnRef")?.fields?.slice(1)
+        : tag === "A_Indirection"
+          ? as(value as Node, "A_Indirection")?.indirection
+          : undefined;
+  if (stringsOf(names).some(isCollector)) return true;
   return Object.values(value).some(collects);
 }
 

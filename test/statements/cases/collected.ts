@@ -26,6 +26,9 @@ export const COLLECTED: readonly StatementCase[] = [
   judged("select json_agg(c) from (select * from customers) c limit 1", WHOLE),
   judged("with c as (table customers) select json_agg(c) from c limit 1", WHOLE),
   judged("with c as (select json_agg(c) from customers c) select * from c limit 1", WHOLE),
+  judged("select c.json_agg from customers c limit 1", WHOLE),
+  judged("select (c).array_agg from customers c limit 1", WHOLE),
+  judged("select (row(c.id, c.email)).jsonb_agg from customers c limit 1", WHOLE),
   // The aggregate belongs to the query whose columns it takes.
   judged("select (select string_agg(c.email, ',')) from customers c limit 1", WHOLE),
   judged("select array(select email from customers) limit 1", WHOLE),
