@@ -102,4 +102,38 @@ test("Processor time: a harmless function may be slow", async () => {
     "select count(*) from customers where name ~ repeat('(a*)*', 50)",
   );
   assert.equal(decision.outcome, "allow");
+  assert.equal((await decideStatement([READERS], "set statement_timeout = 0")).outcome, "allow");
+});
+
+const EXCEPT = (table: string): string[] => [
+  policy(`
+allow:
+  - name: everything
+    postgres: {statements: [read, ddl], tables: ["*.*"]}
+deny:
+  - name: not-this
+    postgres: {tables: [${table}]}
+`),
+];
+
+test("Parts of a relation: each is judged by its own name", async () => {
+  const partition = EXCEPT("public.measures_2026");
+  assert.equal((await decideStatement(partition, "select * from measures limit 1")).outcome, "allow");
+  assert.equal((await decideStatement(partition, "select * from measures_2026 limit 1")).outcome, "deny");
+  const orders = EXCEPT("public.orders");
+  assert.equal((await decideStatement(orders, "drop index orders_pkey")).outcome, "allow");
+  assert.equal((await decideStatement(orders, "create index on orders (id)")).outcome, "deny");
+});
+
+test("Patterns that take in the system: pg_stats holds values of tables that are denied", async () => {
+  const documents = EXCEPT("public.customers");
+  const samples = "select most_common_vals from pg_stats where tablename = 'customers'";
+  assert.equal((await decideStatement(documents, samples)).outcome, "allow");
+  assert.equal((await decideStatement(documents, "select id from customers limit 1")).outcome, "deny");
+});
+
+test("Names outside ASCII: only what UTF-8 databases fold is folded", async () => {
+  const documents = EXCEPT("'public.\"secréts\"'");
+  assert.equal((await decideStatement(documents, "select * from SECRéTS limit 1")).outcome, "deny");
+  assert.equal((await decideStatement(documents, "select * from SECRÉTS limit 1")).outcome, "allow");
 });
