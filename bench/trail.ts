@@ -35,7 +35,7 @@ try {
   const path = join(directory, "port", "broker.sock");
   await using _server = await servePort({ path, attach: () => trailPort(trail), note: () => undefined });
   const log = openLog({ write: () => undefined, nowMs: () => 0, level: "error" });
-  await using uplink = new Uplink({ path, worker: "bench", log, chance: Math.random });
+  await using uplink = new Uplink({ path, worker: "bench", run: "bench", log, chance: Math.random });
   await uplink.connected(never);
   await using sender = openSender({ port: uplink, chance: Math.random });
   await measure("recorder over the socket", async () => {

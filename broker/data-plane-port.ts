@@ -16,7 +16,7 @@ import { subjectOf } from "./identity/subject.ts";
 import type { Trail } from "./trail/trail.ts";
 import type { PushListener, Worker, Workers } from "./workers.ts";
 
-/** To be detached when its carrier is gone; the data plane may come back under the same name. */
+/** To be detached when its carrier is gone; the same run of the data plane may come back. */
 export interface DataPlanePort extends BrokerPort {
   detach(): void;
 }
@@ -36,7 +36,7 @@ export interface PortDeps {
 
 /** How long a session that was identified may take until it asks for a credential. */
 const EXCHANGE_WITHIN_MS = 5 * 60_000;
-const WORKER_CHARS_MAX = 128;
+const NAME_CHARS_MAX = 128;
 
 export function dataPlanePort(deps: PortDeps): DataPlanePort {
   const { sessions, desk, workers, trail, now } = deps;
@@ -63,10 +63,11 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
     async hello(hello) {
       const version = PORT_VERSIONS.find((own) => hello.versions.includes(own));
       if (version === undefined) return versionRefusal(hello);
-      if (hello.worker === "" || hello.worker.length > WORKER_CHARS_MAX)
-        return refusal("NOT_SUPPORTED", "a data plane has a short name");
+      if (![hello.worker, hello.run].every(isName))
+        return refusal("NOT_SUPPORTED", "a data plane has a short name, and so has its run");
       detach();
-      worker = workers.attach(hello.worker);
+      worker = workers.attach(hello.worker, hello.run);
+      if (worker === undefined) return refusal("NOT_SUPPORTED", "this run has another name");
       for (const listener of subscriptions) worker.listeners.add(listener);
       return { version, broker: deps.broker } satisfies Welcome;
     },
@@ -142,6 +143,10 @@ async function identify(
     exchange: undefined,
   });
   return { caller, digestKey: keys.digestKey, expiresMs: exchangeUntilMs };
+}
+
+function isName(word: string): boolean {
+  return word !== "" && word.length <= NAME_CHARS_MAX;
 }
 
 function isOfAnother(owner: Worker | undefined, worker: Worker | undefined): boolean {

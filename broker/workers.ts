@@ -5,6 +5,8 @@ export type PushListener = (push: Push) => void;
 
 export interface Worker {
   readonly name: string;
+  /** Which run of it: one that was started again is another one, which carries nothing on. */
+  readonly run: string;
   /** Connections of it that are open; more than one for a moment while it reconnects. */
   attached: number;
   detachedMs: number;
@@ -16,11 +18,14 @@ export interface Worker {
 }
 
 export class Workers {
+  /** By run. */
   readonly #workers = new Map<string, Worker>();
 
-  attach(name: string): Worker {
-    const worker = this.#workers.get(name) ?? {
+  /** Undefined when the run is known under another name. */
+  attach(name: string, run: string): Worker | undefined {
+    const worker = this.#workers.get(run) ?? {
       name,
+      run,
       attached: 0,
       detachedMs: 0,
       appliedVersion: undefined,
@@ -28,8 +33,9 @@ export class Workers {
       listeners: new Set(),
       sessions: new Set(),
     };
+    if (worker.name !== name) return undefined;
     worker.attached += 1;
-    this.#workers.set(name, worker);
+    this.#workers.set(run, worker);
     return worker;
   }
 
@@ -42,12 +48,14 @@ export class Workers {
     return [...this.#workers.values()];
   }
 
-  /** Those that have been away for that long are forgotten. */
+  /** Those that have been away for that long, or were started again since, are forgotten. */
   removeLost(nowMs: number, awayMs: number): readonly Worker[] {
+    const present = new Set(this.all().flatMap(({ attached, name }) => (attached > 0 ? [name] : [])));
     const lost = this.all().filter(
-      ({ attached, detachedMs }) => attached === 0 && nowMs - detachedMs >= awayMs,
+      ({ attached, detachedMs, name }) =>
+        attached === 0 && (present.has(name) || nowMs - detachedMs >= awayMs),
     );
-    for (const { name } of lost) this.#workers.delete(name);
+    for (const { run } of lost) this.#workers.delete(run);
     return lost;
   }
 

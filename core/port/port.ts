@@ -20,6 +20,11 @@ export interface Hello {
   readonly versions: readonly number[];
   /** Names this data plane process in `status`, logs and metrics. */
   readonly worker: string;
+  /**
+   * Random, the same for as long as the process runs. A process that was started again under its name carries nothing on:
+   * the sessions of the run before it are lost.
+   */
+  readonly run: string;
 }
 export interface Welcome {
   readonly version: number;

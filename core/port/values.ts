@@ -71,6 +71,7 @@ export function orRefusal<Value>(value: Shape<Value>): Shape<Value | Refusal> {
 export const hello: Shape<Hello> = record<Hello>({
   versions: list(whole(1, 65_535), 64),
   worker: name,
+  run: name,
 });
 export const welcome: Shape<Welcome> = record<Welcome>({ version: whole(1, 65_535), broker: name });
 

@@ -1,4 +1,5 @@
 /** One data plane: the gateway with everything that it needs of this process. */
+import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { ownersOfPeers } from "#runtime/local-peer.ts";
@@ -31,11 +32,19 @@ export interface DataPlane extends AsyncDisposable {
   metrics(): Promise<string>;
 }
 
+const RUN_BYTES = 16;
+
 export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): DataPlane {
   const { worker, trailWaitMs, sessionsMax } = settings;
   const nowMs = Date.now;
   const chance = Math.random;
-  const uplink = new Uplink({ path: settings.portPath, worker: String(worker), log, chance });
+  const uplink = new Uplink({
+    path: settings.portPath,
+    worker: String(worker),
+    run: randomBytes(RUN_BYTES).toString("base64url"),
+    log,
+    chance,
+  });
   const analyst = openAnalyst();
   const metrics = openWorkerMetrics(worker, {
     isConnected: () => uplink.state === "connected",

@@ -31,6 +31,8 @@ export interface UplinkOptions {
   readonly path: string;
   /** This process's name, as `status` shows it. */
   readonly worker: string;
+  /** Random, of this run of the process. */
+  readonly run: string;
   readonly log: Log;
   /** Between 0 and 1, for back-offs that do not meet. */
   readonly chance: () => number;
@@ -166,7 +168,8 @@ export class Uplink implements BrokerPort, AsyncDisposable {
       onEnd: (cause) => this.#lost(link, cause),
     });
     this.#link = link;
-    const hello: Hello = { versions: PORT_VERSIONS, worker: this.#options.worker };
+    const { worker, run } = this.#options;
+    const hello: Hello = { versions: PORT_VERSIONS, worker, run };
     link.call("hello", hello, (outcome) => {
       if ("fault" in outcome) return link.end(new Error("the broker failed at the greeting"));
       if (isRefusal(outcome.answer)) return link.end(new Error(outcome.answer.publicText));

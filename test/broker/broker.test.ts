@@ -112,11 +112,11 @@ test("nothing is answered before the data plane has introduced itself in a versi
   refusedWith(await exchange(port, newSession()), "NOT_SUPPORTED");
   refusedWith(await port.append([], forEver), "NOT_SUPPORTED");
   assert.match(
-    refusedWith(await port.hello({ versions: [7, 8], worker: "w" }, forEver), "NOT_SUPPORTED").publicText,
+    refusedWith(await port.hello({ versions: [7, 8], worker: "w", run: "r" }, forEver), "NOT_SUPPORTED").publicText,
     /7, 8; this broker speaks 1/,
   );
-  refusedWith(await port.hello({ versions: [1], worker: "" }, forEver), "NOT_SUPPORTED");
-  assert.equal(granted(await port.hello({ versions: [2, 1], worker: "w" }, forEver)).version, 1);
+  refusedWith(await port.hello({ versions: [1], worker: "", run: "r" }, forEver), "NOT_SUPPORTED");
+  assert.equal(granted(await port.hello({ versions: [2, 1], worker: "w", run: "r" }, forEver)).version, 1);
   await identified(port, rig.token("agent"));
 });
 

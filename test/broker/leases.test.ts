@@ -137,6 +137,35 @@ test("a data plane that stays away loses its sessions, and their records say so"
   refusedWith(await exchange(again.port, session), "IDENTITY_MISSING");
 });
 
+test("a data plane that was started again has lost its sessions, as soon as it is seen", async (context) => {
+  const rig = await staticRig(context);
+  const one = await attach(rig.broker, "one", "one/1");
+  const two = await attach(rig.broker, "two", "two/1");
+  const { lease, session } = await exchanged(one.port, rig.token("agent"));
+  const others = await exchanged(two.port, rig.token("agent"));
+  one.port.detach();
+  const again = await attach(rig.broker, "one", "one/2");
+  refusedWith(await again.port.renew(lease, forEver), "LEASE_ENDED");
+  refusedWith(await exchange(again.port, session), "IDENTITY_MISSING");
+  rig.broker.sweep();
+  await rig.broker.settled();
+  assert.equal(rig.broker.status().leases, 1);
+  assert.deepEqual(rig.notes.at(-1), ["worker.lost", { worker: "one", sessions: 1 }]);
+  granted(await two.port.renew(others.lease, forEver));
+
+  // Its old connection may only have been slower to close than the new one to open.
+  const third = await attach(rig.broker, "two", "two/2");
+  rig.broker.sweep();
+  granted(await two.port.renew(others.lease, forEver));
+  two.port.detach();
+  rig.broker.sweep();
+  assert.equal(rig.broker.status().leases, 0);
+  refusedWith(
+    await third.port.hello({ versions: [1], worker: "one", run: "two/2" }, forEver),
+    "NOT_SUPPORTED",
+  );
+});
+
 test("a broker that stops ends its leases and says so", async (context) => {
   const rig = await staticRig(context);
   const { port, pushes } = await attach(rig.broker);

@@ -53,7 +53,7 @@ export function attached(broker: BrokerPort): AttachedPort {
 }
 
 export function openUplink(path: string): Uplink {
-  return new Uplink({ path, worker: "worker-1", log: silent, chance: () => 0.1 });
+  return new Uplink({ path, worker: "worker-1", run: "run-1", log: silent, chance: () => 0.1 });
 }
 
 export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {

@@ -138,9 +138,9 @@ describe("when the broker is gone", () => {
     };
     await using _server = await serve(path, broker);
     await using uplink = openUplink(path);
-    assert.deepEqual(await uplink.hello({ versions: [1], worker: "w" }, never), UNREACHABLE);
+    assert.deepEqual(await uplink.hello({ versions: [1], worker: "w", run: "r" }, never), UNREACHABLE);
     await uplink.connected(never);
-    assert.deepEqual(await uplink.hello({ versions: [1], worker: "w" }, never), {
+    assert.deepEqual(await uplink.hello({ versions: [1], worker: "w", run: "r" }, never), {
       version: 1,
       broker: "upgraded",
     });

@@ -17,7 +17,7 @@ type CallSamples = {
 /** Made anew each time: some of the bytes are wiped by whoever receives them. */
 export const callSamples = (): CallSamples => ({
   hello: {
-    request: { versions: [1], worker: "worker-1" },
+    request: { versions: [1], worker: "worker-1", run: "run-1" },
     answers: [
       { version: 1, broker: "broker-1" },
       refusal("NOT_SUPPORTED", "this broker speaks other versions"),

@@ -154,10 +154,10 @@ export interface DataPlane {
   readonly pushes: Push[];
 }
 
-export async function attach(broker: Broker, worker = "worker-1"): Promise<DataPlane> {
+export async function attach(broker: Broker, worker = "worker-1", run = `${worker}/1`): Promise<DataPlane> {
   const port = broker.attach();
   const pushes: Push[] = [];
-  granted(await port.hello({ versions: [1], worker }, forEver));
+  granted(await port.hello({ versions: [1], worker, run }, forEver));
   port.subscribe((push) => pushes.push(push), forEver);
   return { port, pushes };
 }
