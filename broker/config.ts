@@ -98,7 +98,7 @@ function resolve(ca: CertificateAuthority | undefined, authorities: ReadonlyMap<
 
 /** What the data plane may know: where to go and whom to trust, nothing of the credential. */
 function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, Upstream>): ConnectionView {
-  const { protocol, address, reachedAs, postgres, tls } = spec;
+  const { protocol, address, reachedAs, postgres, tcp, tls } = spec;
   const caPem = upstreams.get(keyOf({ namespace: metadata.namespace ?? "", name: metadata.name }))?.caPem;
   return {
     metadata,
@@ -107,6 +107,7 @@ function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, U
       address,
       ...(reachedAs === undefined ? {} : { reachedAs }),
       ...(postgres === undefined ? {} : { postgres }),
+      ...(tcp === undefined ? {} : { tcp }),
       tls: {
         mode: tls?.mode ?? "verify-full",
         ...(tls?.serverName === undefined ? {} : { serverName: tls.serverName }),

@@ -1,5 +1,9 @@
 /** Puts one question to the policies of a configuration, as a gateway would, with a stock catalog in place of the live one. */
-import type { Caller, ConnectionRef, Facts } from "#core/policy/facts.ts";
+import type { Connection, ProtocolName } from "#core/api/kinds.gen.ts";
+import type { Loaded } from "#core/api/loaded.ts";
+import { DEFAULT_NAMESPACE } from "#core/policy/connection-selector.ts";
+import type { Caller, ConnectionRef, Facts, Request } from "#core/policy/facts.ts";
+import { openingOf } from "#core/policy/protocols/table.ts";
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
 import { type StockVersion, stockCatalog } from "#core/statements/postgres/stock.ts";
@@ -19,13 +23,20 @@ export type Analyse = (text: string, context: SessionContext) => Promise<Postgre
 
 export const SEARCH_PATH_DEFAULT: readonly string[] = ["public"];
 
-export async function factsOf(question: Question, analyse: Analyse): Promise<Facts> {
+/** `loaded`: where it stands which protocol the connection speaks; one that is not there is taken for PostgreSQL's. */
+export async function factsOf(question: Question, loaded: Loaded, analyse: Analyse): Promise<Facts> {
   const { caller, connection, nowMs, statement } = question;
-  const request: PostgresRequest =
+  const request: Request =
     statement === undefined
-      ? { protocol: "postgres", statements: [] }
+      ? openingOf(protocolOf(connection, loaded) ?? "postgres")
       : await analyse(statement, contextOf(question));
   return { caller, connection, nowMs, request };
+}
+
+function protocolOf({ namespace, name }: ConnectionRef, { connections }: Loaded): ProtocolName | undefined {
+  const isMeant = ({ metadata }: Connection): boolean =>
+    metadata.name === name && (metadata.namespace ?? DEFAULT_NAMESPACE) === namespace;
+  return connections.find(isMeant)?.spec.protocol;
 }
 
 /** A session in which nothing has happened yet. */

@@ -92,7 +92,7 @@ async function answerTo(
   question: Question,
   configuration: Configuration,
 ): Promise<Omit<Answer, "isTimeGiven">> {
-  const facts = await withAnalyst((analyse) => factsOf(question, analyse));
+  const facts = await withAnalyst((analyse) => factsOf(question, configuration.loaded, analyse));
   const explanation = explainDecision(compile(configuration.loaded), facts);
   const answer = { question, request: facts.request, explanation, configuration };
   if (explanation.decision.code !== "DENY_UNKNOWN_CONNECTION") return answer;

@@ -7,7 +7,7 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { type Prepared, keyOf } from "../config.ts";
 import { type Lease, LeaseTable, type Place } from "../leases/table.ts";
 import type { Note } from "../note.ts";
-import { type Sources, sourceNameOf } from "../sources/index.ts";
+import { type Sources, sourceOf } from "../sources/index.ts";
 import type { CredentialRequest, CredentialSource } from "../sources/source.ts";
 import { unlessAborted } from "../waiting.ts";
 import { type Worker, send } from "../workers.ts";
@@ -199,13 +199,13 @@ export class Desk {
     if (config === undefined || upstream === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
     const permission = permit(config.plan, session.caller, connection, now());
     if (isRefusal(permission)) return permission;
-    const name = sourceNameOf(upstream.spec);
-    if (name === undefined)
+    const source = sourceOf(sources, upstream.spec);
+    if (source === undefined)
       return refusal("CREDENTIAL_UNAVAILABLE", "the connection does not name one credential source");
     const { concurrentSessionsMax } = permission;
     const limit = concurrentSessionsMax === undefined ? {} : { concurrentSessionsMax };
     const request = { upstream, subject: session.subject, untilMs: now() + leaseMs, ...limit };
-    return { permission, source: sources[name], request };
+    return { permission, source, request };
   }
 
   async #lease(

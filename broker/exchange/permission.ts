@@ -1,9 +1,9 @@
 /** The broker's own word on whether a session may have a credential: the data plane's is not taken for it. */
 import type { Decision, RuleRef } from "#core/policy/decision.ts";
 import { decide } from "#core/policy/decide.ts";
-import type { Caller, ConnectionRef, Request } from "#core/policy/facts.ts";
+import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import type { Plan } from "#core/policy/plan.ts";
-import type { ProtocolName } from "#core/policy/protocols/family.ts";
+import { openingOf } from "#core/policy/protocols/table.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 
 export interface Permission {
@@ -11,11 +11,6 @@ export interface Permission {
   /** Of this subject on this Connection, all data planes together. */
   readonly concurrentSessionsMax: number | undefined;
 }
-
-/** By protocol: the question whether a session may exist at all. */
-const connectRequests = {
-  postgres: { protocol: "postgres", statements: [] },
-} as const satisfies Record<ProtocolName, Request>;
 
 export function permit(
   plan: Plan,
@@ -25,7 +20,7 @@ export function permit(
 ): Permission | Refusal {
   const found = plan.connections.get(connection.namespace)?.get(connection.name);
   if (found === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
-  const decision = decide(plan, { caller, connection, nowMs, request: connectRequests[found.protocol] });
+  const decision = decide(plan, { caller, connection, nowMs, request: openingOf(found.protocol) });
   if (decision.outcome === "allow") {
     return {
       untilMs: decision.validUntilMs,

@@ -1,5 +1,6 @@
 /** Every source of credentials by its name in a Connection. A new one is a file or folder and a row. */
 import type { Connection } from "#core/api/kinds.gen.ts";
+import { noCredential } from "./none.ts";
 import { postgresRoleSource } from "./postgres-role/index.ts";
 import type { PostgresRoleDeps } from "./postgres-role/index.ts";
 import type { CredentialSource, SourceName } from "./source.ts";
@@ -26,9 +27,16 @@ export function openSources(deps: SourceDeps): Sources {
 
 /** The one source that a Connection names; undefined when it names none or several, which its schema forbids. */
 export function sourceNameOf({ credential }: Connection["spec"]): SourceName | undefined {
-  const named = Object.entries(credential.source).filter(([, reference]) => reference !== undefined);
+  const named = Object.entries(credential.source ?? {}).filter(([, reference]) => reference !== undefined);
   const [name] = named[0] ?? [];
   return named.length === 1 && isSourceName(name) ? name : undefined;
+}
+
+/** Where the Connection's credential comes from; undefined when it does not say so. */
+export function sourceOf(sources: Sources, spec: Connection["spec"]): CredentialSource | undefined {
+  if (spec.credential.mode === "none") return noCredential;
+  const name = sourceNameOf(spec);
+  return name === undefined ? undefined : sources[name];
 }
 
 function isSourceName(name: string | undefined): name is SourceName {

@@ -6,7 +6,7 @@ import { causeOf } from "../note.ts";
 import { readPrivateFile } from "./private-file.ts";
 import { NoCredential } from "./source.ts";
 
-type Minter = NonNullable<Connection["spec"]["credential"]["source"]["postgresRole"]>["minter"];
+type Minter = NonNullable<NonNullable<Connection["spec"]["credential"]["source"]>["postgresRole"]>["minter"];
 export type PasswordPlace = Exclude<keyof Minter, "user">;
 export type PasswordReference = Pick<Minter, PasswordPlace>;
 

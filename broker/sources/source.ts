@@ -4,7 +4,7 @@ import type { ConnectionRef } from "#core/policy/facts.ts";
 import type { Challenge, Proof } from "#core/port/port.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 
-export type SourceName = keyof Connection["spec"]["credential"]["source"];
+export type SourceName = keyof NonNullable<Connection["spec"]["credential"]["source"]>;
 
 /** A Connection as sources see it: where it is, whom to trust there, and where its credential comes from. */
 export interface Upstream {

@@ -16,7 +16,7 @@ const FIELD = "spec.credential.source";
 
 export function staticSource(place: PasswordPlace, { environment, note }: StaticDeps): CredentialSource {
   const read = (upstream: Upstream) => {
-    const { [place]: reference } = upstream.spec.credential.source;
+    const { [place]: reference } = upstream.spec.credential.source ?? {};
     return readPassword({ [place]: reference }, FIELD, environment);
   };
 

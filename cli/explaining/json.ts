@@ -1,4 +1,5 @@
 /** An explanation for machines; the shape is documented in docs/command-line.md. */
+import { statementsOf } from "#core/policy/protocols/postgres/request.ts";
 import type { Decision, RuleRef } from "#core/policy/decision.ts";
 import type { DemandExplanation, RuleNote } from "#core/policy/explain.ts";
 import type { Configuration } from "../configuration.ts";
@@ -18,7 +19,7 @@ export function answerDocument({ question, request, explanation, configuration }
       searchPath: question.searchPath,
     },
     decision: decisionDocument(decision, configuration),
-    statements: request.statements.map((statement) => ({
+    statements: statementsOf(request).map((statement) => ({
       class: statement.class,
       accesses: statement.accesses,
       calls: statement.calls,

@@ -1,4 +1,5 @@
 /** An explanation for people: the verdict first, then the reasons in the order in which one asks for them. */
+import { statementsOf } from "#core/policy/protocols/postgres/request.ts";
 import type { ColumnMask, Decision, DecisionCode, Limits, Outcome, RuleRef } from "#core/policy/decision.ts";
 import type { DemandExplanation, Explanation, LinkExplanation, RuleNote } from "#core/policy/explain.ts";
 import { type Paint, printable, type Style } from "../frame/paint.ts";
@@ -63,7 +64,7 @@ function decidingSection(answer: Answer, paint: Paint): string[] {
 
 function requestLines({ question, request }: Answer): string[] {
   if (question.statement === undefined) return ["  opens a session; no statement was given"];
-  const { statements } = request;
+  const statements = statementsOf(request);
   if (statements.length === 0) return ["  nothing: there is no statement in the text"];
   const rows = statements.flatMap((statement, index): string[][] => {
     const does = statementRows(statement);

@@ -7,7 +7,7 @@ export function readyLine(listener: OpenListener, caPath: string): string {
   return `${plan.name}: ${HOW[plan.protocol](listener, caPath)}`;
 }
 
-const HOW = { postgres: howToPostgres } satisfies Record<
+const HOW = { postgres: howToPostgres, tcp: howToTcp } satisfies Record<
   ProtocolName,
   (listener: OpenListener, caPath: string) => string
 >;
@@ -19,6 +19,10 @@ function howToPostgres({ plan, where }: OpenListener, caPath: string): string {
   if (plan.identity === "ambient") return `psql "${place} ${database}"`;
   const trust = plan.tls === undefined ? `sslmode=verify-full sslrootcert=${caPath}` : "sslmode=verify-full";
   return `PGPASSWORD=$TOKEN psql "${place} ${database} ${trust}"`;
+}
+
+function howToTcp({ where }: OpenListener): string {
+  return where.kind === "socket" ? `connect to ${where.path}` : `connect to ${where.host}:${where.port}`;
 }
 
 /** libpq is told the folder and the number in the socket's name. */

@@ -164,7 +164,7 @@ function protocolBlocks({ spec }: Policy): readonly (readonly [RuleList, number,
   } satisfies Record<RuleList, readonly object[] | undefined>;
   return (["allow", "deny", "ask", "mask"] as const).flatMap((list) => {
     return (lists[list] ?? []).flatMap((rule, index) => {
-      return PROTOCOLS.filter((protocol) => rule[protocol] !== undefined).map(
+      return PROTOCOLS.filter((protocol) => protocol in rule).map(
         (protocol) => [list, index, protocol] as const,
       );
     });

@@ -1,6 +1,6 @@
 /* Generated from crds/source by `make generate`. Do not edit. */
 
-export const PROTOCOLS = ["postgres"] as const;
+export const PROTOCOLS = ["postgres", "tcp"] as const;
 export type ProtocolName = (typeof PROTOCOLS)[number];
 
 export interface Metadata {
@@ -75,7 +75,7 @@ export interface Connection {
   readonly metadata: Metadata;
   readonly spec: {
     /** The protocol spoken. The block of the same name holds its particulars. */
-    readonly protocol: "postgres";
+    readonly protocol: "postgres" | "tcp";
     /** Where the gateway finds it. Example: `{host: orders.db.example.com, port: 5432}`. */
     readonly address: {
       /** Host name or IP address. Example: `orders.db.example.com`. */
@@ -116,10 +116,11 @@ export interface Connection {
       /**
        * `static`: one that stays as it is. `leased`: one that somebody else renews, so that it is read anew
        * for each session. `minted`: one that the broker makes for each session and takes back after it.
+       * `none`: the protocol takes none from the gateway.
        */
-      readonly mode: "static" | "leased" | "minted";
+      readonly mode: "static" | "leased" | "minted" | "none";
       /** Where it comes from; exactly one. Example: `{secret: {name: orders-db, key: password}}`. */
-      readonly source: {
+      readonly source?: {
         /** A file of the broker's host that holds the password. */
         readonly file?: FileReference;
         /** A variable in the broker's environment that holds the password. */
@@ -151,6 +152,11 @@ export interface Connection {
     };
     /** What is particular to PostgreSQL. */
     readonly postgres?: PostgresConnection;
+    /**
+     * What is particular to a relay of bytes. Whatever the client encrypts stays encrypted, and whatever it
+     * needs to sign in it has to bring: the gateway decides who may connect, limits, and records.
+     */
+    readonly tcp?: TcpConnection;
   };
 }
 
@@ -398,6 +404,10 @@ export interface DenyRule {
    * Example: `{statements: [delete, truncate], tables: [ledger.*]}`.
    */
   readonly postgres?: PostgresPermission;
+  /**
+   * Opening connections that are relayed as they are; there is nothing to narrow it by. Write `tcp: {}`.
+   */
+  readonly tcp?: TcpPermission;
 }
 
 /** Statements on PostgreSQL. */
@@ -435,6 +445,10 @@ export interface PostgresPermission {
   readonly unfiltered?: boolean;
 }
 
+/** Opening connections that are relayed as they are; there is nothing to narrow it by. Write `tcp: {}`. */
+export interface TcpPermission {
+}
+
 /** Holds what its block describes until a person agrees, wherever another policy would let it pass. */
 export interface GuardrailAskRule extends DenyRule {
   /** Name of the rule, shown in decisions and in the audit trail. Unique within the policy. */
@@ -446,6 +460,10 @@ export interface GuardrailAskRule extends DenyRule {
    * [public.orders]}`.
    */
   readonly postgres?: PostgresPermission;
+  /**
+   * Opening connections that are relayed as they are; there is nothing to narrow it by. Write `tcp: {}`.
+   */
+  readonly tcp?: TcpPermission;
 }
 
 /**
@@ -541,6 +559,18 @@ export interface PostgresConnection {
   readonly user?: string;
 }
 
+/**
+ * What is particular to a relay of bytes. Whatever the client encrypts stays encrypted, and whatever it
+ * needs to sign in it has to bring: the gateway decides who may connect, limits, and records.
+ */
+export interface TcpConnection {
+  /**
+   * Refuses clients that do not begin with TLS. A client that does must name `address.host`, or a host of
+   * `reachedAs`, in its greeting (SNI) either way.
+   */
+  readonly requireTls?: boolean;
+}
+
 /** Lets pass what its block describes, unless a deny or ask rule says otherwise. */
 export interface AllowRule extends DenyRule {
   /** Name of the rule, shown in decisions and in the audit trail. Unique within the policy. */
@@ -558,6 +588,10 @@ export interface AllowRule extends DenyRule {
    * [public.orders]}`.
    */
   readonly postgres?: PostgresPermission;
+  /**
+   * Opening connections that are relayed as they are; there is nothing to narrow it by. Write `tcp: {}`.
+   */
+  readonly tcp?: TcpPermission;
 }
 
 /**
@@ -584,6 +618,10 @@ export interface AskRule extends AllowRule {
    * [public.orders]}`.
    */
   readonly postgres?: PostgresPermission;
+  /**
+   * Opening connections that are relayed as they are; there is nothing to narrow it by. Write `tcp: {}`.
+   */
+  readonly tcp?: TcpPermission;
 }
 
 /** How the gateway knows who its clients are. Exactly one. */

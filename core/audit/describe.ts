@@ -15,13 +15,19 @@ export interface RequestDescription {
   readonly readsOnly: boolean;
 }
 
-const DESCRIBERS = { postgres: describePostgres } satisfies Record<
+const DESCRIBERS = { postgres: describePostgres, tcp: describeTcp } satisfies Record<
   ProtocolName,
   (request: never) => RequestDescription
 >;
 
 export function describeRequest(request: Request): RequestDescription {
-  return DESCRIBERS[request.protocol](request);
+  const describe: (request: never) => RequestDescription = DESCRIBERS[request.protocol];
+  return describe(request as never);
+}
+
+/** What is in the bytes nobody knows: they may change anything. */
+function describeTcp(): RequestDescription {
+  return { classes: ["connect"], accesses: [], doubts: [], readsOnly: false };
 }
 
 const HARMLESS_VERBS: ReadonlySet<Access["verb"]> = new Set(["read", "copyOut", "transaction", "session"]);

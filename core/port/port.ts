@@ -106,7 +106,7 @@ export type AppendAnswer = Acknowledged | RecordBroken;
 /** A Connection as the data plane sees it: where to go and whom to trust, nothing of the credential. */
 export interface ConnectionView {
   readonly metadata: Connection["metadata"];
-  readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | "postgres"> & {
+  readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | "postgres" | "tcp"> & {
     readonly tls: {
       readonly mode: "verify-full" | "verify-ca" | "disable";
       readonly serverName?: string;

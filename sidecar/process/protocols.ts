@@ -4,6 +4,7 @@ import { databaseCatalogs } from "../protocols/postgres/catalog/catalogs.ts";
 import { memoryBudget } from "../protocols/postgres/long-row.ts";
 import { postgresProtocol } from "../protocols/postgres/protocol.ts";
 import type { Protocol } from "../protocols/protocol.ts";
+import { tcpProtocol } from "../protocols/tcp/protocol.ts";
 import type { Analyst } from "../statements/analyst.ts";
 
 /** Of the process: rows that are held back while a mask changes their length. */
@@ -21,7 +22,7 @@ export function openProtocols(analyst: Analyst): Protocols {
     budget: memoryBudget(HELD_ROWS_BYTES_MAX),
   });
   return {
-    of: { postgres } satisfies Record<ProtocolName, Protocol>,
+    of: { postgres, tcp: tcpProtocol() } satisfies Record<ProtocolName, Protocol>,
     [Symbol.asyncDispose]: () => catalogs[Symbol.asyncDispose](),
   };
 }

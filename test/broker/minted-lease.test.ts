@@ -73,7 +73,7 @@ test("a lease is renewed at the server while it can be, and is good for as long 
   const database = await startDatabase(18);
   const { root, upstream } = database;
   const rig = await startRig(context);
-  const source = upstream.spec.credential.source.postgresRole;
+  const source = upstream.spec.credential.source?.postgresRole;
   assert.ok(source);
   const credential = { mode: "minted", source: { postgresRole: { ...source, ttlSeconds: 60 } } } as const;
   const connections = [connectionKind({ ...upstream.spec, credential })];

@@ -169,7 +169,7 @@ function scenarios(database: () => Promise<Database>): void {
     const { upstream, root, folder } = await database();
     const time = clock();
     await using minting = await startMinting({ folder, time });
-    const short = { ...upstream.spec.credential.source.postgresRole, ttlSeconds: 60 } as never;
+    const short = { ...upstream.spec.credential.source?.postgresRole, ttlSeconds: 60 } as never;
     const brief = {
       ...upstream,
       spec: { ...upstream.spec, credential: { mode: "minted", source: { postgresRole: short } } },
@@ -253,7 +253,7 @@ function scenarios(database: () => Promise<Database>): void {
     await root.query("CREATE ROLE strong NOLOGIN CREATEROLE; CREATE ROLE open_door LOGIN");
     await root.query("GRANT strong, open_door TO sallyport_minter WITH ADMIN OPTION");
     await using minting = await startMinting({ folder });
-    const source = upstream.spec.credential.source.postgresRole;
+    const source = upstream.spec.credential.source?.postgresRole;
     for (const [template, why] of [
       ["strong", /may make roles/],
       ["open_door", /may log in/],

@@ -24,7 +24,7 @@ import {
   upstreamOf,
 } from "./support/upstream.ts";
 
-type Source = Connection["spec"]["credential"]["source"];
+type Source = NonNullable<Connection["spec"]["credential"]["source"]>;
 
 const READER_PASSWORD = "canary-reader-pässwort-08b1";
 

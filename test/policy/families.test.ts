@@ -22,6 +22,11 @@ const SAMPLES: Record<ProtocolName, Samples> = {
     denying: denyRules.map(({ postgres }) => postgres),
     requests,
   },
+  tcp: {
+    granting: fc.constant({}),
+    denying: fc.constant({}),
+    requests: fc.constant({ protocol: "tcp" }),
+  },
 };
 
 for (const protocol of PROTOCOL_NAMES) {

@@ -1,4 +1,5 @@
 /** The words of the model: links, rules, demands, and how the links of a chain come to one answer. */
+import { statementsOf } from "#core/policy/protocols/postgres/request.ts";
 import type { AllowRule, PostgresPermission } from "#core/api/kinds.gen.ts";
 import type { Policy } from "#core/api/loaded.ts";
 import type { Decision } from "#core/policy/decision.ts";
@@ -82,7 +83,7 @@ export function combine(each: readonly LinkJudgement[]): Judged {
 }
 
 export function demandsOf({ request }: Facts): readonly ModelDemand[] {
-  return request.statements.flatMap(({ accesses, calls, doubts }): ModelDemand[] => [
+  return statementsOf(request).flatMap(({ accesses, calls, doubts }): ModelDemand[] => [
     ...accesses,
     ...calls,
     ...doubts.map(({ code }) => ({ doubt: code })),

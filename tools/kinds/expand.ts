@@ -151,13 +151,23 @@ function propertiesOf(raw: Raw, sources: Sources, at: string, depth: number): Ma
 }
 
 function blocks(place: string, sources: Sources, at: string, depth: number): [string, Node][] {
+  const known = placeOf(place, at);
+  return speakingIn(known, sources).flatMap(({ protocol, blocks: { [known]: held } }): [string, Node][] => {
+    if (held === undefined) return [];
+    const node = expand(held, sources, `${at}.${protocol}`, depth + 1);
+    return [[protocol, { ...node, name: node.name ?? blockName(protocol, known) }]];
+  });
+}
+
+function placeOf(place: string, at: string): BlockPlace {
   const known = BLOCK_PLACES.find((name) => name === place);
   if (known === undefined)
     throw new Error(`${at}: $protocols: ${place} is none of ${BLOCK_PLACES.join(", ")}`);
-  return sources.protocols.map(({ protocol, blocks: held }) => {
-    const node = expand(held[known], sources, `${at}.${protocol}`, depth + 1);
-    return [protocol, { ...node, name: node.name ?? blockName(protocol, known) }];
-  });
+  return known;
+}
+
+function speakingIn(place: BlockPlace, { protocols }: Sources): Sources["protocols"] {
+  return protocols.filter(({ blocks: { [place]: held } }) => held !== undefined);
 }
 
 function blockName(protocol: string, place: BlockPlace): string {
@@ -167,25 +177,32 @@ function blockName(protocol: string, place: BlockPlace): string {
 
 function rulesOf(raw: Raw, sources: Sources, at: string): RuleText[] {
   const given = (raw["x-kubernetes-validations"] ?? []) as readonly Raw[];
+  const names = protocolsIn(raw, sources, at);
   // With fewer protocols such a rule could not be broken, and nobody could show that it works.
-  const applies = ({ $fromProtocols = 1 }: Raw): boolean =>
-    sources.protocols.length >= Number($fromProtocols);
+  const applies = ({ $fromProtocols = 1 }: Raw): boolean => names.length >= Number($fromProtocols);
   return given.filter(applies).map(({ rule, message, fieldPath, ...rest }) => {
     const odd = Object.keys(rest).find((key) => key !== "$fromProtocols");
     if (odd !== undefined) throw new Error(`${at}: a rule has no keyword ${odd}`);
     if (typeof rule !== "string" || typeof message !== "string")
       throw new Error(`${at}: a rule needs rule and message`);
     return {
-      rule: perProtocol(rule, sources),
-      message: perProtocol(message, sources),
+      rule: perProtocol(rule, names),
+      message: perProtocol(message, names),
       ...(typeof fieldPath === "string" ? { fieldPath } : {}),
     };
   });
 }
 
-function perProtocol(text: string, sources: Sources): string {
+/** Those that have a block in the object that the rule is about. */
+function protocolsIn(raw: Raw, sources: Sources, at: string): readonly string[] {
+  const place = asRaw(raw["properties"] ?? {}, at)["$protocols"];
+  const speaking = place === undefined ? sources.protocols : speakingIn(placeOf(String(place), at), sources);
+  return speaking.map(({ protocol }) => protocol);
+}
+
+function perProtocol(text: string, names: readonly string[]): string {
   return text.replaceAll(/\{\{(.+?)\}\}/g, (_, part: string) =>
-    sources.protocols.map(({ protocol }) => part.replaceAll("PROTOCOL", protocol)).join(", "),
+    names.map((protocol) => part.replaceAll("PROTOCOL", protocol)).join(", "),
   );
 }
 

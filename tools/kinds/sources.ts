@@ -11,7 +11,8 @@ export type BlockPlace = (typeof BLOCK_PLACES)[number];
 
 export interface ProtocolSource {
   readonly protocol: string;
-  readonly blocks: Readonly<Record<BlockPlace, Raw>>;
+  /** A protocol may have nothing to say in a place: what is opaque has nothing to mask. */
+  readonly blocks: Readonly<Partial<Record<BlockPlace, Raw>>>;
 }
 
 export interface Sources {
@@ -59,18 +60,14 @@ function protocolOf(file: string, held: Raw): ProtocolSource {
   const given = asRaw(held["blocks"], `${file}: blocks`);
   const unknown = Object.keys(given).find((place) => !(BLOCK_PLACES as readonly string[]).includes(place));
   if (unknown !== undefined) throw new Error(`${file}: blocks.${unknown}: no kind has such a place`);
-  const block = (place: BlockPlace): Raw => asRaw(given[place], `${file}: blocks.${place}`);
-  return {
-    protocol,
-    blocks: {
-      connection: block("connection"),
-      allow: block("allow"),
-      ask: block("ask"),
-      refusal: block("refusal"),
-      mask: block("mask"),
-      request: block("request"),
-    },
-  };
+  const blocks = Object.fromEntries(
+    BLOCK_PLACES.filter((place) => given[place] !== undefined).map((place) => [
+      place,
+      asRaw(given[place], `${file}: blocks.${place}`),
+    ]),
+  );
+  if (blocks["connection"] === undefined) throw new Error(`${file}: blocks.connection is missing`);
+  return { protocol, blocks };
 }
 
 function readFolder(folder: string): Map<string, Raw> {

@@ -44,7 +44,7 @@ export function postgresRoleSource({ environment, lingerMs, ...given }: Postgres
 
   return {
     check({ spec }) {
-      if (spec.credential.source.postgresRole?.minter.secret === undefined) return undefined;
+      if (spec.credential.source?.postgresRole?.minter.secret === undefined) return undefined;
       return refusal(
         "CREDENTIAL_UNAVAILABLE",
         `the minter's password is in a Kubernetes Secret (${FIELD}.minter.secret), which this gateway cannot read`,

@@ -54,7 +54,7 @@ export function janitor({ broker, minters, undo, isAlive, now, note, signal }: J
   return {
     run(upstreams) {
       for (const upstream of upstreams) {
-        const template = upstream.spec.credential.source.postgresRole?.template;
+        const template = upstream.spec.credential.source?.postgresRole?.template;
         const key = keyOf(upstream);
         if (template === undefined || (dueMs.get(key) ?? 0) > now() || signal.aborted) continue;
         dueMs.set(key, now() + ROUND_MS);

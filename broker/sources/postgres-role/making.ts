@@ -41,7 +41,7 @@ const SESSIONS_DEFAULT = 100;
 
 export async function makeRole(deps: MakingDeps, request: CredentialRequest): Promise<Role | Refusal> {
   const { upstream, subject } = request;
-  const source = upstream.spec.credential.source.postgresRole;
+  const source = upstream.spec.credential.source?.postgresRole;
   if (source === undefined) return refusal("CREDENTIAL_UNAVAILABLE");
   const { template, ttlSeconds = TTL_SECONDS_DEFAULT } = source;
   const role: Role = {

@@ -43,7 +43,7 @@ async function connect(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<Administrator> {
-  const source = spec.credential.source.postgresRole;
+  const source = spec.credential.source?.postgresRole;
   if (source === undefined || spec.postgres === undefined)
     throw new NoCredential(FIELD, `${FIELD} is missing`);
   using password = await readPassword(source.minter, `${FIELD}.minter`, environment);

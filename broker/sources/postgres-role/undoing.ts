@@ -117,7 +117,7 @@ export function undoing({ journal, minters, now, note, signal }: UndoingDeps): U
 }
 
 function leadsTo(upstream: Upstream, { connection, place }: Leftover): boolean {
-  const { postgresRole } = upstream.spec.credential.source;
+  const postgresRole = upstream.spec.credential.source?.postgresRole;
   return postgresRole !== undefined && keyOf(upstream) === connection && placeOf(upstream) === place;
 }
 

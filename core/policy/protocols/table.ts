@@ -1,10 +1,22 @@
 /** Every protocol that policies can speak of. A member of the Connection's enum without a row does not compile. */
 import type { ProtocolName, RuleFamily } from "./family.ts";
 import { postgres } from "./postgres/rules.ts";
+import { tcp } from "./tcp/rules.ts";
+import type { Request } from "../facts.ts";
 
-const ROWS = { postgres } satisfies Record<ProtocolName, RuleFamily>;
+const ROWS = { postgres, tcp } satisfies Record<ProtocolName, RuleFamily>;
 
 export const PROTOCOL_NAMES = Object.keys(ROWS) as readonly ProtocolName[];
+
+const OPENINGS = {
+  postgres: { protocol: "postgres", statements: [] },
+  tcp: { protocol: "tcp" },
+} as const satisfies Record<ProtocolName, Request>;
+
+/** The question whether a session may exist at all. */
+export function openingOf(protocol: ProtocolName): Request {
+  return OPENINGS[protocol];
+}
 
 export function familyOf(protocol: ProtocolName): RuleFamily {
   return ROWS[protocol];

@@ -174,6 +174,7 @@ function stoppedTooLate(backend: Backend, slot: Slot): void {
     // No Sync yet: an error now makes the upstream skip to it, as after an error of its own.
     const marker = core.expected.push("parse");
     marker.own = true;
+    marker.isMarker = true;
     core.parts.toUpstream.put(MARKER_PARSE);
     intake.skipping = true;
     backend.mustAbort = "no";
@@ -208,7 +209,7 @@ function tellError(backend: Backend, slot: Slot | undefined, frame: Buffer, code
   if (!backend.hasSaidFatal && slot !== undefined) {
     if (slot.refusal !== undefined && code === MARKER_SQLSTATE)
       return toClient.put(refusalError(slot.refusal));
-    if (slot.own && (code === MARKER_SQLSTATE || isOwnGroup(core))) return undefined;
+    if (slot.own && (slot.isMarker || isOwnGroup(core))) return undefined;
     if (slot.stop !== undefined) {
       if (!slot.failed) toClient.put(refusalError(slot.stop));
       return undefined;
@@ -326,6 +327,7 @@ function abortTransaction({ core }: Backend, isLast: boolean, why: Refusal): voi
   if (!isLast || core.isInsideMessage) return core.fail(why);
   const slot = core.expected.push("query");
   slot.own = true;
+  slot.isMarker = true;
   slot.passesReady = true;
   core.parts.toUpstream.put(MARKER_QUERY);
 }

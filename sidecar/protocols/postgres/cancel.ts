@@ -3,7 +3,8 @@ import type { ConnectionView } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import type { BackendKey } from "#core/wire/postgres/messages.ts";
 import { cancelRequest } from "#core/wire/postgres/startup.ts";
-import { dial, event } from "./dial.ts";
+import { event } from "../connecting.ts";
+import { dial } from "./dial.ts";
 import { write } from "./handshake.ts";
 
 const CANCEL_MS_MAX = 5_000;

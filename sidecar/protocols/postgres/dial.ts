@@ -1,26 +1,15 @@
 /** Opens a connection to the upstream as its Connection demands, up to where PostgreSQL's own messages begin. */
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { ConnectionView } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { ALPN_POSTGRESQL, sslRequest } from "#core/wire/postgres/startup.ts";
+import { CONNECT_MS_MAX, event, startConnection } from "../connecting.ts";
 import { readExactly, write } from "./handshake.ts";
-
-const CONNECT_MS_MAX = 10_000;
-const KEEPALIVE_MS = 30_000;
 
 export async function dial({ spec }: ConnectionView, signal: AbortSignal): Promise<Socket | Refusal> {
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]);
-  const { host, port } = spec.address;
-  const raw = connectTcp({
-    host,
-    port,
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEPALIVE_MS,
-  });
-  raw.on("error", () => undefined);
+  const raw = startConnection(spec.address);
   try {
     await event(raw, "connect", bounded);
     if (spec.tls.mode === "disable") return raw;
@@ -80,28 +69,4 @@ function tlsOptions({ address, tls }: ConnectionView["spec"]): ConnectionOptions
 function tlsProblem(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code === undefined ? "the TLS handshake failed" : code.toLowerCase().replaceAll("_", " ");
-}
-
-/** Rejects with the socket's error, or with the signal's reason. */
-export function event(socket: Socket, name: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle =
-      (then: (error: Error) => void) =>
-      (error?: unknown): void => {
-        socket.off(name, happened);
-        socket.off("error", failed);
-        socket.off("close", closed);
-        signal.removeEventListener("abort", aborted);
-        then(error instanceof Error ? error : new Error("the connection closed"));
-      };
-    const happened = settle(() => resolve());
-    const failed = settle(reject);
-    const closed = settle(reject);
-    const aborted = (): void => settle(reject)(signal.reason);
-    socket.once(name, happened);
-    socket.once("error", failed);
-    socket.once("close", closed);
-    signal.addEventListener("abort", aborted);
-    if (signal.aborted) aborted();
-  });
 }

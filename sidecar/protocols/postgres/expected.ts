@@ -19,6 +19,8 @@ export interface Slot {
   own: boolean;
   /** Own, but its ReadyForQuery is the one that the client waits for. */
   passesReady: boolean;
+  /** Own, and nothing but a marker: its error is what it is for. */
+  isMarker: boolean;
   /** Own, but an error in its group is the answer that the client waits for. */
   standsIn: boolean;
   facts: PostgresRequest | undefined;
@@ -61,6 +63,7 @@ export class Expected {
   /** Index of the oldest; the array is compacted when it has drifted far. */
   #first = 0;
   #pushed = 0;
+  #readies = 0;
 
   get length(): number {
     return this.#slots.length - this.#first;
@@ -68,6 +71,11 @@ export class Expected {
 
   get head(): Slot | undefined {
     return this.#slots[this.#first];
+  }
+
+  /** Answers owed that end with ReadyForQuery. */
+  get readies(): number {
+    return this.#readies;
   }
 
   at(index: number): Slot | undefined {
@@ -83,6 +91,7 @@ export class Expected {
     const slot = this.#free.pop() ?? blank();
     slot.asked = asked;
     slot.serial = this.#pushed;
+    if (isReadied(slot)) this.#readies += 1;
     this.#pushed += 1;
     this.#slots.push(slot);
     return slot;
@@ -92,6 +101,7 @@ export class Expected {
   pop(): void {
     const slot = this.#slots[this.#first];
     if (slot === undefined) throw new RangeError("nothing is expected");
+    if (isReadied(slot)) this.#readies -= 1;
     this.#first += 1;
     if (this.#first === this.#slots.length) {
       this.#slots.length = 0;
@@ -105,12 +115,15 @@ export class Expected {
   }
 }
 
+const isReadied = ({ asked }: Slot): boolean => asked === "sync" || asked === "query";
+
 function blank(): Slot {
   return {
     asked: "sync",
     serial: -1,
     own: false,
     passesReady: false,
+    isMarker: false,
     standsIn: false,
     facts: undefined,
     traits: undefined,

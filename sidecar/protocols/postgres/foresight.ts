@@ -8,9 +8,8 @@ import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import { parseMessage, readRowDescription } from "#core/wire/postgres/messages.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
 import type { SessionCore } from "./core.ts";
-import type { Slot } from "./expected.ts";
 import type { Frame, Intake } from "./intake.ts";
-import { OWN_NAME, SYNC } from "./marker.ts";
+import { FLUSH, OWN_NAME, SYNC } from "./marker.ts";
 import type { Statement } from "./names.ts";
 import { newStatement } from "./statements.ts";
 import type { Traits } from "./traits.ts";
@@ -56,34 +55,38 @@ export function foretell(
 ): void {
   const { core } = intake;
   // Everything before must be over, so that the state of the transaction is known.
+  intake.demandAnswers();
   intake.waitUntil(
     () => core.expected.length === 0,
     () => {
+      if (intake.skipping) return then("failed");
       if (core.status === "E") return then(undefined);
       const text = frame.bytes.subarray(frame.start + HEADER_BYTES, frame.end - 1);
       const statement = newStatement(core, text, request);
-      const sync = ask(core, text, statement);
+      ask(intake, text, statement);
       intake.waitUntil(
-        () => core.expected.isDone(sync.serial),
+        () => core.expected.length === 0,
         () => judge(intake, statement, then),
       );
     },
   );
 }
 
-function ask({ expected, parts }: SessionCore, text: Buffer, statement: Statement): Slot {
+/** Within a group that a Sync has not ended the question must not end it either. */
+function ask({ core: { expected, parts }, groupOpen }: Intake, text: Buffer, statement: Statement): void {
   const close = message("C", Buffer.from("S"), cstring(OWN_NAME));
   const describe = message("D", Buffer.from("S"), cstring(OWN_NAME));
-  parts.toUpstream.put(Buffer.concat([parseMessage(OWN_NAME, text), describe, close, SYNC]));
+  const end = groupOpen ? FLUSH : SYNC;
+  parts.toUpstream.put(Buffer.concat([parseMessage(OWN_NAME, text), describe, close, end]));
   expected.push("parse").own = true;
   const described = expected.push("describe");
   described.own = true;
   described.statement = statement;
   expected.push("close").own = true;
+  if (groupOpen) return;
   const sync = expected.push("sync");
   sync.own = true;
   sync.standsIn = true;
-  return { ...sync };
 }
 
 function judge(
@@ -93,11 +96,25 @@ function judge(
 ): void {
   const { core } = intake;
   const { description } = statement;
-  if (description === undefined) return then("failed");
+  if (description === undefined) {
+    // After its error a Query would have been answered with ReadyForQuery, whatever group it stood in.
+    if (intake.skipping) endGroup(intake);
+    return then("failed");
+  }
   if (description === null) return then(undefined);
   const columns = readRowDescription(description, 0, description.length);
   const actions = core.parts.catalog.columns.actions(columns, statement.request.statements[0], core.masks);
   const finish = (found: Awaited<typeof actions>): void => then(isRefusal(found) ? found : undefined);
   if (actions instanceof Promise) intake.await(actions, finish);
   else finish(actions);
+}
+
+function endGroup(intake: Intake): void {
+  const sync = intake.core.expected.push("sync");
+  sync.own = true;
+  sync.passesReady = true;
+  intake.core.parts.toUpstream.put(SYNC);
+  intake.skipping = false;
+  intake.groupOpen = false;
+  intake.mayRevive = false;
 }

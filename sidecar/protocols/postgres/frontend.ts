@@ -124,6 +124,7 @@ function sync(intake: Intake, frame: Frame): void {
   intake.core.expected.push("sync");
   intake.skipping = false;
   intake.groupOpen = false;
+  intake.mayRevive = false;
   pass(intake, frame);
 }
 

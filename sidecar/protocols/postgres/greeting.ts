@@ -18,7 +18,8 @@ import {
   TLS_HANDSHAKE_BYTE,
 } from "#core/wire/postgres/startup.ts";
 import type { Greeting, GreetingSettings, Session, UpstreamTarget } from "../protocol.ts";
-import { PeerBroke, PeerLeft, readFrame, readSome, sayLast, write } from "./handshake.ts";
+import { readSome } from "../reading.ts";
+import { PeerBroke, PeerLeft, readFrame, sayLast, write } from "./handshake.ts";
 import { refusalFatal } from "./refusals.ts";
 import { type ClientStartup, readClientStartup } from "./startup-settings.ts";
 

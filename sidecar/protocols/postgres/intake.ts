@@ -31,6 +31,8 @@ export class Intake {
   skipping = false;
   /** Something was forwarded since the last Sync, so that the upstream may keep answers to itself. */
   groupOpen = false;
+  /** Something that can end an aborted transaction was forwarded since the last Sync. */
+  mayRevive = false;
   /** Set while later messages must wait for a slot whose result may yet be refused. */
   barrier = -1;
   /** What the handlers keep of a message that arrives in pieces. */

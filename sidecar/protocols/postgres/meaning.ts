@@ -20,25 +20,24 @@ export function hasMeaning(intake: Intake, then: () => void): boolean {
   return false;
 }
 
-/** Nothing but the end of the transaction means anything now, and asking would fail. */
-const isAborted = ({ core, groupOpen }: Intake): boolean =>
-  !groupOpen && core.expected.length === 0 && core.status === "E";
+/**
+ * Nothing but the end of the transaction means anything now, and asking would fail. What comes behind that end, in the
+ * same group, has a meaning again.
+ */
+const isAborted = ({ core, mayRevive }: Intake): boolean =>
+  core.expected.readies === 0 && core.status === "E" && !mayRevive;
 
 function askPath(intake: Intake, then: () => void): void {
   const { core } = intake;
   const { path } = core.parts;
-  if (intake.groupOpen) {
-    core.askPath(false);
-    intake.waitUntil(() => path.isKnown || intake.skipping, then);
-    return;
-  }
-  // Between groups the state is only known once everything is answered; some servers tell the path by then.
+  // What was asked before must be over: only then is the state of the transaction known, and some servers have told
+  // the path by then.
   intake.waitUntil(
-    () => core.expected.length === 0,
+    () => core.expected.readies === 0 || intake.skipping,
     () => {
-      if (path.isKnown || core.status === "E") return then();
-      core.askPath(true);
-      intake.waitUntil(() => core.expected.length === 0, then);
+      if (path.isKnown || intake.skipping || isAborted(intake)) return then();
+      core.askPath(!intake.groupOpen);
+      intake.waitUntil(() => intake.skipping || core.expected.length === 0 || path.isKnown, then);
     },
   );
 }

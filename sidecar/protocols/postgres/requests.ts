@@ -22,6 +22,7 @@ export function query(intake: Intake, { bytes, start, end }: Frame): void {
 }
 
 function judgeQuery(intake: Intake, frame: Frame, text: Buffer): void {
+  if (intake.skipping) return;
   if (!hasMeaning(intake, () => judgeQuery(intake, frame, text))) return;
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)
@@ -63,6 +64,8 @@ function refuseQuery(intake: Intake, why: Refusal, request: number): void {
   dropUnnamed(intake, slot);
   slot.refusal = why;
   slot.request = request;
+  // A Query is answered with ReadyForQuery, and nothing is kept back after it.
+  intake.groupOpen = false;
   intake.core.parts.toUpstream.put(MARKER_QUERY);
 }
 
@@ -82,6 +85,8 @@ function forwardQuery(
   slot.traits = traits;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
   takesEffect(intake, slot, request, traits);
+  intake.groupOpen = false;
+  intake.mayRevive = false;
   if (traits.copiesIn) {
     const { serial } = slot;
     intake.waitUntil(() => core.copyingIn || core.expected.isDone(serial), nothing);
@@ -101,7 +106,9 @@ function dropUnnamed({ core }: Intake, slot: Slot): void {
 }
 
 /** What the session must know of a text that is now on its way. */
-export function takesEffect({ core }: Intake, slot: Slot, request: PostgresRequest, traits: Traits): void {
+export function takesEffect(intake: Intake, slot: Slot, request: PostgresRequest, traits: Traits): void {
+  const { core } = intake;
+  if (traits.endsTransaction) intake.mayRevive = true;
   const undoes = traits.endsTransaction && core.parts.path.mayMoveBack;
   if (traits.movesPath || traits.changesCatalog || undoes) core.moves(slot);
   if (traits.runsUnknown) core.names.forgetEverything();

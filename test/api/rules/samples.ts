@@ -209,6 +209,7 @@ const minter = { user: "minter", env };
 const credential = (mode: string, source: Spec): Spec => ({ credential: { mode, source } });
 const minted = (change: Spec): Spec =>
   credential("minted", { postgresRole: { template: "t", minter: { user: "m", ...change } } });
+const RELAY: Spec = { protocol: "tcp", credential: { mode: "none" }, postgres: undefined, tcp: {} };
 const CONNECTION: KindName = "Connection";
 const tls = "mode is disable, so no certificate is checked: remove";
 const connections: readonly RuleSample[] = [
@@ -234,6 +235,19 @@ const connections: readonly RuleSample[] = [
     { tls: { ca: { file: "/ca.pem" } } },
     { tls: { ca: {} } },
   ),
+  pair(
+    CONNECTION,
+    "spec.credential",
+    "a credential comes from a source",
+    credential("static", { file }),
+    { credential: { mode: "static" } },
+  ),
+  pair(CONNECTION, "spec", "tcp relays bytes and signs in nowhere", RELAY, {
+    ...RELAY,
+    ...credential("static", { file }),
+  }),
+  pair(CONNECTION, "spec", "tcp relays bytes as they are", RELAY, { ...RELAY, tls: { mode: "disable" } }),
+  pair(CONNECTION, "spec", "give the block named", RELAY, { ...RELAY, tcp: undefined }),
   pair(CONNECTION, "spec.credential", "minted goes with", minted({ env }), credential("minted", { file })),
   pair(
     CONNECTION,

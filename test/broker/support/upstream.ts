@@ -66,7 +66,10 @@ const SETUP = [
   "GRANT CREATE ON DATABASE other TO orders_agent",
 ];
 
-export function upstreamOf(port: number, source: Connection["spec"]["credential"]["source"]): Upstream {
+export function upstreamOf(
+  port: number,
+  source: NonNullable<Connection["spec"]["credential"]["source"]>,
+): Upstream {
   return {
     ref: { namespace: "shop", name: "orders" },
     spec: {

@@ -8,6 +8,7 @@ import {
   STATEMENT_VERBS,
   type StatementFacts,
 } from "#core/statements/postgres/facts.ts";
+import type { Request } from "../../facts.ts";
 import { isRecord } from "../../shape.ts";
 import { type Demand, verbBit } from "./matcher.ts";
 
@@ -18,6 +19,11 @@ const CALL_KINDS: ReadonlySet<unknown> = new Set(["function", "operator", "type"
 
 export function isPostgresRequest(value: unknown): value is PostgresRequest {
   return isRecord(value) && value["protocol"] === "postgres" && every(value["statements"], isStatement);
+}
+
+/** Of a request of any protocol: only PostgreSQL has statements. */
+export function statementsOf(request: Request): readonly StatementFacts[] {
+  return request.protocol === "postgres" ? request.statements : [];
 }
 
 export function demandsOf(request: PostgresRequest): readonly Demand[] {

@@ -1,11 +1,12 @@
 /** Reads what masks could reach: the relations, their columns, families and the queries behind views. */
-import { setImmediate as turn } from "node:timers/promises";
 import type { ColumnMask } from "#core/policy/decision.ts";
 import { lineageOf } from "./lineage.ts";
 import type { GraphRelation } from "./protection.ts";
 import { COLUMNS, GENERATED, PARENTS, REACHED, READERS_OF_PINNED, VIEW_RULES } from "./queries.ts";
 import { SideFailure, valuesOf } from "./side-connection.ts";
+import { isStatistics } from "./statistics.ts";
 import { limitOf, type Question, type Snapshot } from "./snapshot.ts";
+import { eachRow } from "./turns.ts";
 
 export interface GraphRows {
   readonly reached: readonly Buffer[];
@@ -17,8 +18,6 @@ export interface GraphRows {
 
 /** Below it pg_depend says nothing (`FirstUnpinnedObjectId`). */
 const FIRST_UNPINNED_OID = 12_000;
-/** Statistics, which are masked always; the views over them are, too, each by its own name. */
-const STATISTICS: ReadonlySet<number> = new Set([2619, 3429]);
 /** A larger query behind a view is not read: every column of the view is then taken for made of everything. */
 const RULE_BYTES_MAX = 512 * 1024;
 
@@ -38,7 +37,7 @@ export async function readGraph(ask: Snapshot, question: Question): Promise<Grap
     columns,
     parents: await ask.rows(PARENTS, [oids]),
     generated: await ask.rows(GENERATED, [oids]),
-    rules: await ask.rows(VIEW_RULES, [oids, String(RULE_BYTES_MAX), limit]),
+    rules: await ask.rows(VIEW_RULES, [arrayOf(viewed(reached)), String(RULE_BYTES_MAX), limit]),
   };
 }
 
@@ -49,10 +48,19 @@ async function reachedBy(ask: Snapshot, masks: readonly ColumnMask[], limit: str
     masks.map(({ column }) => column),
   ].map(arrayOf);
   const reached = await ask.rows(REACHED, [...patterns, "{}", limit]);
-  const pinned = oidsOf(reached).filter((oid) => oid < FIRST_UNPINNED_OID && !STATISTICS.has(oid));
+  const pinned = oidsOf(reached.filter((row) => !isOfStatistics(row))).filter((oid) => oid < FIRST_UNPINNED_OID);
   if (pinned.length === 0) return reached;
   const readers = await ask.rows(READERS_OF_PINNED, [arrayOf(pinned.map(String))]);
   return ask.rows(REACHED, [...patterns, arrayOf(oidsOf(readers).map(String)), limit]);
+}
+
+/** Statistics and the views over them are masked column by column, whatever those are made of. */
+const viewed = (reached: readonly Buffer[]): string[] =>
+  oidsOf(reached.filter((row) => !isOfStatistics(row))).map(String);
+
+function isOfStatistics(row: Buffer): boolean {
+  const [, schema, name] = valuesOf(row);
+  return isStatistics(schema ?? "", name ?? "");
 }
 
 const oidsOf = (rows: readonly Buffer[]): number[] => rows.map((row) => Number(valuesOf(row)[0]));
@@ -61,22 +69,22 @@ const oidsOf = (rows: readonly Buffer[]): number[] => rows.map((row) => Number(v
 const arrayOf = (values: readonly string[]): string =>
   `{${values.map((value) => `"${value.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`;
 
-/** How long views are read before everybody else has a turn. */
-const TURN_MS = 5;
-
 export async function graphOf(rows: GraphRows): Promise<readonly GraphRelation[]> {
-  const columns = grouped(rows.columns, ([, number, name]): [number, string] => [Number(number), name ?? ""]);
-  const parents = grouped(rows.parents, ([, parent]) => Number(parent));
-  const generated = grouped(rows.generated, ([, column, from]) => ({
+  const columns = await grouped(rows.columns, ([, number, name]): [number, string] => [
+    Number(number),
+    name ?? "",
+  ]);
+  const parents = await grouped(rows.parents, ([, parent]) => Number(parent));
+  const generated = await grouped(rows.generated, ([, column, from]) => ({
     column: Number(column),
     from: Number(from),
   }));
   const views = await viewsOf(rows.rules);
-  return rows.reached.map((row) => {
-    const [oidText, schema, name, toast, isView] = valuesOf(row);
+  const relations: GraphRelation[] = [];
+  await eachRow(rows.reached, ([oidText, schema, name, toast, isView]) => {
     const oid = Number(oidText);
     const view = views.get(oid);
-    return {
+    relations.push({
       oid,
       schema: schema ?? "",
       name: name ?? "",
@@ -86,8 +94,9 @@ export async function graphOf(rows: GraphRows): Promise<readonly GraphRelation[]
       generated: generated.get(oid) ?? [],
       view: isView === "t" ? (view?.lineage ?? "unreadable") : undefined,
       reads: view?.reads ?? [],
-    };
+    });
   });
+  return relations;
 }
 
 interface View {
@@ -97,34 +106,28 @@ interface View {
 
 async function viewsOf(rows: readonly Buffer[]): Promise<Map<number, View>> {
   const views = new Map<number, View>();
-  let turnMs = performance.now();
-  for (const row of rows) {
-    const [oid, rule, dependencies] = valuesOf(row);
+  await eachRow(rows, ([oid, rule, dependencies]) => {
     const lineage = (rule === null || rule === undefined ? undefined : lineageOf(rule)) ?? "unreadable";
     // pg_depend keeps quiet of what is pinned, the lineage does not.
     const sources = lineage === "unreadable" ? [] : [...lineage.values()].flat();
     const named = (dependencies ?? "").split(",").filter((each) => each !== "");
     const reads = new Set([...named.map(Number), ...sources.map(({ relation }) => relation)]);
     views.set(Number(oid), { lineage, reads: [...reads] });
-    if (performance.now() - turnMs < TURN_MS) continue;
-    await turn();
-    turnMs = performance.now();
-  }
+  });
   return views;
 }
 
 /** By the oid that stands first. */
-function grouped<Value>(
+async function grouped<Value>(
   rows: readonly Buffer[],
   read: (values: (string | null)[]) => Value,
-): Map<number, Value[]> {
+): Promise<Map<number, Value[]>> {
   const groups = new Map<number, Value[]>();
-  for (const row of rows) {
-    const values = valuesOf(row);
+  await eachRow(rows, (values) => {
     const oid = Number(values[0]);
     const group = groups.get(oid);
     if (group === undefined) groups.set(oid, [read(values)]);
     else group.push(read(values));
-  }
+  });
   return groups;
 }

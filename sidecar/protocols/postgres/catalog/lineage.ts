@@ -28,8 +28,7 @@ export function lineageOf(rule: string): ViewLineage | undefined {
     const query = Array.isArray(actions) ? (actions as readonly TreeValue[])[0] : actions;
     if (!isNode(query) || query.tag !== "QUERY") return undefined;
     const lineage = new Map<number, readonly SourceColumn[]>();
-    for (const target of targetsOf(query)) {
-      const number = numberOf(target, "resno");
+    for (const number of targetsOf(query).keys()) {
       const walk = new Walk();
       walk.output([query], number);
       lineage.set(number, [...walk.found.values()]);
@@ -41,11 +40,20 @@ export function lineageOf(rule: string): ViewLineage | undefined {
   }
 }
 
-/** A column that is there for ORDER BY alone is `resjunk`, and has no number in the view. */
-function targetsOf(query: TreeNode): TreeNode[] {
-  return listOf(query, "targetList")
-    .filter(isNode)
-    .filter((target) => textOf(target, "resjunk") === "false");
+const targets = new WeakMap<TreeNode, ReadonlyMap<number, TreeNode>>();
+
+/** By number. A column that is there for ORDER BY alone is `resjunk`, and none of the result. */
+function targetsOf(query: TreeNode): ReadonlyMap<number, TreeNode> {
+  const known = targets.get(query);
+  if (known !== undefined) return known;
+  const found = new Map(
+    listOf(query, "targetList")
+      .filter(isNode)
+      .filter((target) => textOf(target, "resjunk") === "false")
+      .map((target) => [numberOf(target, "resno"), target]),
+  );
+  targets.set(query, found);
+  return found;
 }
 
 /** The queries around an expression, the innermost last: what `varlevelsup` counts. */
@@ -78,10 +86,9 @@ class Walk {
       for (const arm of armsOf(query.fields.get("setOperations"))) this.#item(levels, arm, number);
       return;
     }
-    for (const target of targetsOf(query)) {
-      if (number === 0 || numberOf(target, "resno") === number)
-        this.#expression(target.fields.get("expr"), levels);
-    }
+    const all = targetsOf(query);
+    const wanted = number === 0 ? [...all.values()] : [all.get(number)];
+    for (const target of wanted) this.#expression(target?.fields.get("expr"), levels);
   }
 
   #expression(value: TreeValue, levels: Levels): void {

@@ -152,11 +152,15 @@ export const COLUMNS = `
 export const PARENTS = `
   SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = ANY ($1::oid[]) ORDER BY 1, 2`;
 
-/** A generated column depends on the columns in its expression. */
+/** The expression of a generated column depends on the columns in it. */
 export const GENERATED = `
-  SELECT d.objid, d.objsubid, d.refobjsubid FROM pg_catalog.pg_depend d
-  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = d.classid
-    AND d.objid = d.refobjid AND d.objsubid > 0 AND d.refobjsubid > 0 AND d.objid = ANY ($1::oid[])
+  SELECT f.adrelid, f.adnum, d.refobjsubid
+  FROM pg_catalog.pg_attrdef f
+  JOIN pg_catalog.pg_depend d ON d.objid = f.oid
+    AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refobjid = f.adrelid AND d.refobjsubid NOT IN (0, f.adnum)
+  WHERE f.adrelid = ANY ($1::oid[])
   ORDER BY 1, 2, 3`;
 
 export const VIEW_RULES = `

@@ -14,6 +14,7 @@ import type { GraphRelation } from "./protection.ts";
 import { FUNCTIONS, OPERATORS, RELATIONS, TYPES } from "./queries.ts";
 import { type SideConnection, SideFailure, valuesOf } from "./side-connection.ts";
 import { inSnapshot, limitOf, type Question } from "./snapshot.ts";
+import { eachRow } from "./turns.ts";
 
 export interface Reading {
   readonly names: Catalog;
@@ -102,7 +103,7 @@ async function made(
 ): Promise<Reading> {
   if (relations.length > question.limits.rowsMax)
     throw new SideFailure(`the database has more than ${question.limits.rowsMax} relations`);
-  const known = relationsOf(relations);
+  const known = await relationsOf(relations);
   const { stock } = question;
   const { columnCounts, ...listed } = known;
   if (typeof code === "string") {
@@ -143,17 +144,18 @@ function isNews(
   return !isNewer || stock[harm](schema, name, []) === "absent";
 }
 
-function relationsOf(rows: readonly Buffer[]): {
-  relations: CatalogObject[];
-  withheld: CatalogObject[];
-  columnCounts: Map<number, number>;
-} {
+interface Relations {
+  readonly relations: readonly CatalogObject[];
+  readonly withheld: readonly CatalogObject[];
+  readonly columnCounts: ReadonlyMap<number, number>;
+}
+
+async function relationsOf(rows: readonly Buffer[]): Promise<Relations> {
   const relations: CatalogObject[] = [];
   const withheld: CatalogObject[] = [];
   const columnCounts = new Map<number, number>();
   const schemas = new Map<string, string>();
-  for (const row of rows) {
-    const [oid, schemaText = "", name, count, usable] = valuesOf(row);
+  await eachRow(rows, ([oid, schemaText, name, count, usable]) => {
     // Thousands of relations share one string.
     const schema = schemas.get(schemaText ?? "") ?? schemaText ?? "";
     schemas.set(schema, schema);
@@ -162,7 +164,7 @@ function relationsOf(rows: readonly Buffer[]): {
     relations.push(relation);
     if (usable !== "t") withheld.push(relation);
     if (schema.startsWith("pg_temp_")) relations.push({ schema: "pg_temp", name: relation.name });
-  }
+  });
   return { relations, withheld, columnCounts };
 }
 

@@ -35,7 +35,9 @@ export class SharedCatalog {
   #idle: NodeJS.Timeout | undefined;
   /** The last one, or why there is none. */
   #reading: Reading | string = "the catalog has not been read yet";
+  /** When the last good one began, and how long it took. */
   #readMs = -Infinity;
+  #tookMs = 0;
   #failedMs = -Infinity;
   #running: Promise<void> | undefined;
   #waiting = 0;
@@ -87,7 +89,8 @@ export class SharedCatalog {
   ready(masks: readonly ColumnMask[], atLeast: number): Promise<void> | undefined {
     if (this.#bug !== undefined) return Promise.reject(this.#bug);
     const nowMs = performance.now();
-    const { freshMs, staleMs, retryMs } = this.#settings;
+    const { freshMs, staleMs } = this.#ages();
+    const { retryMs } = this.#settings;
     const mayTry = this.#running === undefined && nowMs - this.#failedMs >= retryMs;
     if (typeof this.#reading === "string") {
       if (this.#failedMs === -Infinity) return this.#until(masks, atLeast);
@@ -99,6 +102,13 @@ export class SharedCatalog {
     if (ageMs >= staleMs || !this.#isEnough(masks, atLeast)) return this.#until(masks, atLeast);
     if (ageMs >= freshMs && mayTry) this.#beside();
     return undefined;
+  }
+
+  /** What takes long to read is read more seldom. */
+  #ages(): { readonly freshMs: number; readonly staleMs: number } {
+    const { freshMs, staleMs } = this.#settings;
+    const affordableMs = Math.max(freshMs, this.#tookMs * AGE_PER_COST);
+    return { freshMs: affordableMs, staleMs: Math.max(staleMs, 2 * affordableMs) };
   }
 
   /** Resolves when a reading has ended that began no earlier than now. */
@@ -138,15 +148,17 @@ export class SharedCatalog {
     this.#begun += 1;
     const number = this.#begun;
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#settings.readMs)]);
+    const beganMs = performance.now();
     try {
       this.#reading = await this.#readOnce(signal);
-      this.#readMs = performance.now();
+      this.#readMs = beganMs;
+      this.#tookMs = performance.now() - beganMs;
     } catch (error) {
       this.#closeSide();
       this.#failedMs = performance.now();
       const problem = problemOf(error, signal);
       // What is known holds for its time, unless somebody knows better.
-      const isOld = performance.now() - this.#readMs >= this.#settings.staleMs;
+      const isOld = performance.now() - this.#readMs >= this.#ages().staleMs;
       if (isOld || this.#waiting > 0 || typeof this.#reading === "string") this.#reading = problem;
     } finally {
       this.#done = number;
@@ -157,9 +169,9 @@ export class SharedCatalog {
 
   async #readOnce(signal: AbortSignal): Promise<Reading> {
     clearTimeout(this.#idle);
-    const masks = new Map([...STATISTICS_MASKS, ...this.#masks()].map((mask) => [maskKey(mask), mask]));
+    const masks = this.#masks();
     const { limits } = this.#settings;
-    const question = { ...this.#server, masks: [...masks.values()], limits };
+    const question = { ...this.#server, masks, limits };
     const known = (digest: string): Reading | undefined => this.#pool.get(digest)?.deref();
     const side = await this.#open(signal);
     const reading = await readDatabase(side, question, known, signal);
@@ -167,9 +179,11 @@ export class SharedCatalog {
     return reading;
   }
 
-  /** Of all sessions, so that they share what is read. Nothing but statistics where nothing is masked. */
+  /** Of all sessions, so that they share what is read. */
   #masks(): readonly ColumnMask[] {
-    return [...this.#members].flatMap(({ masks }) => masks);
+    const masks = [...this.#members].flatMap((member) => member.masks);
+    if (masks.length === 0) return masks;
+    return [...new Map([...masks, ...STATISTICS_MASKS].map((mask) => [maskKey(mask), mask])).values()];
   }
 
   async #open(signal: AbortSignal): Promise<SideConnection> {
@@ -197,6 +211,9 @@ export class SharedCatalog {
     this.#side = undefined;
   }
 }
+
+/** Reading takes at most one part in so many of the time. */
+const AGE_PER_COST = 20;
 
 /** One member's lease may have just ended; a second one's hardly. */
 const LOGINS_MAX = 2;

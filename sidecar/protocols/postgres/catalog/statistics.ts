@@ -9,6 +9,9 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   pg_stats_ext_exprs: ["most_common_vals", "histogram_bounds", "most_common_elems"],
 };
 
+export const isStatistics = (schema: string, name: string): boolean =>
+  schema === "pg_catalog" && Object.hasOwn(VALUES, name);
+
 export const STATISTICS_MASKS: readonly ColumnMask[] = Object.entries(VALUES).flatMap(([table, columns]) =>
   columns.map((column): ColumnMask => ({ schema: "pg_catalog", table, column, action: "nullify" })),
 );
