@@ -5,7 +5,12 @@ import { databaseCatalogs, type DatabaseCatalogs } from "#sidecar/protocols/post
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
 import { connect, type Session } from "#tools/postgres/client.ts";
 import { type PostgresServer, startPostgres } from "#tools/postgres/server.ts";
-import { type Gateway, type GatewayOptions, startGateway } from "#test/postgres/support/gateway.ts";
+import {
+  type Gateway,
+  type GatewayOptions,
+  type Judge,
+  startGateway,
+} from "#test/postgres/support/gateway.ts";
 import {
   errorOf,
   type Message,
@@ -67,4 +72,29 @@ export function told(messages: readonly Message[]): string {
   if (error.size > 0) return `${error.get("C")} ${error.get("M")}`;
   const rows = messages.filter(({ type }) => type === "D").map(valuesOf);
   return rows.map((row) => row.map((value) => value ?? "NULL").join(",")).join(" | ");
+}
+
+/** What a text is found to use that is not known to be harmless, and the relations that it touches. */
+export interface Judged {
+  readonly calls: readonly string[];
+  readonly relations: readonly string[];
+  readonly doubts: readonly string[];
+}
+
+/** A judge that lets everything pass and remembers the last statement that it saw. */
+export function recorder(): { readonly judge: Judge; last(): Judged } {
+  let last: Judged = { calls: [], relations: [], doubts: [] };
+  return {
+    judge({ calls, accesses, doubts }) {
+      last = {
+        calls: calls.map(({ kind, schemas, name }) => `${kind} ${schemas.join("|")}.${name}`),
+        relations: accesses.flatMap(({ relation }) =>
+          relation ? `${relation.schema}.${relation.name}` : [],
+        ),
+        doubts: doubts.map(({ code, text }) => `${code} ${text}`),
+      };
+      return undefined;
+    },
+    last: () => last,
+  };
 }

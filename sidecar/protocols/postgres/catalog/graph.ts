@@ -48,7 +48,9 @@ async function reachedBy(ask: Snapshot, masks: readonly ColumnMask[], limit: str
     masks.map(({ column }) => column),
   ].map(arrayOf);
   const reached = await ask.rows(REACHED, [...patterns, "{}", limit]);
-  const pinned = oidsOf(reached.filter((row) => !isOfStatistics(row))).filter((oid) => oid < FIRST_UNPINNED_OID);
+  const pinned = oidsOf(reached.filter((row) => !isOfStatistics(row))).filter(
+    (oid) => oid < FIRST_UNPINNED_OID,
+  );
   if (pinned.length === 0) return reached;
   const readers = await ask.rows(READERS_OF_PINNED, [arrayOf(pinned.map(String))]);
   return ask.rows(REACHED, [...patterns, arrayOf(oidsOf(readers).map(String)), limit]);
