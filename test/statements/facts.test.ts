@@ -70,6 +70,50 @@ describe("columns", () => {
   });
 });
 
+describe("texts that try to cost more than they should", () => {
+  it("are no worse for WITH queries that each name the one before twice", async () => {
+    const links = (arm: (before: string) => string): string =>
+      Array.from({ length: 40 }, (_, at) => `, c${at + 1} as (${arm(`c${at}`)})`).join("");
+    for (const arm of [
+      (before: string) => `select * from ${before}, ${before} x`,
+      (before: string) => `select * from ${before} union all select * from ${before}`,
+      (before: string) => `select json_agg(${before}) from ${before} join ${before} x on true`,
+    ]) {
+      const sql = `with c0 as (select * from orders)${links(arm)} select * from c40`;
+      assert.deepEqual((await factsOf(sql)).accesses, [
+        { verb: "read", relation: { schema: "public", name: "orders" }, unfiltered: true },
+      ]);
+    }
+  });
+
+  it("cannot lengthen the path beyond what every name is looked up in", async () => {
+    const path = (schemas: number): string =>
+      `set search_path = ${Array.from({ length: schemas }, (_, at) => `s${at}`).join(", ")}; select * from orders`;
+    const doubtsOf = async (sql: string): Promise<string[]> =>
+      (await analyst.analyse(sql, session())).statements.flatMap(({ doubts }) =>
+        doubts.map(({ code }) => code),
+      );
+    assert.deepEqual(await doubtsOf(path(64)), []);
+    assert.deepEqual(await doubtsOf(path(65)), ["SEARCH_PATH_CHANGED"]);
+  });
+
+  it("have a prepared statement analysed once for each state that it may run in", async () => {
+    let asked = 0;
+    const counting: Catalog = {
+      ...catalog,
+      hasRelation(schema, name) {
+        if (name === "orders") asked += 1;
+        return catalog.hasRelation(schema, name);
+      },
+    };
+    const sql = `prepare p as select * from orders; ${"execute p; ".repeat(400)}`;
+    const { statements } = await analyst.analyse(sql, session({ catalog: counting }));
+    assert.equal(statements.length, 401);
+    assert.deepEqual(statements.at(-1)?.accesses, statements[0]?.accesses);
+    assert.ok(asked < 10, `the catalog was asked ${asked} times`);
+  });
+});
+
 describe("a live catalog", () => {
   const has = (...known: readonly string[]): Catalog => ({
     ...catalog,
@@ -142,7 +186,7 @@ describe("what a statement leaves behind", () => {
     const context = session({ prepared: () => facts });
     assert.equal(
       described(await analyst.analyse("execute p; table orders limit 1", context)),
-      "read:; read: ?SEARCH_PATH_CHANGED, read public.orders",
+      "read: session; read: ?SEARCH_PATH_CHANGED, read public.orders",
     );
   });
 });

@@ -27,6 +27,7 @@ export function analyse(tree: ParseTree, text: string, context: SessionContext):
     relationsChanged: false,
     prepared: new Map(),
     cursors: new Map(),
+    again: new Map(),
   };
   const lengthBytes = utf8Length(text);
   const statements = raw.map((statement) => {
@@ -94,7 +95,15 @@ function workOn(context: SessionContext, flow: Flow, facts: Gathering): Work {
       }
     },
     rowsOf: (node, scope) => rowsOf(work, node, scope),
-    again: (node) => statementFacts(node, context, flow, 0, 0),
+    again(node) {
+      // These only ever grow, and nothing else of the flow changes what a query means.
+      const under = JSON.stringify([flow.paths.length, flow.pathUnknown, flow.relationsChanged]);
+      const known = flow.again.get(node);
+      if (known?.under === under) return known.facts;
+      const again = statementFacts(node, context, flow, 0, 0);
+      flow.again.set(node, { under, facts: again });
+      return again;
+    },
   };
   return work;
 }

@@ -109,7 +109,10 @@ export const visitFetch: Visitor<"FetchStmt"> = (work, stmt) => {
 
 /** EXPLAIN, with ANALYZE or without: planning alone runs immutable functions and waits for locks. */
 export const visitExplain: Visitor<"ExplainStmt"> = (work, stmt: Fields<"ExplainStmt">, scope: Scope) => {
-  work.children("ExplainStmt", stmt, scope);
+  // It plans the query of a cursor and declares none.
+  const declared = as(stmt.query, "DeclareCursorStmt");
+  if (declared !== undefined) work.visit(declared.query, scope);
+  work.children("ExplainStmt", stmt, scope, declared === undefined ? [] : ["query"]);
 };
 
 function became(work: Work, query: StatementFacts): void {

@@ -127,7 +127,8 @@ function onPath(work: Work, path: readonly string[], name: string): RelationName
 function harmOf(work: Work, kind: Call["kind"], schema: string | undefined, name: string): Harm {
   const { catalog } = work.context;
   let worst: Harm = "harmless";
-  for (const path of work.flow.paths) {
+  // With its schema the name is the same under every path.
+  for (const path of schema === undefined ? work.flow.paths : [[]]) {
     const harm =
       kind === "function"
         ? catalog.functionHarm(schema, name, path)

@@ -25,8 +25,13 @@ export const LIMIT_ROWS_MAX = 10_000;
 export function openReads(level: Level, where: Node | undefined): Deed[] {
   if (where !== undefined && isNeverTrue(where)) return [];
   const narrowed = narrowedSources(level, where);
-  return level.sources.flatMap((source) => (narrowed.has(source) ? stillOpen(source.open) : source.open));
+  return once(
+    level.sources.flatMap((source) => (narrowed.has(source) ? stillOpen(source.open) : source.open)),
+  );
 }
+
+/** Each read once, or a chain of WITH queries that each name the one before twice would double them at every link. */
+export const once = (open: readonly Deed[]): Deed[] => [...new Set(open)];
 
 /** What of these reads comes out whole though few rows do. */
 export const stillOpen = (open: readonly Deed[]): Deed[] => open.filter((deed) => deed.collected);

@@ -3,7 +3,7 @@ import { aliasOf } from "./inner-items.ts";
 import { usedWhole } from "./columns.ts";
 import type { RelationName } from "./facts.ts";
 import { called, relationsNamed } from "./names.ts";
-import { collectInto, isLimited, isSummedUp, openReads, stillOpen } from "./narrow.ts";
+import { collectInto, isLimited, isSummedUp, once, openReads, stillOpen } from "./narrow.ts";
 import { namedOperator, tieOperators } from "./operators.ts";
 import { as, type Fields, type Node, qualified, stringsOf } from "./tree.ts";
 import type { Cte, CteFrame, Deed, Level, Scope, Source, Visitor, Work } from "./work.ts";
@@ -50,7 +50,7 @@ function combined(work: Work, stmt: Fields<"SelectStmt">, scope: Scope): Deed[] 
   if (stmt.larg !== undefined) open.push(...selectRows(work, stmt.larg, scope));
   if (stmt.rarg !== undefined) open.push(...selectRows(work, stmt.rarg, scope));
   work.children("SelectStmt", stmt, scope, ["larg", "rarg", "withClause", "intoClause"]);
-  return open;
+  return once(open);
 }
 
 function oneSelect(work: Work, stmt: Fields<"SelectStmt">, scope: Scope): Deed[] {

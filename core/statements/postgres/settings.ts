@@ -84,6 +84,7 @@ export const visitSet: Visitor<"VariableSetStmt"> = (work, stmt, scope) => {
 /** The same judgement for set_config('name', 'value', …); what is not a literal could be any setting. */
 export function setConfigCalled(work: Work, args: readonly Node[], schema: string | undefined): void {
   if (!isOnlyStock(work, schema, "set_config")) called(work, "function", schema, "set_config");
+  work.facts.deed("session");
   const [name, value] = args.map((arg) => constantOf(arg));
   if (typeof name !== "string" || typeof value !== "string") {
     work.doubt("UNSAFE_SETTING", "set_config changes a setting that the text does not tell");
@@ -123,7 +124,7 @@ function changePath(work: Work, values: readonly Constant[] | undefined): void {
   if (values === undefined || values.some((value) => typeof value !== "string" || value === "$user")) {
     return pathForgotten(work);
   }
-  if (work.flow.paths.length >= PATHS_MAX) return pathForgotten(work);
+  if (work.flow.paths.length >= PATHS_MAX || values.length > SCHEMAS_MAX) return pathForgotten(work);
   work.facts.movesSearchPath();
   // An empty name is how pg_dump empties the path; the temporary schema is searched first in any case.
   work.flow.paths.push(values.map(String).filter((schema) => schema !== "" && schema !== "pg_temp"));
@@ -131,6 +132,8 @@ function changePath(work: Work, values: readonly Constant[] | undefined): void {
 
 /** More changes of the path within one string are not followed. */
 const PATHS_MAX = 8;
+/** Nor is a path of more schemas: every bare name in the text would be looked up in each of them. */
+const SCHEMAS_MAX = 64;
 
 function setTransaction(work: Work, name: string, args: readonly Node[] | undefined, scope: Scope): void {
   if (name === "transaction snapshot")

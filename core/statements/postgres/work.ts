@@ -83,6 +83,8 @@ export interface Flow {
   /** Prepared and declared in this string. */
   readonly prepared: Map<string, Node>;
   readonly cursors: Map<string, StatementFacts>;
+  /** What `again` found, and under which flow: five hundred EXECUTE of one text are not five hundred analyses. */
+  readonly again: Map<Node, { readonly under: string; readonly facts: StatementFacts }>;
 }
 
 export interface Work {

@@ -90,7 +90,7 @@ export const NAMES: readonly StatementCase[] = [
   judged("discard all; select 1", "session: session; read:"),
   judged(
     "select set_config('search_path', 'audit', false); table orders limit 1",
-    "read:; read: read public.orders, ?SEARCH_PATH_CHANGED",
+    "read: session; read: read public.orders, ?SEARCH_PATH_CHANGED",
   ),
   judged(
     "set search_path = ''; table orders limit 1",
