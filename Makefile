@@ -35,17 +35,26 @@ generate: setup ## write what is generated from crds/ and from PostgreSQL's own 
 	@node tools/stock-catalog/generate.ts
 	@biome format --write --log-level=warn crds
 
+demo: setup ## an agent without a password, a real PostgreSQL and the gateway between them (ONCE=1: end by itself; PORT=6432)
+	@node tools/demo/demo.ts $(if $(ONCE),--once) $(if $(PORT),--port=$(PORT))
+
 fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUTES=n (5)
 	@node tools/fuzz/run.ts --minutes $(MINUTES)
 
-bench: setup ## side-by-side figures
+bench: setup ## side-by-side figures: decisions, and the gateway beside haproxy and pgbouncer
 	@node bench/policy.ts
+	@tools/setup/proxies.sh
+	@node bench/proxies.ts
 
 build: setup ## bundle the programs into dist/
 	@rolldown -c rolldown.config.ts --log-level warn
 
 accept-foundation: setup ## prove the foundation point by point
 	@node tools/accept/foundation.ts
+
+accept-gateway: clients ## prove the standalone gateway point by point
+	@tools/setup/proxies.sh
+	@node tools/accept/gateway.ts
 
 clean: ## remove what the targets made
 	rm -rf node_modules dist .cache

@@ -1,5 +1,7 @@
 /** The part of node-postgres that tests and tools use; the package ships no types of its own. */
 declare module "pg" {
+  import type { Socket } from "node:net";
+
   export interface QueryResult {
     readonly command: string;
     readonly rowCount: number | null;
@@ -23,6 +25,8 @@ declare module "pg" {
       password?: string;
       application_name?: string;
       ssl?: { readonly ca: string };
+      /** Not connected yet. */
+      stream?: Socket;
     });
     /** From the server's BackendKeyData. */
     readonly processID: number;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chown, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
@@ -20,6 +20,8 @@ export interface PostgresOptions {
   readonly version: PostgresVersion;
   /** Listen on 127.0.0.1 too, with a password of this run; without it there is the socket only. */
   readonly tcp?: boolean;
+  /** Offered to clients over TCP. */
+  readonly tls?: { readonly certPem: string; readonly keyPem: string };
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -65,6 +67,7 @@ async function startOnce(options: PostgresOptions): Promise<PostgresServer> {
   try {
     if (account.borrowed) await chown(folder, account.uid, account.gid);
     await copyCluster(binaries, account, `${folder}/data`);
+    if (options.tls !== undefined) await writeCertificate(folder, options.tls, account);
     const port = options.tcp === true ? await freePort() : 5432;
     const child = spawnGuarded(binaries.postgres, serverFlags(folder, port, options), account, folder);
     return await whenReady(child, { version: options.version, folder, port });
@@ -77,7 +80,7 @@ async function startOnce(options: PostgresOptions): Promise<PostgresServer> {
 function serverFlags(
   folder: string,
   port: number,
-  { tcp = false, settings = {} }: PostgresOptions,
+  { tcp = false, tls, settings = {} }: PostgresOptions,
 ): string[] {
   const all = {
     listen_addresses: tcp ? "127.0.0.1" : "",
@@ -86,10 +89,24 @@ function serverFlags(
     full_page_writes: "off",
     max_connections: "40",
     shared_buffers: "16MB",
+    ...(tls === undefined
+      ? {}
+      : { ssl: "on", ssl_cert_file: `${folder}/server.crt`, ssl_key_file: `${folder}/server.key` }),
     ...settings,
   };
   const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return ["-D", `${folder}/data`, "-k", folder, "-p", String(port), ...flags];
+}
+
+/** The server refuses a key that is not its own user's alone. */
+async function writeCertificate(
+  folder: string,
+  { certPem, keyPem }: NonNullable<PostgresOptions["tls"]>,
+  account: Account,
+): Promise<void> {
+  await writeFile(`${folder}/server.crt`, certPem);
+  await writeFile(`${folder}/server.key`, keyPem, { mode: 0o600 });
+  if (account.borrowed) await chown(`${folder}/server.key`, account.uid, account.gid);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** One line of JSON for each step, with what the driver saw. */
 export function say(step: string, saw: unknown): void {
-  console.log(JSON.stringify({ step, saw }));
+  process.stdout.write(`${JSON.stringify({ step, saw })}\n`);
 }
 
 /** Where to connect, from libpq's own variables. */

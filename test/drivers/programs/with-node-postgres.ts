@@ -1,7 +1,7 @@
 /** node-postgres, unchanged. */
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import pg, { type QueryResult } from "pg";
+import pg, { type Client, type QueryResult } from "pg";
 import { say, variable } from "./say.ts";
 
 const DRIVER = "node-postgres";
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   await client.end();
 }
 
-async function transactions(client: pg.Client): Promise<void> {
+async function transactions(client: Client): Promise<void> {
   await client.query("begin");
   await client.query("insert into notes values ($1, 1, 'kept')", [DRIVER]);
   await client.query("commit");
@@ -45,7 +45,7 @@ async function transactions(client: pg.Client): Promise<void> {
   say("transactions", rowsOf(await client.query("select n, body from notes where driver = $1", [DRIVER])));
 }
 
-async function prepared(client: pg.Client): Promise<void> {
+async function prepared(client: Client): Promise<void> {
   const names: unknown[] = [];
   for (let id = 1; id <= 8; id += 1) {
     const [row] = rowsOf(
@@ -57,7 +57,7 @@ async function prepared(client: pg.Client): Promise<void> {
 }
 
 /** Its cancel opens a connection of its own, in the clear, as a PostgreSQL server takes it. */
-async function cancelled(client: pg.Client): Promise<void> {
+async function cancelled(client: Client): Promise<void> {
   const { processID, secretKey } = client;
   const asleep = stateOf(client.query("select pg_sleep(60)"));
   await pause(500);
@@ -69,11 +69,14 @@ async function cancelled(client: pg.Client): Promise<void> {
   say("after the cancel", rowsOf(await client.query("select 4 as four")));
 }
 
-async function refused(client: pg.Client): Promise<void> {
+async function refused(client: Client): Promise<void> {
   say("refused", await stateOf(client.query("select value from secrets")));
   await client.query("begin");
   await client.query("insert into notes values ($1, 800, 'lost with the refusal')", [DRIVER]);
-  say("refused in a transaction", await stateOf(client.query("select value from secrets where id = $1", [1])));
+  say(
+    "refused in a transaction",
+    await stateOf(client.query("select value from secrets where id = $1", [1])),
+  );
   say("behind a refusal in a transaction", await stateOf(client.query("select 1")));
   await client.query("commit");
   const after = "select count(*) from notes where driver = $1 and n = 800";

@@ -1,0 +1,129 @@
+/** What a user would put in front of PostgreSQL instead, started for one run of figures. */
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { chown, mkdir, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { serverAccount } from "#tools/postgres/account.ts";
+import { type Child, startChild } from "#tools/world/child.ts";
+
+export interface Upstream {
+  readonly port: number;
+  readonly password: string;
+}
+
+export interface Peer extends AsyncDisposable {
+  readonly name: string;
+  readonly version: string;
+  readonly port: number;
+  /** Its processes, for their processor time. */
+  readonly pids: readonly number[];
+}
+
+const READY_MS_MAX = 10_000;
+const SBIN = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
+
+export async function startHaproxy(upstream: Upstream, folder: string): Promise<Peer | undefined> {
+  const version = versionOf("haproxy", "-v");
+  if (version === undefined) return undefined;
+  const port = await freePort();
+  const file = join(folder, "haproxy.cfg");
+  await writeFile(
+    file,
+    `global
+  maxconn 5000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+listen postgres
+  bind 127.0.0.1:${port}
+  server one 127.0.0.1:${upstream.port}
+`,
+  );
+  return started("haproxy", version, port, startChild(["haproxy", "-db", "-f", file], { environment: SBIN }));
+}
+
+/** One pooled server connection for each client: what comes nearest to a gateway that keeps sessions apart. */
+export async function startPgbouncer(upstream: Upstream, folder: string): Promise<Peer | undefined> {
+  const version = versionOf("pgbouncer", "-V");
+  if (version === undefined) return undefined;
+  const port = await freePort();
+  const home = join(folder, "pgbouncer");
+  await mkdir(home, { mode: 0o700 });
+  const users = join(home, "users.txt");
+  const file = join(home, "pgbouncer.ini");
+  await writeFile(users, `"postgres" "${upstream.password}"\n`, { mode: 0o600 });
+  await writeFile(
+    file,
+    `[databases]
+* = host=127.0.0.1 port=${upstream.port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = trust
+auth_file = ${users}
+pool_mode = session
+max_client_conn = 5000
+default_pool_size = 500
+`,
+  );
+  const { uid, gid, borrowed } = serverAccount();
+  if (borrowed) for (const path of [home, users, file]) await chown(path, uid, gid);
+  const command = ["pgbouncer", file] as const;
+  return started(
+    "pgbouncer",
+    version,
+    port,
+    startChild([...command], { environment: SBIN, ...(borrowed ? { uid } : {}) }),
+  );
+}
+
+async function started(name: string, version: string, port: number, child: Child): Promise<Peer> {
+  const deadlineMs = Date.now() + READY_MS_MAX;
+  while (!(await answers(port))) {
+    if (Date.now() > deadlineMs) throw new Error(`${name} does not listen:\n${child.output()}`);
+    await pause(20);
+  }
+  return {
+    name,
+    version,
+    port,
+    pids: [child.pid],
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}
+
+function versionOf(program: string, flag: string): string | undefined {
+  try {
+    const text = execFileSync(program, [flag], { encoding: "utf8", env: SBIN });
+    return /\d+\.\d+[\w.+-]*/.exec(text)?.[0] ?? "?";
+  } catch {
+    return undefined;
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (address === null || typeof address === "string") throw new TypeError("a TCP listener has a port");
+  return address.port;
+}

@@ -1,0 +1,105 @@
+/** Programs of ours as child processes that never outlive us, even when we are killed without a word. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+
+export interface ChildOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+}
+
+export interface Child extends AsyncDisposable {
+  readonly pid: number;
+  /** What it has said so far, on both outputs. */
+  output(): string;
+  /** The first line that fits, from the beginning on. Rejects when the process ends before, or after that long. */
+  line(pattern: RegExp, waitMs?: number): Promise<RegExpExecArray>;
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+}
+
+export class ChildFailed extends Error {
+  override readonly name = "ChildFailed";
+}
+
+const OUTPUT_CHARS_MAX = 4 * 1024 * 1024;
+const WAIT_MS = 30_000;
+const STOP_MS_MAX = 20_000;
+
+/** The shell becomes the program; the guard beside it holds our end of a pipe and ends the program when we are gone. */
+const GUARDED = `
+exec 3<&0
+( ( read -r word <&3 || kill -TERM $$ 2>/dev/null ) </dev/null >/dev/null 2>&1 & )
+exec "$@" 3<&- </dev/null`;
+
+export function startChild(command: readonly [string, ...string[]], options: ChildOptions = {}): Child {
+  const child = spawn("sh", ["-c", GUARDED, "sh", ...command], {
+    stdio: ["pipe", "pipe", "pipe"],
+    // A terminal's Ctrl-C goes to all of its foreground processes; ours are ended by us, in order.
+    detached: true,
+    env: { PATH: process.env["PATH"] ?? "", ...options.environment },
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+  });
+  const exited = once(child, "exit").then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+  }));
+  const heard = listen(child);
+  return {
+    pid: child.pid ?? -1,
+    output: heard.text,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    line: (pattern, waitMs = WAIT_MS) => heard.line(pattern, waitMs, command.join(" ")),
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGTERM");
+        const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+        await exited;
+        clearTimeout(timer);
+      }
+      child.stdin?.end("ended\n");
+    },
+  };
+}
+
+function listen(child: ChildProcess) {
+  let output = "";
+  let isOver = false;
+  const watchers = new Set<() => void>();
+  const wake = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-OUTPUT_CHARS_MAX);
+      wake();
+    });
+  child.once("close", () => {
+    isOver = true;
+    wake();
+  });
+  // A write to a program that has ended is no error of ours.
+  child.stdin?.on("error", () => undefined);
+
+  async function line(pattern: RegExp, waitMs: number, name: string): Promise<RegExpExecArray> {
+    const found = Promise.withResolvers<RegExpExecArray>();
+    const look = (): void => {
+      const match = pattern.exec(output);
+      if (match !== null) found.resolve(match);
+      else if (isOver) found.reject(new ChildFailed(`${name} has ended:\n${output.slice(-2_000)}`));
+    };
+    const timer = setTimeout(
+      () => found.reject(new ChildFailed(`${name} does not say ${pattern}:\n${output.slice(-2_000)}`)),
+      waitMs,
+    );
+    watchers.add(look);
+    look();
+    try {
+      return await found.promise;
+    } finally {
+      watchers.delete(look);
+      clearTimeout(timer);
+    }
+  }
+  return { text: () => output, line };
+}
