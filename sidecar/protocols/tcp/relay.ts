@@ -58,7 +58,8 @@ class Flow {
   readonly #ended = Promise.withResolvers<RelayEnd>();
   readonly #stopReading = new AbortController();
   #isOver = false;
-  #halvesOpen = 2;
+  /** Who has said all, in that order. */
+  readonly #said: ("client" | "upstream")[] = [];
   bytesToClient = 0;
 
   constructor(ends: Ends, tap: Tap) {
@@ -119,14 +120,15 @@ class Flow {
     from.on("end", () => this.#halfEnded(to, side));
   }
 
-  #halfEnded(to: Socket, by: "client" | "upstream"): void {
+  #halfEnded(to: Socket, side: "client" | "upstream"): void {
     to.end();
-    this.#halvesOpen -= 1;
-    if (this.#halvesOpen > 0) return;
+    this.#said.push(side);
+    const [first] = this.#said;
+    if (this.#said.length < 2 || first === undefined) return;
     // Both have said all; what is still on its way to either is let out first.
     const { client, upstream } = this.#ends;
     const out = [client, upstream].map((socket) => finished(socket));
-    void Promise.all(out).then(() => this.end({ by, refusal: undefined }));
+    void Promise.all(out).then(() => this.end({ by: first, refusal: undefined }));
   }
 
   #countToClient(bytes: number): Refusal | undefined {

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { type TestContext, after } from "node:test";
 import { type ControlPlane, openControlPlane } from "#broker/process/control-plane.ts";
 import type { ListenerPlan } from "#broker/process/messages.ts";
+import type { Disk } from "#broker/trail/disk.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
+import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
 import { type LogFields, openLog } from "#runtime/log.ts";
 import { type DataPlane, openDataPlane } from "#sidecar/process/data-plane.ts";
 import { type Issuer, startIssuer } from "#tools/oidc/issuer.ts";
@@ -60,6 +62,9 @@ export interface RigOptions {
   readonly sessionsMax?: number;
   readonly trailWaitMs?: number;
   readonly leaseMs?: number;
+  readonly disk?: Disk;
+  /** Undefined: the upstream's own. */
+  readonly password?: string;
   /** Whose token the ambient listener holds. */
   readonly clientId?: string;
 }
@@ -71,8 +76,13 @@ export interface Rig extends Folders {
   readonly port: number;
   /** Undefined while it is stopped. */
   readonly control: ControlPlane | undefined;
+  readonly passwordFile: string;
   stopBroker(): Promise<void>;
   startBroker(): Promise<void>;
+  /** All that is on record, in its order. */
+  events(): Promise<readonly EventFields[]>;
+  /** Resolves when this version of the files is in force in the data plane. */
+  applied(change: () => void): Promise<void>;
 }
 
 export type LogLine = LogFields & { readonly message: string };
@@ -87,7 +97,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     level: "debug",
   });
   const passwordFile = join(folders.root, "password");
-  writeFileSync(passwordFile, UPSTREAM_PASSWORD, { mode: 0o600 });
+  writeFileSync(passwordFile, options.password ?? UPSTREAM_PASSWORD, { mode: 0o600 });
   writeFileSync(folders.tokenFile, await issuerNow.issue(options.clientId ?? "agent", AUDIENCE), {
     mode: 0o600,
   });
@@ -121,7 +131,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
         adminPath: join(folders.root, "admin", "admin.sock"),
       },
       variables: {},
-      disk: realDisk,
+      disk: options.disk ?? realDisk,
       log,
       onListeners: (listeners) => plane.update(listeners.map(settingsOf)),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
@@ -134,12 +144,12 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     control = undefined;
   };
   await startBroker();
-  const server2 = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) =>
+  const arrivals = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) =>
     plane.accept(client, "agents"),
   ).listen(0, "127.0.0.1");
-  await once(server2, "listening");
+  await once(arrivals, "listening");
   context.after(async () => {
-    server2.close();
+    arrivals.close();
     await plane[Symbol.asyncDispose]();
     await stopBroker();
     folders[Symbol.dispose]();
@@ -149,13 +159,27 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     plane,
     upstream: server,
     lines,
-    port: (server2.address() as AddressInfo).port,
+    port: (arrivals.address() as AddressInfo).port,
     get control() {
       return control;
     },
+    passwordFile,
     startBroker,
     stopBroker,
+    events: () => eventsIn(join(folders.state, "trail")),
+    applied: async (change) => {
+      const before = plane.gateway.planVersion;
+      change();
+      await until(() => plane.gateway.planVersion !== before);
+    },
   };
+}
+
+async function eventsIn(directory: string): Promise<readonly EventFields[]> {
+  const events: EventFields[] = [];
+  for await (const row of rowsOf(startReading(directory, undefined)))
+    if ("event" in row) events.push(row.event);
+  return events;
 }
 
 function settingsOf({ name, connection, protocol, identity }: ListenerPlan) {
