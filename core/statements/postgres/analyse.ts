@@ -8,6 +8,8 @@ import { type Fields, type Node, type NodeTag, type ParseTree, tagOf, untaggedFi
 import { type Flow, OUTERMOST, type Scope, type Visitor, type Work } from "./work.ts";
 
 export const STATEMENTS_MAX = 500;
+/** Accesses, calls and columns of all statements together: what EXECUTE brings again and again counts each time. */
+export const REQUEST_ITEMS_MAX = 20_000;
 /**
  * Objects within objects of the parse tree. An operator takes two, a nested subquery eight: deeper than a person or a
  * query builder goes, and shallow enough for the stack of any thread.
@@ -30,7 +32,9 @@ export function analyse(tree: ParseTree, text: string, context: SessionContext):
     again: new Map(),
   };
   const lengthBytes = utf8Length(text);
-  const statements = raw.map((statement) => {
+  const statements: StatementFacts[] = [];
+  let items = 0;
+  for (const statement of raw) {
     const startByte = statement.stmt_location ?? 0;
     // PostgreSQL writes no length for a last statement that runs to the end of the text.
     const ownLength =
@@ -39,8 +43,12 @@ export function analyse(tree: ParseTree, text: string, context: SessionContext):
         : statement.stmt_len;
     const facts = statementFacts(statement.stmt, context, flow, startByte, ownLength);
     carryOver(flow, facts);
-    return facts;
-  });
+    statements.push(facts);
+    items += facts.accesses.length + facts.calls.length + facts.columns.length;
+    if (items > REQUEST_ITEMS_MAX) {
+      return refused("TOO_LARGE", "names more in all its statements than analysis follows", lengthBytes);
+    }
+  }
   return { protocol: "postgres", statements };
 }
 

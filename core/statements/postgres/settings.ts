@@ -124,7 +124,8 @@ function changePath(work: Work, values: readonly Constant[] | undefined): void {
   if (values === undefined || values.some((value) => typeof value !== "string" || value === "$user")) {
     return pathForgotten(work);
   }
-  if (work.flow.paths.length >= PATHS_MAX || values.length > SCHEMAS_MAX) return pathForgotten(work);
+  if (work.flow.paths.length >= PATHS_MAX) return pathForgotten(work);
+  if (work.flow.paths.flat().length + values.length > SCHEMAS_MAX) return pathForgotten(work);
   work.facts.movesSearchPath();
   // An empty name is how pg_dump empties the path; the temporary schema is searched first in any case.
   work.flow.paths.push(values.map(String).filter((schema) => schema !== "" && schema !== "pg_temp"));
@@ -132,7 +133,7 @@ function changePath(work: Work, values: readonly Constant[] | undefined): void {
 
 /** More changes of the path within one string are not followed. */
 const PATHS_MAX = 8;
-/** Nor is a path of more schemas: every bare name in the text would be looked up in each of them. */
+/** Nor are more schemas in all of them: every bare name in the text is looked up in each. */
 const SCHEMAS_MAX = 64;
 
 function setTransaction(work: Work, name: string, args: readonly Node[] | undefined, scope: Scope): void {
