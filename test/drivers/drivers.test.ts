@@ -12,6 +12,7 @@ import { connect } from "#tools/postgres/client.ts";
 import { makeAuthority } from "#tools/world/certificates.ts";
 import { type GatewayProcess, startGateway } from "#tools/world/gateway.ts";
 import { AUDIENCE, type World, identityProvider, mintedConnection, startWorld } from "#tools/world/world.ts";
+import { fencesOf } from "#test/docs/fences.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { type Driver, drivers } from "./programs.ts";
 
@@ -95,6 +96,7 @@ async function startDriverWorld(version: 15 | 18): Promise<World> {
   await world.write("connection.yaml", mintedConnection(world, names));
   await world.write("provider.yaml", identityProvider(world.issuer, "world"));
   await world.write("policy.yaml", POLICY);
+  await world.write("introspection.yaml", introspection());
   const shown = authority.issue("127.0.0.1", "localhost");
   await world.write("gateway.yaml", await gatewayKind(world, shown));
   return world;
@@ -111,7 +113,7 @@ spec:
     - name: work
       postgres:
         statements: [read, insert, delete, copyIn, copyOut]
-        tables: [public.people, public.notes, public.secrets, pg_catalog.*]
+        tables: [public.people, public.notes, public.secrets]
         functions: [pg_catalog.pg_sleep]
   deny:
     - name: no-secrets
@@ -120,6 +122,18 @@ spec:
   mask:
     - postgres: { columns: [public.people.email] }
 `;
+
+/** The rule that the documentation offers for what drivers and tools look up, as it stands there. */
+function introspection(): string {
+  const page = "docs/policy-language.md";
+  const text = readFileSync(new URL(`../../${page}`, import.meta.url), "utf8");
+  const fence = fencesOf(page, text).find((each) => each.text.includes("name: look-at-the-schema"));
+  assert.ok(fence, `${page} has the rule`);
+  return fence.text
+    .replace("namespace: shop", "namespace: test")
+    .replace(/subjects: .*/, "subjects: [{ oidc: { provider: world } }]")
+    .replace(/names: \[.*\]/, "names: [people]");
+}
 
 async function gatewayKind(
   world: World,
@@ -178,7 +192,7 @@ async function steps(
 /** What has arrived in the database. Writes of transactions that met a refusal must not have. */
 async function notesOf(world: World, { name }: Driver, database: string): Promise<readonly unknown[]> {
   await using root = await connect(world.server, { database });
-  return root.query("select n, body from notes where driver = $1 order by n", [name]);
+  return await root.query("select n, body from notes where driver = $1 order by n", [name]);
 }
 
 /** Row 800 is written in a transaction that is refused something later: alone it is kept, behind a gateway never. */
