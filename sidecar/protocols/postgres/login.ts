@@ -36,7 +36,7 @@ export interface UpstreamLogin {
   readonly socket: Socket;
 }
 
-const LOGIN_MS_MAX = 15_000;
+export const LOGIN_MS_MAX = 15_000;
 const NONCE_BYTES = 18;
 const PARAMETERS_MAX = 200;
 
@@ -56,11 +56,16 @@ export async function logIn(
   } catch (error) {
     socket.destroy();
     if (signal.aborted) throw error;
-    if (error instanceof PeerBroke) return refusal("UPSTREAM_PROTOCOL");
-    if (error instanceof PeerLeft || bounded.aborted || isSystemError(error))
-      return refusal("UPSTREAM_UNREACHABLE");
-    throw error;
+    const why = bounded.aborted ? refusal("UPSTREAM_UNREACHABLE") : upstreamFault(error);
+    if (why === undefined) throw error;
+    return why;
   }
+}
+
+/** What an upstream did wrong, or undefined when it was not the upstream. */
+export function upstreamFault(error: unknown): Refusal | undefined {
+  if (error instanceof PeerBroke) return refusal("UPSTREAM_PROTOCOL");
+  return error instanceof PeerLeft || isSystemError(error) ? refusal("UPSTREAM_UNREACHABLE") : undefined;
 }
 
 const isSystemError = (error: unknown): boolean => error instanceof Error && "code" in error;

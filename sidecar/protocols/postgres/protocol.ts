@@ -7,7 +7,7 @@ import { cancelUpstream } from "./cancel.ts";
 import type { Analyse } from "./core.ts";
 import { type GreetedClient, greetClient } from "./greeting.ts";
 import { PeerBroke, readFrame, write } from "./handshake.ts";
-import { logIn, type UpstreamLogin } from "./login.ts";
+import { LOGIN_MS_MAX, logIn, type UpstreamLogin, upstreamFault } from "./login.ts";
 import type { MemoryBudget } from "./long-row.ts";
 import type { SessionCatalog } from "./masking.ts";
 import { Relay } from "./relay.ts";
@@ -60,8 +60,9 @@ async function connect(
     return await prepare(parts, client, target, login, signal);
   } catch (error) {
     login.socket.destroy();
-    if (error instanceof PeerBroke) return refusal("UPSTREAM_PROTOCOL");
-    throw error;
+    const why = upstreamFault(error);
+    if (why === undefined || signal.aborted) throw error;
+    return why;
   }
 }
 
@@ -82,7 +83,8 @@ async function prepare(
     socket.destroy();
     return refusal("UPSTREAM_PROTOCOL", "the upstream does not keep to UTF-8 and standard strings");
   }
-  const start = await askStart(login, signal);
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_MS_MAX)]);
+  const start = await askStart(login, bounded);
   const path = new SearchPath(start.searchPath, start.currentUser, parameters.has("search_path"));
   const plain = new Map([
     ["client_encoding", "UTF8"],

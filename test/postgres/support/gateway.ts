@@ -42,7 +42,8 @@ export function scriptedTap(judge: Judge): ScriptedTap {
   let isFull = false;
   let obligations: Obligations = { mask: [], limits: {}, whenParentEnds: "finish" };
   const decisionOf = (request: Request, text: string): Decision => {
-    const why = request.statements.map((facts) => tap.judge(facts, text)).find((one) => one !== undefined);
+    const statements = request.protocol === "postgres" ? request.statements : [];
+    const why = statements.map((facts) => tap.judge(facts, text)).find((one) => one !== undefined);
     return {
       outcome: why === undefined ? "allow" : "deny",
       code: why === undefined ? "ALLOWED" : "DENY_RULE",
