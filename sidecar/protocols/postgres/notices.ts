@@ -10,8 +10,15 @@ export interface Withheld {
 const TEXTS = ["M", "D", "H", "W", "q"] as const;
 /** Shorter names are words of the language sooner than names. */
 const NAME_CHARS_MIN = 4;
-/** Classes of SQLSTATE whose MESSAGE speaks of the statement's own words and of names, never of values. */
-const WORDS_ONLY = /^(?:0A|08|23|25|26|2B|2D|34|3B|3D|3F|40|42|53|54|55|57|58)/;
+/** SQLSTATEs whose MESSAGE speaks of the server and of names of the schema, never of values. */
+const WORDS_ONLY = /^(?:23|25|2B|2D|40|42501|53|54|55|57)/;
+/**
+ * With a place in the statement the others speak of its own words, too. Without one they may speak of a value that was
+ * taken for a name: `email::regclass`.
+ */
+const WORDS_AT_POSITION = /^(?:0A|26|34|3D|3F|42)/;
+/** The statement was parsed here before: what is no SQL, and where, is a value that was parsed while it ran. */
+const SYNTAX_ERROR = "42601";
 
 /**
  * The message as the client may see it; the argument's own bytes when nothing has to change. `quotes`: the statement
@@ -36,7 +43,10 @@ function dropValues(fields: Map<string, string>): boolean {
   let changed = false;
   for (const letter of ["D", "W", "q", "p", "H"]) changed = fields.delete(letter) || changed;
   const code = fields.get("C") ?? "";
-  if (WORDS_ONLY.test(code)) return changed;
+  const isPlaced = fields.has("P") && code !== SYNTAX_ERROR;
+  if (WORDS_ONLY.test(code) || (isPlaced && WORDS_AT_POSITION.test(code))) return changed;
+  // While it runs, an error has no place in the statement: this one is in a value.
+  if (code === SYNTAX_ERROR) fields.delete("P");
   fields.set("M", `the text of this message is withheld, it could quote masked columns (SQLSTATE ${code})`);
   return true;
 }

@@ -207,9 +207,12 @@ export class Relay {
   }
 
   async #cancelRunning(): Promise<void> {
-    const { head } = this.#core.expected;
+    const { expected } = this.#core;
+    // By its number: the slot itself is used again for later requests.
+    const { serial, stop } = expected.head ?? { serial: -1, stop: undefined };
     const timer = setTimeout(() => {
-      if (head?.stop !== undefined && this.#core.expected.head === head) this.#fail(head.stop);
+      this.#timers.delete(timer);
+      if (stop !== undefined && expected.head?.serial === serial) this.#fail(stop);
     }, CANCEL_MS_MAX);
     this.#timers.add(timer);
     await this.#parts.cancel();

@@ -90,7 +90,13 @@ function forwardQuery(
   if (traits.copiesIn) {
     const { serial } = slot;
     intake.waitUntil(() => core.copyingIn || core.expected.isDone(serial), nothing);
-  } else if (core.hasResultLimits) intake.barrier = slot.serial;
+  } else if (core.hasResultLimits || mayStop(intake, request)) intake.barrier = slot.serial;
+}
+
+/** What is stopped at its description is cancelled, and the cancel must not hit what was sent after it. */
+function mayStop({ core }: Intake, { statements }: PostgresRequest): boolean {
+  const { masks, parts } = core;
+  return masks.length > 0 && statements.some((facts) => parts.catalog.columns.mayRefuse(facts, masks));
 }
 
 const nothing = (): void => undefined;
