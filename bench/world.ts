@@ -15,7 +15,7 @@ const SCHEMA = `
   grant select, update on accounts to bench_agent;
   analyze accounts;`;
 
-const POLICY = `
+const policy = (sessionsMax: number): string => `
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy
 metadata: { name: bench, namespace: bench }
@@ -27,6 +27,8 @@ spec:
       postgres: { statements: [read, update, copyOut], tables: [public.accounts], functions: [pg_catalog.pg_sleep] }
   mask:
     - postgres: { columns: [public.accounts.email] }
+  # A minted role may have as many connections as this needs, and not the default.
+  limits: { concurrentSessions: ${sessionsMax} }
 `;
 
 export interface BenchWorld extends AsyncDisposable {
@@ -58,7 +60,7 @@ export async function openBenchWorld(options: {
   const names = { namespace: "bench", name: "bench", database: DATABASE, template: "bench_agent" };
   await world.write("connection.yaml", mintedConnection(world, names));
   await world.write("provider.yaml", identityProvider(world.issuer, "bench"));
-  await world.write("policy.yaml", POLICY);
+  await world.write("policy.yaml", policy(options.connectionsMax));
   await world.write("gateway.yaml", gatewayKind(token));
   const gateway = opened.use(startGateway(world, { words: options.words ?? [] }));
   const { port } = await gateway.listener("bench");
