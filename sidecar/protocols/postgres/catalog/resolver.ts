@@ -23,8 +23,7 @@ export interface Knowledge {
 
 export function catalogResolver(knowledge: Knowledge): ColumnResolver {
   const clear = (facts: StatementFacts, masks: readonly ColumnMask[]): string | undefined => {
-    const known = knownOf(knowledge, masks);
-    return typeof known === "string" ? known : whyUnclear(facts, known);
+    return whyUnclear(facts, knownOf(knowledge, masks));
   };
   return {
     actions(columns, facts, masks) {
@@ -94,7 +93,6 @@ function resolve(
   known: Known | string,
 ): ColumnActions | Refusal | typeof NEWS {
   if (known === UNREAD) return NEWS;
-  if (typeof known === "string") return refused(known);
   let whyComputed: string | undefined | null = null;
   const actions: ColumnActions[number][] = [];
   for (const column of columns) {
@@ -106,7 +104,7 @@ function resolve(
       actions.push(undefined);
       continue;
     }
-    const found = byOrigin(column, known);
+    const found = typeof known === "string" ? refused(known, column) : byOrigin(column, known);
     if (found === NEWS) return NEWS;
     if (typeof found === "object" && isRefusal(found)) return found;
     actions.push(found);
@@ -146,7 +144,9 @@ function hidesLineage(unsettled: Unsettled, protection: Protection): boolean {
  * Why an output without an origin could show a masked value; undefined when everything that it could be made of is known
  * and not masked.
  */
-function whyUnclear(facts: StatementFacts, known: Known): string | undefined {
+function whyUnclear(facts: StatementFacts, known: Known | string): string | undefined {
+  if (isSelfContained(facts)) return undefined;
+  if (typeof known === "string") return known;
   const [doubt] = facts.doubts;
   if (doubt !== undefined) return `the statement ${doubt.text}`;
   if (hidesLineage(known.unsettled, known.protection)) return OPEN_CHANGE;
@@ -174,6 +174,11 @@ function isElsewhere(
   if (names.hasRelation(schema, name) !== false) return false;
   return accessed.some((other) => other.name === name && names.hasRelation(other.schema, name) === true);
 }
+
+/** `select 1`: nothing to look up. */
+const isSelfContained = ({ doubts, calls, columns, accesses }: StatementFacts): boolean =>
+  doubts.length + calls.length + columns.length === 0 &&
+  accesses.every(({ relation }) => relation === undefined);
 
 function whyUnclearIn(use: ColumnUse, relation: RelationName, known: Known): string | undefined {
   const { reading, protection, unsettled } = known;

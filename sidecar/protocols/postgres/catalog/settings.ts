@@ -5,6 +5,11 @@ export interface CatalogSettings {
   readonly freshMs: number;
   /** From this age on texts wait for it: what others have changed is known by then. */
   readonly staleMs: number;
+  /**
+   * Where reading takes long, both ages are longer: up to so many times of what it took it is fresh, twice that stale. So
+   * a database is busy with it for one part in so many of its time at most.
+   */
+  readonly agePerCost: number;
   /** A side connection that nobody needs is closed after this. */
   readonly idleMs: number;
   /** What no session uses is forgotten after this. */
@@ -18,6 +23,7 @@ export interface CatalogSettings {
 export const CATALOG_SETTINGS: CatalogSettings = {
   freshMs: 10_000,
   staleMs: 30_000,
+  agePerCost: 20,
   idleMs: 5_000,
   keepMs: 60_000,
   retryMs: 2_000,

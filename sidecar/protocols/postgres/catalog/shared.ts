@@ -106,8 +106,8 @@ export class SharedCatalog {
 
   /** What takes long to read is read more seldom. */
   #ages(): { readonly freshMs: number; readonly staleMs: number } {
-    const { freshMs, staleMs } = this.#settings;
-    const affordableMs = Math.max(freshMs, this.#tookMs * AGE_PER_COST);
+    const { freshMs, staleMs, agePerCost } = this.#settings;
+    const affordableMs = Math.max(freshMs, this.#tookMs * agePerCost);
     return { freshMs: affordableMs, staleMs: Math.max(staleMs, 2 * affordableMs) };
   }
 
@@ -211,9 +211,6 @@ export class SharedCatalog {
     this.#side = undefined;
   }
 }
-
-/** Reading takes at most one part in so many of the time. */
-const AGE_PER_COST = 20;
 
 /** One member's lease may have just ended; a second one's hardly. */
 const LOGINS_MAX = 2;
