@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
 TESTS ?= test/**/*.test.ts
-NODE_TEST := node --test --test-concurrency=2 --test-reporter=./tools/test/reporter.ts
+NODE_TEST := node --test --test-concurrency=2 --test-timeout=300000 --test-reporter=./tools/test/reporter.ts
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
