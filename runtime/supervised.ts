@@ -29,7 +29,7 @@ export interface Supervised<ToIt> {
   readonly pid: number | undefined;
   /** How often it was started again. */
   readonly restarts: number;
-  /** False when there is nobody to tell now; a socket that was to go along is then still the caller's. */
+  /** False when there is nobody to tell now. A socket that goes along stays open here too: the caller closes it once it is known to have arrived. */
   tell(message: ToIt, socket?: Socket): boolean;
   /** Says `last` to it, kills it after that long, and starts it no more. Resolves when it is gone. */
   stop(last: ToIt, withinMs: number): Promise<void>;
@@ -78,9 +78,8 @@ class Keeper<ToIt, FromIt> implements Supervised<ToIt> {
     const child = this.#child;
     if (child?.connected !== true) return false;
     // What cannot be said because the process has just ended is said again at its next start, or is of no use to it any more.
-    child.send(pack(this.#options.to, message), socket, {}, (error) => {
-      if (error !== null) socket?.destroy();
-    });
+    // Node's own way of closing a socket here forgets those that still wait in line when the process is killed.
+    child.send(pack(this.#options.to, message), socket, { keepOpen: true }, () => undefined);
     return true;
   }
 
@@ -116,7 +115,12 @@ class Keeper<ToIt, FromIt> implements Supervised<ToIt> {
       log.error("process failed", { process: name, ...errorFields(error) });
       if (child.pid === undefined) this.#ended(child, error.message);
     });
-    child.on("exit", (code, signal) => this.#ended(child, signal ?? `exit code ${code}`));
+    // What it said before its end is heard first.
+    child.on("exit", (code, signal) => {
+      const ended = (): void => this.#ended(child, signal ?? `exit code ${code}`);
+      if (child.connected) child.once("disconnect", ended);
+      else ended();
+    });
     for (const message of this.#options.greeting()) this.tell(message);
   }
 
@@ -133,7 +137,6 @@ class Keeper<ToIt, FromIt> implements Supervised<ToIt> {
   #ended(child: ChildProcess, how: string): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    if (child.connected) child.disconnect();
     if (this.#stopping !== undefined) {
       this.#options.onEnd(how);
       return this.#stopping.resolve();

@@ -26,7 +26,10 @@ export interface CrewOptions {
   readonly listeners: () => readonly ListenerSettings[];
   /** A worker became ready or stopped being so. */
   readonly onChange: () => void;
+  readonly onEnd: (worker: string, how: string) => void;
   readonly onMetrics: (id: number, text: string) => void;
+  /** A client whose worker died before it had it. */
+  readonly onReturned: (client: Socket, listener: string) => void;
   readonly log: Log;
 }
 
@@ -44,8 +47,15 @@ export interface Crew {
 
 interface Worker extends Target {
   readonly process: Supervised<ToWorker>;
+  /** Clients on their way to it, by number: should it die now, they are not lost. */
+  readonly handed: Map<number, HandedClient>;
   /** Undefined until it has said how it is. */
   missing: readonly string[] | undefined;
+}
+
+interface HandedClient {
+  readonly client: Socket;
+  readonly listener: string;
 }
 
 /** Of the environment a worker gets what Node and the resolver may want, and nothing that could hold a secret. */
@@ -89,9 +99,15 @@ function startWorker(
 ): Worker {
   const { portPath, sessionsMax, trailWaitMs, logLevel, account, listeners, onChange, log } = options;
   const settings = { worker: number, portPath, sessionsMax, trailWaitMs, logLevel };
+  let lastClient = 0;
   const heard = (message: FromWorker): void => {
     switch (message.kind) {
       case "started":
+        return;
+      case "taken":
+        // Closed here only; the worker has the connection.
+        worker.handed.get(message.id)?.client.destroy();
+        worker.handed.delete(message.id);
         return;
       case "state":
         worker.missing = message.missing;
@@ -115,16 +131,27 @@ function startWorker(
       { kind: "listeners", listeners: listeners() },
     ],
     onMessage: heard,
-    onEnd: () => {
+    onEnd: (how) => {
       worker.missing = undefined;
+      options.onEnd(process.name, how);
+      const returned = [...worker.handed.values()];
+      worker.handed.clear();
+      // It read nothing of them: that it has one it says before.
+      for (const { client, listener } of returned) options.onReturned(client, listener);
       onChange();
     },
     log,
   });
   const worker: Worker = {
     process,
+    handed: new Map(),
     missing: undefined,
-    take: (client: Socket, listener: string) => process.tell({ kind: "client", listener }, client),
+    take: (client: Socket, listener: string) => {
+      lastClient += 1;
+      if (!process.tell({ kind: "client", id: lastClient, listener }, client)) return false;
+      worker.handed.set(lastClient, { client, listener });
+      return true;
+    },
   };
   return worker;
 }

@@ -40,8 +40,8 @@ export interface ListenerSettings {
 export type ToWorker =
   | { readonly kind: "start"; readonly settings: WorkerSettings }
   | { readonly kind: "listeners"; readonly listeners: readonly ListenerSettings[] }
-  /** Comes with the client's socket. */
-  | { readonly kind: "client"; readonly listener: string }
+  /** Comes with the client's socket; to be answered with `taken`. */
+  | { readonly kind: "client"; readonly id: number; readonly listener: string }
   | { readonly kind: "cancel"; readonly key: Uint8Array }
   | { readonly kind: "metrics"; readonly id: number }
   /** Ends the process when its sessions have ended, after that long at the latest. */
@@ -49,6 +49,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: "started" }
+  /** The client's socket has arrived; said before a byte of it is read. */
+  | { readonly kind: "taken"; readonly id: number }
   | {
       readonly kind: "state";
       readonly isConnected: boolean;
@@ -98,7 +100,7 @@ export const toWorker: Shape<ToWorker> = union<ToWorker>({
   listeners: record<{ readonly listeners: readonly ListenerSettings[] }>({
     listeners: list(listener, LISTENERS_MAX),
   }),
-  client: record<{ readonly listener: string }>({ listener: name }),
+  client: record<{ readonly id: number; readonly listener: string }>({ id: whole(0), listener: name }),
   cancel,
   metrics: record<{ readonly id: number }>({ id: whole(0) }),
   drain: record<{ readonly graceMs: number }>({ graceMs: whole(0, 86_400_000) }),
@@ -106,6 +108,7 @@ export const toWorker: Shape<ToWorker> = union<ToWorker>({
 
 export const fromWorker: Shape<FromWorker> = union<FromWorker>({
   started: record<object>({}),
+  taken: record<{ readonly id: number }>({ id: whole(0) }),
   state: record<Omit<Extract<FromWorker, { kind: "state" }>, "kind">>({
     isConnected: flag,
     planVersion: name,

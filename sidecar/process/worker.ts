@@ -47,7 +47,8 @@ export function runWorker(channel: Channel, write: (line: string) => void): void
       case "listeners":
         return plane.update(message.listeners);
       case "client":
-        // Gone again before it got here.
+        tell({ kind: "taken", id: message.id });
+        // Without a socket it was gone again before it got here.
         if (handle instanceof Socket) acceptFrom(plane, handle, message.listener);
         return;
       case "cancel":
