@@ -31,6 +31,7 @@ const WAIT_MS = 10_000;
 export function openPlacement({ ready, waitMs = WAIT_MS }: PlacementOptions): Placement {
   const waiting = new Set<Waiting>();
   let turn = 0;
+  let isClosed = false;
 
   function hand(client: Socket, listener: string): boolean {
     const targets = ready();
@@ -42,7 +43,7 @@ export function openPlacement({ ready, waitMs = WAIT_MS }: PlacementOptions): Pl
   }
 
   function wait(client: Socket, listener: string): void {
-    if (waiting.size >= WAITING_MAX) return void client.destroy();
+    if (isClosed || waiting.size >= WAITING_MAX) return void client.destroy();
     const late = setTimeout(() => {
       waiting.delete(entry);
       client.destroy();
@@ -65,6 +66,7 @@ export function openPlacement({ ready, waitMs = WAIT_MS }: PlacementOptions): Pl
       }
     },
     close() {
+      isClosed = true;
       for (const { client, late } of waiting) {
         clearTimeout(late);
         client.destroy();

@@ -84,7 +84,9 @@ class LiveSupervisor implements Supervisor {
       account: options.accounts?.dataPlane,
       listeners: () => this.#settings(),
       onChange: () => this.#look(),
+      onEnd: (worker, how) => this.#giveUp(`${worker} ended before it was ready: ${how}`),
       onMetrics: (id, text) => this.metrics.answered(id, text),
+      onReturned: (client, name) => this.#placement.place(client, name),
     });
     this.metrics = openSupervisorMetrics({ broker: this.#broker, crew: this.#crew });
     this.#looking = setInterval(() => this.#renewCertificates(), CERTIFICATES_MS).unref();
@@ -183,6 +185,8 @@ class LiveSupervisor implements Supervisor {
   #look(): void {
     if (this.#crew.ready().length > 0) this.#placement.retry();
     if (this.#wasReady || this.notReady().length > 0 || this.#listening.open.length === 0) return;
+    // One would do, but whoever starts four wants to begin with four.
+    if (this.#crew.ready().length < this.#options.workers) return;
     this.#wasReady = true;
     this.#ready.resolve(this.#listening.open);
   }

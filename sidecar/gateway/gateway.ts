@@ -84,6 +84,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     notReady: () => (plans.current === undefined ? ["the broker has not sent a plan yet"] : []),
     drain: async (graceMs) => {
       isDraining = true;
+      sessions.endUnadmitted(refusal("SHUTTING_DOWN"));
       using grace = startGrace(graceMs);
       await Promise.race([sessions.empty(), grace.over]);
       sessions.endAll(refusal("SHUTTING_DOWN"));

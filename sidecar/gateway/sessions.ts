@@ -29,6 +29,8 @@ export interface Sessions {
   cancel(key: Uint8Array): void;
   end(id: string, why: Refusal): void;
   endAll(why: Refusal): void;
+  /** Those that are not admitted yet: nothing of theirs would be lost. */
+  endUnadmitted(why: Refusal): void;
   adopt(plan: ActivePlan): void;
   reports(): readonly SessionReport[];
   readonly count: number;
@@ -80,6 +82,9 @@ export function openSessions(worker: number, sessionsMax: number): Sessions {
     end: (id, why) => byId.get(id)?.ending.abort(why),
     endAll: (why) => {
       for (const place of places) place.ending.abort(why);
+    },
+    endUnadmitted: (why) => {
+      for (const { ending, occupant } of places) if (occupant === undefined) ending.abort(why);
     },
     adopt: (plan) => {
       for (const place of places) {
