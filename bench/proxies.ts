@@ -50,7 +50,7 @@ function printLatency(title: string, rows: readonly Latency[]): void {
   console.log(`\n${title}, ${ROUNDS} rounds`);
   for (const { name, p10Us, p50Us, p99Us, cpuUs } of rows)
     console.log(
-      `  ${name.padEnd(22)} p10 ${us(p10Us)}  p50 ${us(p50Us)}  p99 ${us(p99Us)}  added ${us(p50Us - base)}  ${(p50Us / base).toFixed(2)} x  cpu ${cpuUs === undefined ? "      –" : us(cpuUs)}`,
+      `  ${name.padEnd(26)} p10 ${us(p10Us)}  p50 ${us(p50Us)}  p99 ${us(p99Us)}  added ${us(p50Us - base)}  ${(p50Us / base).toFixed(2)} x  cpu ${cpuUs === undefined ? "      –" : us(cpuUs)}`,
     );
 }
 
@@ -58,7 +58,7 @@ function printBulk(title: string, rows: readonly Bulk[]): void {
   console.log(`\n${title}, ${BULK_RUNS} runs, medians`);
   for (const { name, megabytesPerSecond, cpuMsPerMegabyte } of rows)
     console.log(
-      `  ${name.padEnd(22)} ${megabytesPerSecond.toFixed(0).padStart(5)} MB/s  cpu ${cpuMsPerMegabyte === undefined ? "–" : `${cpuMsPerMegabyte.toFixed(2)} ms/MB`}`,
+      `  ${name.padEnd(26)} ${megabytesPerSecond.toFixed(0).padStart(5)} MB/s  cpu ${cpuMsPerMegabyte === undefined ? "–" : `${cpuMsPerMegabyte.toFixed(2)} ms/MB`}`,
     );
 }
 

@@ -26,6 +26,9 @@ const ROLES = `
   create role direct login password '${DIRECT_PASSWORD}' in role app_agent;
   grant select, insert, delete on people, notes, secrets to app_agent;`;
 
+/** How many steps drivers have done through a gateway, all together. */
+let stepsDone = 0;
+
 interface Step {
   readonly step: string;
   readonly saw: unknown;
@@ -48,7 +51,7 @@ for (const version of [15, 18] as const)
     for (const driver of drivers)
       test(`${driver.name} sees what it sees without a gateway`, {
         skip: driver.missing ?? false,
-      }, async () => {
+      }, async (t) => {
         const { port } = await gateway.listener("people");
         const token = await world.issuer.issue("agent", AUDIENCE);
         const [direct, through] = await Promise.all([
@@ -68,6 +71,8 @@ for (const version of [15, 18] as const)
           );
         const expected = direct.map(({ step, saw }) => ({ step, saw: driver.changed[step] ?? saw }));
         assert.deepEqual(through, expected);
+        stepsDone += through.length;
+        t.diagnostic(`figure drivers.steps=${stepsDone}`);
         assert.deepEqual(await notesOf(world, driver, "app"), await expectedNotes(world, driver));
       });
   });
