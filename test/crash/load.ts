@@ -51,15 +51,16 @@ export function startLoad(portOf: PortOf): Load {
 
   async function agent(name: ListenerName): Promise<void> {
     while (!stopping.signal.aborted) {
+      let client: AgentSession | undefined;
       try {
-        const client = await openSession(await portOf(name));
+        client = await openSession(await portOf(name));
         try {
           await work(client);
         } finally {
           await client.end();
         }
       } catch (error) {
-        const how = `${name}: ${codeOf(error)}`;
+        const how = `${name}: ${codeOf(client?.faults[0] ?? error)}`;
         ends.set(how, (ends.get(how) ?? 0) + 1);
         await pause(RETRY_MS);
       }
@@ -86,6 +87,8 @@ export function deleteOf(tag: string): string {
 export interface AgentSession extends Pick<Client, "query" | "end"> {
   /** Ours, by which the other side knows the connection. */
   readonly localPort: number;
+  /** What the driver said of the connection while nothing was asked. */
+  readonly faults: readonly Error[];
   /** Resolves when the connection is closed, whoever closed it. */
   readonly closed: Promise<void>;
 }
@@ -94,11 +97,11 @@ export async function openSession(port: number): Promise<AgentSession> {
   const stream = new Socket();
   const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
   const client = new pg.Client({ host: "127.0.0.1", port, user: "agent", database: DATABASE, stream });
-  // Told by the next query as well; unheard it would end this process.
-  client.on("error", () => undefined);
+  const faults: Error[] = [];
+  client.on("error", (error) => void faults.push(error));
   await client.connect();
   const { localPort = 0 } = stream;
-  return Object.assign(client, { localPort, closed });
+  return Object.assign(client, { localPort, closed, faults });
 }
 
 /** Of a refusal its code; of an error of the server its SQLSTATE; of a lost connection what the system says. */
