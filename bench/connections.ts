@@ -4,9 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { openBenchWorld, ROWS } from "./world.ts";
-import { type RawSession, openRaw, queryMessage } from "./proxies/raw-session.ts";
+import { type RawSession, openMany, queryMessage } from "./proxies/raw-session.ts";
 
-const AT_ONCE = 40;
 const SPARE_CONNECTIONS = 40;
 
 const open = numberOf("open", 2_000);
@@ -19,7 +18,7 @@ await using bench = await openBenchWorld({
 });
 const idleBytes = rss();
 const openingMs = performance.now();
-const sessions = await openAll();
+const sessions = await openMany(bench.through, open);
 const openedS = (performance.now() - openingMs) / 1_000;
 const openBytes = rss();
 const { latenciesUs, failed } = await work(sessions.slice(0, active));
@@ -27,19 +26,6 @@ const busyBytes = rss();
 for (const session of sessions) session.close();
 print();
 process.exitCode = failed === 0 && sessions.length === open ? 0 : 1;
-
-async function openAll(): Promise<RawSession[]> {
-  const opened: RawSession[] = [];
-  let left = open;
-  const opener = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      opened.push(await openRaw(bench.through));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, opener));
-  return opened;
-}
 
 /** Every session asks as soon as it has its answer. */
 async function work(workers: readonly RawSession[]): Promise<{ latenciesUs: number[]; failed: number }> {

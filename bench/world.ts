@@ -15,12 +15,12 @@ const SCHEMA = `
   grant select, update on accounts to bench_agent;
   analyze accounts;`;
 
-const policy = (sessionsMax: number): string => `
+const policy = (sessionsMax: number, provider: string): string => `
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy
 metadata: { name: bench, namespace: bench }
 spec:
-  subjects: [{ oidc: { provider: bench } }]
+  subjects: [{ oidc: { provider: ${provider} } }]
   connections: { names: [bench] }
   allow:
     - name: work
@@ -37,6 +37,8 @@ export interface BenchWorld extends AsyncDisposable {
   /** Through the gateway, and past it. */
   readonly through: Login;
   readonly direct: Login;
+  /** Edits the policy so that it is for nobody any more. Resolves when the new file is in place. */
+  revokeAll(): Promise<void>;
 }
 
 export async function openBenchWorld(options: {
@@ -60,7 +62,7 @@ export async function openBenchWorld(options: {
   const names = { namespace: "bench", name: "bench", database: DATABASE, template: "bench_agent" };
   await world.write("connection.yaml", mintedConnection(world, names));
   await world.write("provider.yaml", identityProvider(world.issuer, "bench"));
-  await world.write("policy.yaml", policy(options.connectionsMax));
+  await world.write("policy.yaml", policy(options.connectionsMax, "bench"));
   await world.write("gateway.yaml", gatewayKind(token));
   const gateway = opened.use(startGateway(world, { words: options.words ?? [] }));
   const { port } = await gateway.listener("bench");
@@ -75,6 +77,7 @@ export async function openBenchWorld(options: {
       database: DATABASE,
       password: world.server.password,
     },
+    revokeAll: () => world.write("policy.yaml", policy(options.connectionsMax, "nobody")),
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }

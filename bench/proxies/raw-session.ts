@@ -22,6 +22,7 @@ export interface RawSession {
   close(): void;
 }
 
+const OPENED_AT_ONCE = 40;
 const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 
 export const queryMessage = (sql: string): Buffer => Buffer.from(serialize.query(sql));
@@ -57,6 +58,20 @@ export async function openRaw(login: Login): Promise<RawSession> {
     },
     close: () => socket.destroy(),
   };
+}
+
+/** Many sessions, some at once, as a fleet that starts would come. */
+export async function openMany(login: Login, count: number): Promise<RawSession[]> {
+  const opened: RawSession[] = [];
+  let left = count;
+  const opener = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      opened.push(await openRaw(login));
+    }
+  };
+  await Promise.all(Array.from({ length: OPENED_AT_ONCE }, opener));
+  return opened;
 }
 
 async function signIn(socket: Socket, { user, database, password = "" }: Login): Promise<void> {
