@@ -147,7 +147,6 @@ for (const version of [15, 18] as const)
         await using gateway: Gateway = await startGateway({
           server,
           obligations,
-          originOf: () => ({ schema: "public", table: "any", column: "n" }),
         });
         await fc.assert(
           fc.asyncProperty(script, async (turns) => {

@@ -11,7 +11,6 @@ import { SessionCore } from "#sidecar/protocols/postgres/core.ts";
 import { frontend } from "#sidecar/protocols/postgres/frontend.ts";
 import { Intake } from "#sidecar/protocols/postgres/intake.ts";
 import { memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
-import { resolverByOrigin } from "#sidecar/protocols/postgres/origins.ts";
 import { Outbox } from "#sidecar/protocols/postgres/outbox.ts";
 import { SearchPath, schemasOf } from "#sidecar/protocols/postgres/search-path.ts";
 import { allowAll, type Judge, scriptedTap } from "./support/gateway.ts";
@@ -44,7 +43,12 @@ function engine({ judge = allowAll, facts = READ }: { judge?: Judge; facts?: Sta
     analyse: () => request,
     catalog: {
       names: stockCatalog(18),
-      columns: resolverByOrigin(() => undefined),
+      columns: {
+        actions: (columns) => columns.map(() => undefined),
+        mayRefuse: () => false,
+        copyOut: () => undefined,
+        mayQuote: () => false,
+      },
       version: 0,
       changed: () => undefined,
       transactionEnded: () => undefined,

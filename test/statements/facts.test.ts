@@ -61,6 +61,34 @@ describe("columns", () => {
     assert.deepEqual(await columnsOf("copy customers to stdout"), ["customers.*"]);
     assert.deepEqual(await columnsOf("copy customers (email) to stdout"), ["customers.email"]);
   });
+  it("are all of a relation whose row goes by another name", async () => {
+    const joined = "(customers c join orders o on c.id = o.id) j";
+    for (const whole of ["j", "(j).id", "row_to_json(j)", "j.row_to_json"])
+      assert.deepEqual(
+        (await columnsOf(`select ${whole} from ${joined}`)).filter((each) => each.endsWith(".*")),
+        ["customers.*", "orders.*"],
+        whole,
+      );
+    assert.ok(!(await columnsOf(`select j.id from ${joined}`)).includes("customers.*"));
+    assert.ok((await columnsOf("select b from customers c (a, b), orders o")).includes("customers.*"));
+    assert.ok((await columnsOf(`select b from ${joined} (a, b)`)).includes("customers.*"));
+    assert.ok((await columnsOf("select x from customers c join orders o using (id) as x")).includes("?.id"));
+    assert.deepEqual(await columnsOf("select shop.public.customers.to_json from customers"), [
+      "customers.to_json",
+    ]);
+  });
+  it("are all of the target that RETURNING calls old, new, or as it likes", async () => {
+    for (const whole of ["old", "new", "row_to_json(new)"])
+      assert.ok(
+        (await columnsOf(`update customers set name = 'x' where id = 1 returning ${whole}`)).includes(
+          "customers.*",
+        ),
+        whole,
+      );
+    const named = "delete from customers where id = 1 returning with (old as was) was";
+    assert.ok((await columnsOf(named)).includes("customers.*"));
+    assert.deepEqual(await columnsOf("delete from customers returning old.email"), ["customers.email"]);
+  });
   it("are those that a write sets", async () => {
     assert.deepEqual(await columnsOf("update customers set email = 'x' where id = 1"), [
       "customers.email",

@@ -7,16 +7,13 @@ import type { Challenge, ConnectionView, Proof } from "#core/port/port.ts";
 import type { Decision, Obligations } from "#core/policy/decision.ts";
 import type { Request } from "#core/policy/facts.ts";
 import type { StatementFacts } from "#core/statements/postgres/facts.ts";
-import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
 import { scramProof } from "#core/wire/postgres/scram.ts";
-import type { DatabaseCatalogs } from "#sidecar/protocols/postgres/catalog/catalogs.ts";
+import { type DatabaseCatalogs, databaseCatalogs } from "#sidecar/protocols/postgres/catalog/catalogs.ts";
 import { memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
-import type { SessionCatalog } from "#sidecar/protocols/postgres/masking.ts";
-import { type OriginLookup, resolverByOrigin } from "#sidecar/protocols/postgres/origins.ts";
-import { type PostgresParts, postgresProtocol } from "#sidecar/protocols/postgres/protocol.ts";
+import { postgresProtocol } from "#sidecar/protocols/postgres/protocol.ts";
 import type { GreetingSettings, RelayEnd, ResultCounts, Tap, Verdict } from "#sidecar/protocols/protocol.ts";
-import { type Analyst, openAnalyst } from "#sidecar/statements/analyst.ts";
+import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import type { PostgresServer } from "#tools/postgres/server.ts";
 
 /** Says of one statement why it may not run; undefined: it may. */
@@ -125,8 +122,7 @@ export interface GatewayOptions {
   readonly database?: string;
   readonly user?: string;
   readonly obligations?: Partial<Obligations>;
-  readonly originOf?: OriginLookup;
-  /** The live catalog; without it a stock one stands in, which knows origins from `originOf`. */
+  /** Of others as well; without it the gateway has its own. */
   readonly catalogs?: Pick<DatabaseCatalogs, "open">;
   readonly identity?: "ambient" | "perClient";
   readonly tls?: SecureContext;
@@ -141,7 +137,12 @@ export interface GatewayOptions {
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const analyst = openAnalyst();
-  const protocol = postgresProtocol(partsOf(options, analyst));
+  const catalogs = databaseCatalogs();
+  const protocol = postgresProtocol({
+    analyse: (text, context) => analyst.analyse(text, context),
+    openCatalog: (opening) => (options.catalogs ?? catalogs).open(opening),
+    budget: memoryBudget(options.budgetBytes ?? 256 * 1024 * 1024),
+  });
   const sessions = new Map<string, { cancel(): void }>();
   const taps: ScriptedTap[] = [];
   const ends: (RelayEnd | Refusal | Error)[] = [];
@@ -221,25 +222,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stop.abort(refusal("SHUTTING_DOWN"));
       for (const socket of sockets) socket.destroy();
       await Promise.all(running);
+      await catalogs[Symbol.asyncDispose]();
       await analyst[Symbol.asyncDispose]();
     },
-  };
-}
-
-function partsOf(options: GatewayOptions, analyst: Analyst): PostgresParts {
-  const catalog: SessionCatalog = {
-    names: stockCatalog(18),
-    columns: resolverByOrigin(options.originOf ?? (() => undefined)),
-    version: 0,
-    changed: () => undefined,
-    transactionEnded: () => undefined,
-    ready: () => undefined,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-  return {
-    analyse: (text, context) => analyst.analyse(text, context),
-    openCatalog: (opening) => options.catalogs?.open(opening) ?? Promise.resolve(catalog),
-    budget: memoryBudget(options.budgetBytes ?? 256 * 1024 * 1024),
   };
 }
 
