@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type TestContext, test } from "node:test";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../tools/demo/demo.ts", import.meta.url));
 const skip = skipWithoutPostgres(18);
 
@@ -21,11 +22,20 @@ interface Demo {
 }
 
 /** Its temporary folder is one of the test's own, so that what it leaves behind can be seen. */
-function demo(t: TestContext, words: readonly string[], temporary?: string): Demo {
+function demo(
+  t: TestContext,
+  words: readonly string[],
+  {
+    temporary,
+    program = [process.execPath, PROGRAM],
+  }: { temporary?: string; program?: readonly string[] } = {},
+): Demo {
   const folder = mkdtempSync(join(tmpdir(), "sp-"));
   // The server and the gateway run as other users, where root starts them.
   chmodSync(folder, 0o755);
-  const child = spawn(process.execPath, [PROGRAM, ...words], {
+  const [file = "", ...first] = program;
+  const child = spawn(file, [...first, ...words], {
+    cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env["PATH"] ?? "", TMPDIR: temporary ?? folder },
   });
@@ -54,9 +64,9 @@ function processesOf(folder: string): string[] {
     .filter((line) => line.includes(folder));
 }
 
-test("the demo, once: every step shows what it says and nothing is left", { skip }, async (t) => {
+test("make demo ONCE=1: every step shows what it says and nothing is left", { skip }, async (t) => {
   const startedMs = performance.now();
-  const { exited, output, folder } = demo(t, ["--once"]);
+  const { exited, output, folder } = demo(t, ["ONCE=1"], { program: ["make", "demo"] });
   assert.equal(await exited, 0, output());
   t.diagnostic(`figure demo.seconds=${((performance.now() - startedMs) / 1_000).toFixed(1)}`);
   const text = output();
@@ -106,7 +116,7 @@ test("a taken port says which other to take", async (t) => {
 });
 
 test("a folder that cannot be written says what to do", async (t) => {
-  const { exited, output } = demo(t, ["--once"], "/proc");
+  const { exited, output } = demo(t, ["--once"], { temporary: "/proc" });
   assert.equal(await exited, 1);
   assert.match(
     output(),
@@ -119,7 +129,7 @@ const skipUnlessRoot = process.getuid?.() === 0 ? false : "only root lends the g
 test("a folder that the gateway's users cannot enter says so", { skip: skipUnlessRoot }, async (t) => {
   const closed = mkdtempSync(join(tmpdir(), "sp-closed-"));
   t.after(() => rmSync(closed, { recursive: true }));
-  const { exited, output } = demo(t, ["--once"], closed);
+  const { exited, output } = demo(t, ["--once"], { temporary: closed });
   assert.equal(await exited, 1);
   assert.match(output(), /^demo: \/\S+ is closed to other users, .*chmod o\+x/);
 });
