@@ -49,14 +49,28 @@ export function ownersOfPeers(read: (path: string) => Promise<string> = readTabl
 
 /** The owners of the socket whose local end is `theirs` and whose remote end is `ours`. */
 export function ownersIn(table: string, theirs: End, ours: End): readonly number[] {
-  const [wantedLocal, wantedRemote] = [endKey(theirs), endKey(ours)];
-  return table.split("\n").flatMap((line) => {
-    const [, local = "", remote = "", state = "", , , , uid = "", , inode = ""] = line.trim().split(/\s+/);
-    if (!OPEN_STATES.has(state) || !/^\d+$/.test(uid)) return [];
-    // A socket that no process holds any more is shown as root's.
-    if (inode === "0" || !/^\d+$/.test(inode)) return [];
-    return decodeEnd(local) === wantedLocal && decodeEnd(remote) === wantedRemote ? [Number(uid)] : [];
+  const [theirTexts, ourTexts] = [tableTexts(theirs), tableTexts(ours)];
+  return theirTexts.flatMap((wantedLocal, family) => {
+    const wantedRemote = ourTexts[family];
+    if (wantedRemote === undefined) return [];
+    return linesWith(table, ` ${wantedLocal} ${wantedRemote} `).flatMap((line) => {
+      const [, local, remote, state = "", , , , uid = "", , inode = ""] = line.trim().split(/\s+/);
+      if (local !== wantedLocal || remote !== wantedRemote) return [];
+      if (!OPEN_STATES.has(state) || !/^\d+$/.test(uid)) return [];
+      // A socket that no process holds any more is shown as root's.
+      return inode === "0" || !/^\d+$/.test(inode) ? [] : [Number(uid)];
+    });
   });
+}
+
+/** A table may have tens of thousands of lines, and one is wanted: they are not taken apart one by one. */
+function linesWith(table: string, text: string): readonly string[] {
+  const lines: string[] = [];
+  for (let at = table.indexOf(text); at >= 0; at = table.indexOf(text, at + text.length)) {
+    const end = table.indexOf("\n", at);
+    lines.push(table.slice(table.lastIndexOf("\n", at) + 1, end < 0 ? undefined : end));
+  }
+  return lines;
 }
 
 function readTable(path: string): Promise<string> {
@@ -67,24 +81,24 @@ function readTable(path: string): Promise<string> {
   });
 }
 
-function endKey({ address, port }: End): string {
-  return `${Buffer.from(addressBytes(address)).toString("hex")}:${port}`;
-}
-
-/** The tables show addresses as 32-bit words in the machine's own order. */
-function decodeEnd(text: string): string | undefined {
-  const [hex = "", port = ""] = text.split(":");
-  if (!/^([0-9A-F]{8}|[0-9A-F]{32})$/.test(hex) || !/^[0-9A-F]{4}$/.test(port)) return undefined;
-  const bytes = Buffer.from(hex, "hex");
-  if (IS_LITTLE_ENDIAN) bytes.swap32();
-  const whole = bytes.length === 4 ? Buffer.concat([MAPPED, bytes]) : bytes;
-  return `${whole.toString("hex")}:${Number.parseInt(port, 16)}`;
+/**
+ * As the tables show it, in the one of IPv6 first: addresses in 32-bit words in the machine's own order. A client may dial
+ * 127.0.0.1 through either family.
+ */
+function tableTexts({ address, port }: End): readonly string[] {
+  const words = Buffer.from(addressBytes(address));
+  const isMapped = words.subarray(0, MAPPED.length).equals(MAPPED);
+  if (IS_LITTLE_ENDIAN) words.swap32();
+  const portText = port.toString(16).padStart(4, "0");
+  return [words, ...(isMapped ? [words.subarray(MAPPED.length)] : [])].map((bytes) =>
+    `${bytes.toString("hex")}:${portText}`.toUpperCase(),
+  );
 }
 
 const IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 const MAPPED = Buffer.from("00000000000000000000ffff", "hex");
 
-/** Sixteen bytes, IPv4 as an IPv4-mapped address: a client may dial 127.0.0.1 through either family. */
+/** Sixteen bytes, IPv4 as an IPv4-mapped address. */
 function addressBytes(address: string): Uint8Array {
   return isIPv6(address) ? ipv6Bytes(address) : Buffer.concat([MAPPED, ipv4Bytes(address)]);
 }
