@@ -21,6 +21,8 @@ export const LEAKY_RELATIONS = {
   pg_cursors: "statements of cursors held by whoever used a pooled session before",
   pg_settings: "settings, which may hold secrets of the application",
   pg_db_role_setting: "settings of databases and roles, which may hold secrets of the application",
+  pg_roles: "settings of roles, which may hold secrets of the application",
+  pg_user: "settings of roles, which may hold secrets of the application",
   pg_file_settings: "the server's configuration files",
   pg_hba_file_rules: "who may log in from where",
   pg_ident_file_mappings: "who may log in as whom",
