@@ -15,6 +15,25 @@ const SESSIONS_DEFAULT = 5_000;
 const GRACE_SECONDS_DEFAULT = 20;
 const TRAIL_WAIT_MS = 10_000;
 
+/** Held to the kinds by a test. */
+const GATEWAY_EXAMPLE = `# Where the gateway listens, which Connection each place leads to, and how it knows who is there.
+apiVersion: sallyport.dev/v1alpha1
+kind: Gateway
+metadata: {name: host}
+spec:
+  listeners:
+    # Every process of user 1000 is one subject, the one in the token; no client brings anything.
+    - name: agents
+      connection: {namespace: shop, name: orders}
+      address: {host: 127.0.0.1, port: 6432}
+      identity: {ambient: {tokenFile: /var/run/secrets/tokens/sallyport, uid: 1000}}
+    # Every client brings a token of its own, as its password, over TLS.
+    - name: people
+      connection: {namespace: shop, name: orders}
+      address: {host: 0.0.0.0, port: 6433}
+      identity: {perClient: {providers: [corporate]}}
+`;
+
 export const gateway = command({
   summary: "run the gateway on this host, with kinds from files",
   description: [
@@ -71,6 +90,7 @@ export const gateway = command({
     "sallyport gateway --config /etc/sallyport",
     "sallyport gateway --config policies/ --data ./state --metrics 127.0.0.1:9464",
   ],
+  topics: { LISTENERS: () => GATEWAY_EXAMPLE },
   run: async ({ options }, io): Promise<CommandResult> => {
     const ownUid = process.getuid?.();
     const read = readNumbers(options);

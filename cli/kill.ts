@@ -6,32 +6,29 @@ import { count } from "./frame/text.ts";
 export const kill = command({
   summary: "end sessions of a running gateway",
   description: [
-    "Ends one session, or all of one caller, at once: what runs is cancelled, the client is told REVOKED, the credential is " +
+    "Ends one session, or all of one subject, at once: what runs is cancelled, the client is told REVOKED, the credential is " +
       "taken back.",
     "It does not keep anybody out: who may connect may connect again. A deny rule does that, and ends open sessions too.",
     "Exit code 1 when there was no such session.",
   ],
-  positionals: [],
+  positionals: [
+    { name: "SESSION", help: "the session, as `sallyport sessions` and the trail name it", optional: true },
+  ],
   options: {
     ...DATA_OPTION,
-    session: {
+    subject: {
       type: "string",
-      value: "ID",
-      help: "the session, as `sallyport sessions` and the trail name it",
-    },
-    caller: {
-      type: "string",
-      value: "CALLER",
-      help: "every session of this caller, as `sallyport sessions` shows it",
+      value: "SUBJECT",
+      help: "every session of this subject, as `sallyport sessions` shows it",
     },
   },
   examples: [
-    "sallyport kill --session 9hTq0mWl3vLwYk2bXo1rGA",
-    'sallyport kill --caller "a token of github-actions for repo:acme/reports:ref:refs/heads/main"',
+    "sallyport kill 9hTq0mWl3vLwYk2bXo1rGA",
+    'sallyport kill --subject "a token of github-actions for repo:acme/reports:ref:refs/heads/main"',
   ],
-  run: async ({ options }, io): Promise<CommandResult> => {
-    const wanted = wantedOf(options);
-    if (wanted === undefined) return { cannotRun: "give exactly one of --session ID and --caller CALLER" };
+  run: async ({ options, positionals: [session] }, io): Promise<CommandResult> => {
+    const wanted = wantedOf(session, options.subject);
+    if (wanted === undefined) return { cannotRun: "give a SESSION, or --subject SUBJECT, and not both" };
     const asked = await askBroker<Killed>(adminPath(options.data), ["POST", "/kill"], wanted);
     if (!asked.ok) return { cannotRun: asked.message };
     const { killed } = asked.value;
@@ -41,13 +38,7 @@ export const kill = command({
   },
 });
 
-function wantedOf({
-  session,
-  caller,
-}: {
-  readonly session: string | undefined;
-  readonly caller: string | undefined;
-}): KillRequest | undefined {
-  if ((session === undefined) === (caller === undefined)) return undefined;
-  return session === undefined ? { caller: caller ?? "" } : { session };
+function wantedOf(session: string | undefined, caller: string | undefined): KillRequest | undefined {
+  if (session === undefined) return caller === undefined ? undefined : { caller };
+  return caller === undefined ? { session } : undefined;
 }

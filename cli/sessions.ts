@@ -44,7 +44,7 @@ export const sessions = command({
 function print(all: readonly Session[], io: Io): void {
   if (all.length > 0) {
     const rows = all.toSorted((a, b) => a.sinceMs - b.sinceMs).map(rowOf);
-    const head = ["session", "caller", "connection", "since", "statements", "rows", "worker"];
+    const head = ["session", "subject", "connection", "since", "statements", "rows", "worker"];
     for (const line of columns([head, ...rows])) io.out.write(`${line}\n`);
   }
   io.out.write(`${count(all.length, "session")}\n`);

@@ -3,7 +3,7 @@ import { DATA_OPTION, adminPath, askBroker } from "./admin/client.ts";
 import { type CommandResult, command } from "./frame/command.ts";
 import type { Io } from "./frame/io.ts";
 import { writeJson } from "./frame/json.ts";
-import { type Paint, painter } from "./frame/paint.ts";
+import { type Paint, painter, printable } from "./frame/paint.ts";
 import { columns, count } from "./frame/text.ts";
 import { instantText } from "./frame/time.ts";
 
@@ -30,24 +30,24 @@ export const status = command({
   },
 });
 
-function isWell({ planVersion, workers, trail, problems }: AdminStatus): boolean {
+function isWell({ planVersion, workers, missing }: AdminStatus): boolean {
   const applied = workers.every(
     ({ isAttached, appliedVersion }) => isAttached && appliedVersion === planVersion,
   );
-  return workers.length > 0 && applied && trail.state === "ready" && problems.length === 0;
+  return workers.length > 0 && applied && missing.length === 0;
 }
 
 function print(status: AdminStatus, io: Io): void {
   const paint = painter(io.out.colour);
-  const { planVersion = "none yet", leases, problems } = status;
+  const { planVersion = "none yet", leases, missing } = status;
   io.out.write(`plan    ${planVersion}\n`);
   io.out.write(`trail   ${trailText(status, paint)}\n`);
   io.out.write(`leases  ${leases}\n\n`);
   const rows = status.workers.map((worker) => workerRow(worker, status));
   for (const line of columns([["worker", "applied", "sessions"], ...rows])) io.out.write(`${line}\n`);
-  if (problems.length === 0) return;
-  io.out.write(`\n${paint("red", count(problems.length, "problem"))}\n`);
-  for (const { kind, name, why } of problems) io.out.write(`  ${kind} ${name}: ${why}\n`);
+  if (missing.length === 0) return;
+  io.out.write(`\n${paint("red", count(missing.length, "problem"))}\n`);
+  for (const what of missing) io.out.write(`  ${printable(what)}\n`);
 }
 
 function trailText({ trail }: AdminStatus, paint: Paint): string {

@@ -15,12 +15,15 @@ export interface AdminOptions {
   readonly path: string;
   readonly broker: Pick<Broker, "status" | "revoke">;
   readonly trail: Pick<Trail, "health">;
+  /** What is wrong and may be mended while it runs, one thing a line. */
+  readonly missing: () => readonly string[];
   readonly note: Note;
 }
 
 export type AdminServer = AsyncDisposable;
 
-export interface AdminStatus extends Omit<BrokerStatus, "workers"> {
+export interface AdminStatus extends Omit<BrokerStatus, "workers" | "problems"> {
+  readonly missing: readonly string[];
   readonly trail: Trail["health"];
   readonly workers: readonly {
     readonly worker: string;
@@ -86,12 +89,12 @@ async function answer(
   }
 }
 
-function statusOf({ broker, trail }: AdminOptions): AdminStatus {
-  const status = broker.status();
-  const workers = status.workers.map(({ worker, isAttached, appliedVersion, report }) => {
+function statusOf({ broker, trail, missing }: AdminOptions): AdminStatus {
+  const { planVersion, leases, workers: all } = broker.status();
+  const workers = all.map(({ worker, isAttached, appliedVersion, report }) => {
     return { worker, isAttached, appliedVersion, sessions: report?.sessions.length ?? 0 };
   });
-  return { ...status, trail: trail.health, workers };
+  return { planVersion, leases, missing: missing(), trail: trail.health, workers };
 }
 
 function sessionsOf({ broker }: Pick<AdminOptions, "broker">): AdminSessions["sessions"] {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { watchFolder } from "#runtime/watch.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
-import { type AdminServer, serveAdmin } from "../api/admin.ts";
+import { serveAdmin } from "../api/admin.ts";
 import { type PortServer, servePort } from "../api/serve.ts";
 import { type Broker, createBroker } from "../broker.ts";
 import { brokerIdentifier } from "../identifier.ts";
@@ -65,14 +65,15 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const files = new ConfigInForce(broker, options, first);
   await watch(settings.config, reader.read, files, opened, log);
   opened.use(await servePortOf(broker, settings, note));
-  opened.use(await serveAdminOf(broker, trail, settings, note));
-  const metrics: BrokerMetrics = openBrokerMetrics(broker, trail);
+  const missing = (): readonly string[] => [...files.problems(), ...trailProblem(trail)];
+  opened.use(await serveAdmin({ path: settings.adminPath, broker, trail, missing, note }));
+  const metrics: BrokerMetrics = openBrokerMetrics(broker, trail, missing);
   const kept = opened.move();
   return {
     name,
     broker,
     trail,
-    missing: () => [...files.problems(), ...trailProblem(trail)],
+    missing,
     metrics: () => metrics.text(),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
@@ -160,10 +161,6 @@ function servePortOf(broker: Broker, { portPath, groupId }: Places, note: Note):
     note,
     ...(groupId === undefined ? {} : { groupId }),
   });
-}
-
-function serveAdminOf(broker: Broker, trail: Trail, { adminPath }: Places, note: Note): Promise<AdminServer> {
-  return serveAdmin({ path: adminPath, broker, trail, note });
 }
 
 type Places = Omit<BrokerSettings, "logLevel">;

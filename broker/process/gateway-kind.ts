@@ -16,7 +16,7 @@ type ListenerSpec = Gateway["spec"]["listeners"][number];
 export function gatewayPlan({ gateways, connections }: Loaded, directory: string): GatewayPlan | string {
   const [gateway, other] = gateways;
   if (gateway === undefined)
-    return `there is no valid Gateway below ${directory}, so there is nowhere to listen; \`sallyport lint ${directory}\` shows what is wrong, and docs/operations/gateway.md has one to start from`;
+    return `there is no valid Gateway below ${directory}, so there is nowhere to listen; \`sallyport lint ${directory}\` shows what is wrong, and \`sallyport help listeners\` has one to start from`;
   if (other !== undefined)
     return `there are ${gateways.length} Gateways below ${directory} (${gateways.map(({ metadata }) => metadata.name).join(", ")}); one gateway runs one, so keep one`;
   const { listeners } = gateway.spec;

@@ -12,14 +12,15 @@ export interface BrokerMetrics {
 export function openBrokerMetrics(
   broker: Pick<Broker, "status">,
   trail: Pick<Trail, "health">,
+  missing: () => readonly string[],
 ): BrokerMetrics {
   const registry = new Registry();
   lookedUp(registry, "sallyport_leases", "Credentials that sessions hold.", () => broker.status().leases);
   lookedUp(
     registry,
-    "sallyport_config_problems",
-    "Connections and identity providers that cannot be used as they stand in the files.",
-    () => broker.status().problems.length,
+    "sallyport_problems",
+    "What is not as it should be: broken files, what they name and cannot be used, a trail that cannot be written.",
+    () => missing().length,
   );
   lookedUp(registry, "sallyport_trail_ready", "Whether the trail can be written.", () =>
     Number(trail.health.state === "ready"),

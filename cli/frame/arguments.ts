@@ -102,7 +102,7 @@ function missing(command: Command, options: Record<string, unknown>): string | u
 function miscounted(command: Command, positionals: readonly string[]): string | undefined {
   const wanted = command.positionals;
   const absent = wanted[positionals.length];
-  if (absent !== undefined) return `${absent.name} is missing: ${absent.help}`;
+  if (absent !== undefined && absent.optional !== true) return `${absent.name} is missing: ${absent.help}`;
   const surplus = positionals[wanted.length];
   return surplus === undefined ? undefined : `"${surplus}" is one argument too many`;
 }

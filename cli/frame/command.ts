@@ -34,6 +34,8 @@ interface PositionalSpec {
   /** Upper case, as the usage line prints it. */
   readonly name: string;
   readonly help: string;
+  /** Only the last ones may be. */
+  readonly optional?: true;
 }
 
 export interface CommandSpec<Table extends OptionTable> {
@@ -50,7 +52,7 @@ export interface CommandSpec<Table extends OptionTable> {
 
 export interface CommandInput<Table extends OptionTable> {
   readonly options: OptionValues<Table>;
-  /** As many as the command's row names. */
+  /** As many as the command's row names, without optional ones that were not given. */
   readonly positionals: readonly string[];
 }
 

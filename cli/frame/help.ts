@@ -62,7 +62,8 @@ export function usageLine(name: string, command: Command): string {
   const required = Object.entries(command.options)
     .filter(([, spec]) => spec.required)
     .map(([option, spec]) => `--${option} ${spec.value ?? "VALUE"}`);
-  const words = [...command.positionals.map((positional) => positional.name), ...required, "[OPTIONS]"];
+  const named = command.positionals.map(({ name: word, optional }) => (optional ? `[${word}]` : word));
+  const words = [...named, ...required, "[OPTIONS]"];
   return `sallyport ${name} ${words.join(" ")}`;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The places where clients arrive. They are opened here, above the workers, so that they outlive each of them: while a
  * worker is started again its clients wait, and no port is lost. A client is handed on before a byte of it is read, and
- * the workers are taken in turn, because a session stays where it was put (docs/decisions/0021).
+ * the workers are taken in turn, because a session stays where it was put (docs/decisions/0018).
  */
 import { chmod, lstat } from "node:fs/promises";
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";

@@ -67,7 +67,7 @@ registerOwn(OWN, () => []);
 /** Every metric that there is, from the very registries that make them. */
 export const METRIC_REGISTRIES: readonly Registry[] = [
   OWN,
-  openBrokerMetrics(idle, { health: { state: "ready" } }).registry,
+  openBrokerMetrics(idle, { health: { state: "ready" } }, () => []).registry,
   openWorkerMetrics(0, silent).registry,
 ];
 

@@ -30,7 +30,10 @@ export async function runTests(
   for (const test of configuration.loaded.tests) {
     const cases: CaseResult[] = [];
     for (const [index, testCase] of test.spec.cases.entries()) {
-      const explanation = explain(plan, await factsOf(questionOf(testCase, options), configuration.loaded, analyse));
+      const explanation = explain(
+        plan,
+        await factsOf(questionOf(testCase, options), configuration.loaded, analyse),
+      );
       for (const ref of rulesThatTookPart(explanation)) exercised.add(ruleKey(ref));
       cases.push(resultOf(testCase, explanation, placeOfCase(configuration, test, index)));
     }

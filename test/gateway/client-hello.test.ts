@@ -1,7 +1,7 @@
 /** Which server a client of TLS means, read from real greetings. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type Socket, createServer } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import fc from "fast-check";
@@ -15,7 +15,7 @@ async function greetingFor(servername: string, more: object = {}): Promise<Buffe
   const { port } = server.address() as { port: number };
   const client = connectTls({ host: "127.0.0.1", port, servername, rejectUnauthorized: false, ...more });
   client.on("error", () => undefined);
-  const [socket] = (await once(server, "connection")) as [import("node:net").Socket];
+  const [socket] = (await once(server, "connection")) as [Socket];
   const [bytes] = (await once(socket, "data")) as [Buffer];
   client.destroy();
   socket.destroy();
