@@ -84,7 +84,7 @@ for (const version of [15, 18] as const)
       client = await world.client({ obligations: { mask: MASKS } });
       const all = forms();
       const picks = fc.sample(fc.integer({ min: 0, max: all.length - 1 }), {
-        numRuns: fuzzRuns(400),
+        numRuns: fuzzRuns(250),
         seed: 1,
         ...fuzzSeed(),
       });

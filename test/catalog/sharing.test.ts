@@ -59,6 +59,22 @@ describe("PostgreSQL 18", { skip: skipWithoutPostgres(18) }, () => {
     await untilClosed();
   });
 
+  test("a connection that the server has closed meanwhile is replaced without a word", async () => {
+    await using catalogs = databaseCatalogs();
+    const opened = openingFor(server);
+    const session = await open(catalogs, opened);
+    await session.ready([]);
+    await admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sallyport:side'",
+    );
+    await untilClosed();
+    session.changed(undefined);
+    session.transactionEnded();
+    await session.ready([]);
+    assert.equal(session.names.problem, undefined);
+    assert.equal(opened.logins(), 2);
+  });
+
   test("roles that see the same hold the same object; what is unchanged stays the same object", async () => {
     await using catalogs = databaseCatalogs();
     const one = await open(catalogs, openingFor(server, { user: "one", password: "one" }));

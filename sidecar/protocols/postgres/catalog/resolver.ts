@@ -65,25 +65,40 @@ const UNREAD = "what the masks cover has not been looked up yet";
 
 function knownOf({ reading, unsettled }: Knowledge, masks: readonly ColumnMask[]): Known | string {
   if (typeof reading === "string") return reading;
-  if (!hasRead(reading, masks)) return UNREAD;
-  return { reading, protection: protectionOf(reading, masks), unsettled };
+  const protection = protectionOf(reading, masks);
+  return protection === undefined ? UNREAD : { reading, protection, unsettled };
 }
 
-export const hasRead = ({ asked }: Reading, masks: readonly ColumnMask[]): boolean =>
-  masks.every((mask) => asked.has(maskKey(mask)));
+/** Sessions have lists of their own that say the same. */
+const keys = new WeakMap<readonly ColumnMask[], string>();
 
-const protections = new WeakMap<Reading, WeakMap<readonly ColumnMask[], Protection>>();
-
-/** A list of masks is made once for each plan, so its identity is enough. */
-function protectionOf(reading: Reading, masks: readonly ColumnMask[]): Protection {
-  let byMasks = protections.get(reading);
-  if (byMasks === undefined) protections.set(reading, (byMasks = new WeakMap()));
-  const known = byMasks.get(masks);
+function keyOfMasks(masks: readonly ColumnMask[]): string {
+  const known = keys.get(masks);
   if (known !== undefined) return known;
-  const made = protect(reading.graph, [...masks, ...STATISTICS_MASKS]);
-  byMasks.set(masks, made);
+  const key = JSON.stringify(masks.map((mask) => `${mask.action} ${maskKey(mask)}`).sort());
+  keys.set(masks, key);
+  return key;
+}
+
+/** By the masks; undefined: the reading was not made for them. */
+const protections = new WeakMap<Reading, Map<string, Protection | undefined>>();
+/** More sets of masks than one role on one database has at a time. */
+const PROTECTIONS_MAX = 64;
+
+function protectionOf(reading: Reading, masks: readonly ColumnMask[]): Protection | undefined {
+  let known = protections.get(reading);
+  if (known === undefined) protections.set(reading, (known = new Map()));
+  const key = keyOfMasks(masks);
+  if (known.has(key)) return known.get(key);
+  const isAsked = masks.every((mask) => reading.asked.has(maskKey(mask)));
+  const made = isAsked ? protect(reading.graph, [...masks, ...STATISTICS_MASKS]) : undefined;
+  if (known.size >= PROTECTIONS_MAX) known.clear();
+  known.set(key, made);
   return made;
 }
+
+export const hasRead = (reading: Reading, masks: readonly ColumnMask[]): boolean =>
+  masks.length === 0 || protectionOf(reading, masks) !== undefined;
 
 const NEWS = Symbol("not in the catalog as it was read");
 

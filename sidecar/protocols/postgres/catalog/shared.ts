@@ -87,7 +87,7 @@ export class SharedCatalog {
 
   /** Undefined when what is known will do: it covers the masks, and was begun with that number or later. */
   ready(masks: readonly ColumnMask[], atLeast: number): Promise<void> | undefined {
-    if (this.#bug !== undefined) return Promise.reject(this.#bug);
+    if (this.#bug !== undefined) return Promise.reject(this.#takeBug());
     const nowMs = performance.now();
     const { freshMs, staleMs } = this.#ages();
     const { retryMs } = this.#settings;
@@ -138,6 +138,13 @@ export class SharedCatalog {
     });
   }
 
+  /** Told once: whoever asks next may have more luck. */
+  #takeBug(): Error {
+    const cause = this.#bug;
+    this.#bug = undefined;
+    return new Error("reading a catalog failed", { cause });
+  }
+
   /** One at a time. */
   #begin(): Promise<void> {
     this.#running = this.#read();
@@ -173,10 +180,23 @@ export class SharedCatalog {
     const { limits } = this.#settings;
     const question = { ...this.#server, masks, limits };
     const known = (digest: string): Reading | undefined => this.#pool.get(digest)?.deref();
-    const side = await this.#open(signal);
-    const reading = await readDatabase(side, question, known, signal);
+    const reading = await this.#fromSide((side) => readDatabase(side, question, known, signal), signal);
     this.#pool.set(reading.digest, new WeakRef(reading));
     return reading;
+  }
+
+  async #fromSide(read: (side: SideConnection) => Promise<Reading>, signal: AbortSignal): Promise<Reading> {
+    const kept = this.#side;
+    if (kept?.isOpen === true) {
+      try {
+        return await read(kept);
+      } catch (error) {
+        // The server may have closed it while nobody looked.
+        if (signal.aborted || kept.isOpen) throw error;
+        this.#closeSide();
+      }
+    }
+    return read(await this.#open(signal));
   }
 
   /** Of all sessions, so that they share what is read. */
@@ -187,7 +207,6 @@ export class SharedCatalog {
   }
 
   async #open(signal: AbortSignal): Promise<SideConnection> {
-    if (this.#side?.isOpen === true) return this.#side;
     let failure: Refusal | undefined;
     // The newest first: its right to log in is the freshest.
     for (const member of [...this.#members].reverse().slice(0, LOGINS_MAX)) {
