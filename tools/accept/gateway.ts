@@ -37,7 +37,11 @@ accept([
     prove: () => figures([process.execPath, "bench/connections.ts"]),
   },
   {
-    point: "5b beside direct, haproxy and pgbouncer",
+    point: "5b an edit of a policy reaches 1,000 sessions, 100 of them streaming",
+    prove: () => figures([process.execPath, "bench/immediacy.ts"]),
+  },
+  {
+    point: "5c beside direct, haproxy and pgbouncer",
     prove: () => figures([process.execPath, "bench/proxies.ts"]),
   },
   {
