@@ -31,17 +31,17 @@ export interface GatewayOptions {
   /** Kept when given, so that a gateway can come back to what another one left. */
   readonly data?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Everything of it runs as this user. */
+  readonly uid?: number;
 }
 
 export function startGateway(
   { config, folder }: Pick<World, "config" | "folder">,
-  { words = [], data = join(folder, "data"), environment = {} }: GatewayOptions = {},
+  { words = [], data = join(folder, "data"), environment = {}, uid }: GatewayOptions = {},
 ): GatewayProcess {
   const child = startChild(
     [...SALLYPORT, "gateway", "--config", config, "--data", data, "--grace", "1", ...words],
-    {
-      environment,
-    },
+    { environment, ...(uid === undefined ? {} : { uid }) },
   );
   return {
     ...child,
