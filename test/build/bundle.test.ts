@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { connected, refusedWith } from "#test/gateway/support/clients.ts";
+import { connection, gateway, listener, makeFolders } from "#test/gateway/support/kinds.ts";
+import { BROKER_UID, SHARED_GID, isRoot, startGateway } from "#test/gateway/support/processes.ts";
 import { ROOT } from "../architecture/sources.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sallyport-bundle-"));
@@ -50,6 +53,26 @@ test("the bundle runs on its own, PostgreSQL's parser included", () => {
   const allowed = explain("select sum(total) from orders");
   assert.match(allowed.output, /^ALLOW/);
   assert.equal(allowed.status, 0);
+});
+
+test("the bundle runs a gateway, with the processes that it is made of", async () => {
+  const folders = makeFolders();
+  using _folders = folders;
+  const address = { host: "127.0.0.1", port: 0 };
+  folders.write("connection.yaml", connection(5432, "/run/password"));
+  folders.write(
+    "gateway.yaml",
+    gateway(listener({ address, identity: { ambient: { tokenFile: folders.tokenFile } } })),
+  );
+  if (isRoot) {
+    folders.handOver(BROKER_UID, SHARED_GID);
+    chmodSync(folder, 0o755);
+  }
+  const program = join(folder, "dist/sallyport.js");
+  const data = join(folders.root, "data");
+  await using started = await startGateway({ config: folders.config, data, program });
+  assert.equal((await fetch(`${started.health}/readyz`)).status, 200);
+  await refusedWith(connected({ port: started.ports.get("agents") ?? 0 }), "IDENTITY_MISSING");
 });
 
 test("a text that is parsed in a thread of its own is parsed there by the bundle too", () => {

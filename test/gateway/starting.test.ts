@@ -61,6 +61,24 @@ function symlinkIfAbsent(target: string, path: string): void {
   if (!existsSync(path)) symlinkSync(target, path);
 }
 
+test("a port of 127.0.0.1 serves the one local user that it is for", real, async () => {
+  const folders = await prepared();
+  using _folders = folders;
+  const { tokenFile } = folders;
+  const forUser = (name: string, uid: number): object =>
+    listener({ name, address: { host: "127.0.0.1", port: 0 }, identity: { ambient: { tokenFile, uid } } });
+  const own = process.getuid?.() ?? 0;
+  folders.write("gateway.yaml", gateway(forUser("ours", own), forUser("theirs", own + 4_242)));
+  if (isRoot) folders.handOver(BROKER_UID, SHARED_GID);
+  await using started = await startGateway({ config: folders.config, data: join(folders.root, "data") });
+  const reach = async (name: string): Promise<void> => {
+    const client = await connected({ port: started.ports.get(name) ?? 0 });
+    await client.end();
+  };
+  await reach("ours");
+  await refusedWith(reach("theirs"), "IDENTITY_INVALID");
+});
+
 interface Wrong {
   readonly listeners?: (folders: Folders) => readonly object[];
   readonly breaks?: (folders: Folders) => void;

@@ -12,6 +12,8 @@ export interface GatewayStart {
   readonly workers?: number;
   readonly options?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Another build of it. */
+  readonly program?: string;
 }
 
 export interface RunningGateway extends AsyncDisposable {
@@ -45,13 +47,12 @@ const READY_MS_MAX = 30_000;
 
 /** Resolves when clients are served; rejects with what it said when it ends before. */
 export async function startGateway(start: GatewayStart): Promise<RunningGateway> {
-  const { config, data, workers = 1, options = [] } = start;
+  const { config, data, workers = 1, options = [], program = join(ROOT, "cli/main.ts") } = start;
   const words = ["gateway", "--config", config, "--data", data, "--workers", String(workers)];
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, "cli/main.ts"), ...words, "--metrics", "127.0.0.1:0", ...options],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...start.environment } },
-  );
+  const child = spawn(process.execPath, [program, ...words, "--metrics", "127.0.0.1:0", ...options], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...start.environment },
+  });
   const said: string[] = [];
   const log: string[] = [];
   createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
