@@ -83,6 +83,10 @@ test("the key changes with every byte of a file and of the authorities that kind
 test("exactly one Gateway runs, and a listener whose Connection is not there is not opened", (context) => {
   const folders = folderWith(context);
   const planOf = () => gatewayPlan(folderReader(folders.config).read().loaded, folders.config);
+  const problem = (): string => {
+    const answer = planOf();
+    return typeof answer === "string" ? answer : "";
+  };
   const plan = planOf();
   assert.ok(typeof plan !== "string");
   assert.deepEqual(plan.listeners, [
@@ -101,8 +105,8 @@ test("exactly one Gateway runs, and a listener whose Connection is not there is 
   assert.ok(typeof without !== "string");
   assert.deepEqual([without.listeners, Object.keys(without.identities)], [[], ["agents"]]);
   folders.write("twin.yaml", { ...gateway(at(6433)), metadata: { name: "twin" } });
-  assert.match(String(planOf()), /there are 2 Gateways .*\(host, twin\)/);
+  assert.match(problem(), /there are 2 Gateways .*\(host, twin\)/);
   folders.remove("gateway.yaml");
   folders.remove("twin.yaml");
-  assert.match(String(planOf()), /no valid Gateway/);
+  assert.match(problem(), /no valid Gateway/);
 });

@@ -109,7 +109,7 @@ function literal(raw: Raw, sources: Sources, at: string, depth: number): Node {
     extends: text("$extends"),
     description: text("description"),
     keywords: keywordsOf(raw, sources),
-    required: (raw["required"] as readonly string[] | undefined) ?? [],
+    required: raw["required"] ?? [],
     properties: raw["properties"] === undefined ? undefined : propertiesOf(raw, sources, at, depth),
     items,
     values,
@@ -196,7 +196,7 @@ function rulesOf(raw: Raw, sources: Sources, at: string): RuleText[] {
 /** Those that have a block in the object that the rule is about. */
 function protocolsIn(raw: Raw, sources: Sources, at: string): readonly string[] {
   const place = asRaw(raw["properties"] ?? {}, at)["$protocols"];
-  const speaking = place === undefined ? sources.protocols : speakingIn(placeOf(String(place), at), sources);
+  const speaking = typeof place === "string" ? speakingIn(placeOf(place, at), sources) : sources.protocols;
   return speaking.map(({ protocol }) => protocol);
 }
 
