@@ -21,6 +21,7 @@ export interface Shop extends AsyncDisposable, Pick<World, "folder" | "root"> {
 
 const POLICY = "reporting.yaml";
 const GUARDRAIL = "guardrail.yaml";
+const INTROSPECTION = "introspection.yaml";
 const DATABASE = "shop";
 const TOKEN_SECONDS = 3_600;
 /** As a platform would: long before the old one is over. */
@@ -83,7 +84,7 @@ async function writeKinds(world: World, tokenFile: string, port: number): Promis
   const names = { namespace: "shop", name: "orders", database: DATABASE, template: "shop_agent" };
   await world.write("connection.yaml", mintedConnection(world, names));
   await world.write("identity-provider.yaml", identityProvider(world.issuer, "demo"));
-  for (const name of [POLICY, GUARDRAIL]) await world.write(name, await own(`config/${name}`));
+  for (const name of [POLICY, GUARDRAIL, INTROSPECTION]) await world.write(name, await own(`config/${name}`));
   await world.write("gateway.yaml", gatewayKind(tokenFile, port));
 }
 

@@ -114,7 +114,8 @@ async function liveEdit({ narrator, agent, evidence, readPolicy, writePolicy }: 
   const tookMs = Math.round(performance.now() - editedMs);
   narrator.agent(CONTACTS);
   narrator.got(tableOf(rows));
-  narrator.say(`In force ${tookMs} ms after the file was saved.`);
+  await writePolicy(before);
+  narrator.say(`In force ${tookMs} ms after the file was saved. Now the edit is taken back.`);
   const events = await evidence.since(({ event }) => event.kind === "result" && event["maskedValues"] === 6);
   narrator.recorded(words(events.slice(-2)));
 }

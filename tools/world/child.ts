@@ -5,6 +5,8 @@ import { once } from "node:events";
 export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly uid?: number;
+  /** Removed after the program when this process is killed. */
+  readonly folder?: string;
 }
 
 export interface Child extends AsyncDisposable {
@@ -25,14 +27,23 @@ const OUTPUT_CHARS_MAX = 4 * 1024 * 1024;
 const WAIT_MS = 30_000;
 const STOP_MS_MAX = 20_000;
 
-/** The shell becomes the program; the guard beside it holds our end of a pipe and ends the program when we are gone. */
+/**
+ * The shell becomes the program; the guard beside it holds our end of a pipe. When we are gone without a word it ends the
+ * program and removes what we would have removed.
+ */
 const GUARDED = `
+folder=$1; shift
 exec 3<&0
-( ( read -r word <&3 || kill -TERM $$ 2>/dev/null ) </dev/null >/dev/null 2>&1 & )
+( ( if ! read -r word <&3; then
+      kill -TERM $$ 2>/dev/null
+      tries=0
+      while kill -0 $$ 2>/dev/null && [ $tries -lt 300 ]; do tries=$((tries + 1)); sleep 0.1; done
+      [ -z "$folder" ] || rm -rf -- "$folder"
+    fi ) </dev/null >/dev/null 2>&1 & )
 exec "$@" 3<&- </dev/null`;
 
 export function startChild(command: readonly [string, ...string[]], options: ChildOptions = {}): Child {
-  const child = spawn("sh", ["-c", GUARDED, "sh", ...command], {
+  const child = spawn("sh", ["-c", GUARDED, "sh", options.folder ?? "", ...command], {
     stdio: ["pipe", "pipe", "pipe"],
     // A terminal's Ctrl-C goes to all of its foreground processes; ours are ended by us, in order.
     detached: true,

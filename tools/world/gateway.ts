@@ -41,7 +41,7 @@ export function startGateway(
 ): GatewayProcess {
   const child = startChild(
     [...SALLYPORT, "gateway", "--config", config, "--data", data, "--grace", "1", ...words],
-    { environment, ...(uid === undefined ? {} : { uid }) },
+    { environment, folder, ...(uid === undefined ? {} : { uid }) },
   );
   return {
     ...child,
