@@ -57,7 +57,7 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
       word(event, "protocol"),
       `plan ${word(event, "planVersion")}`,
     ),
-  "session.refused": ({ event }) => word(event, "code"),
+  "session.refused": ({ event }) => `${word(event, "code")} at ${word(event, "listener")}`,
   request: ({ event }) =>
     join(
       `#${word(event, "request")}`,
@@ -77,7 +77,8 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
       masked(event),
     ),
   credential: ({ event }) => join(word(event, "action"), word(event, "lease"), word(event, "source")),
-  "secret.presented": ({ event }) => `the client sent a credential of its own (${word(event, "how")})`,
+  "secret.presented": ({ event }) =>
+    `a client of ${word(event, "listener")} sent a credential of its own: ${word(event, "how")}`,
   "session.close": ({ event }) =>
     join(word(event, "code"), amount(event, "requests"), amount(event, "rows"), masked(event)),
   "session.lost": ({ event }) => `nothing is known of it after ${word(event, "lastSeq")}`,

@@ -66,9 +66,13 @@ export type CredentialEvent = Head<"credential"> & {
 };
 
 /** The agent sent a static credential of its own: it is still out there, and somebody should take it back. */
-export type SecretPresented = Head<"secret.presented"> & { readonly how: string };
+export type SecretPresented = Head<"secret.presented"> & { readonly how: string; readonly listener: string };
 
-export type SessionRefused = Head<"session.refused"> & { readonly code: RefusalCode };
+/** Before it was known who it is. */
+export type SessionRefused = Head<"session.refused"> & {
+  readonly code: RefusalCode;
+  readonly listener: string;
+};
 
 export type SessionClose = Head<"session.close"> & {
   readonly code: RefusalCode | "CLIENT_CLOSED" | "UPSTREAM_CLOSED";

@@ -1,5 +1,6 @@
 /** From a client whose intent is known to a session that may go on: who it is, whether it may, and that being on record. */
 import { randomBytes } from "node:crypto";
+import { DIGEST_KEY_BYTES } from "#core/audit/digest.ts";
 import type { EventBody } from "#core/audit/event.ts";
 import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import type {
@@ -25,9 +26,11 @@ export interface AdmissionTools {
   readonly plans: Plans;
   readonly openRecorder: (
     session: SessionId,
-    grant: SessionGrant,
+    grant: Pick<SessionGrant, "digestKey">,
     onBroken: (why: Refusal) => void,
   ) => Recorder;
+  /** Whether one more event of somebody unknown may be recorded now: strangers are not to fill the trail. */
+  readonly mayRecordStranger: () => boolean;
   readonly meters: Meters;
   readonly nowMs: () => number;
 }
@@ -73,7 +76,10 @@ export async function admit(
   const id = randomBytes(SESSION_ID_BYTES).toString("base64url");
   const { evidence } = greeting;
   const grant = await tools.port.identify({ session: id, listener: listener.name, evidence }, signal);
-  if (isRefusal(grant)) return grant;
+  if (isRefusal(grant)) {
+    recordPresented(id, greeting, listener, grant, tools);
+    return grant;
+  }
   const recorder = tools.openRecorder(id, grant, end);
   const opening = { id, greeting, listener, connection, grant, recorder, plan };
   const unavailable = await recordOpening(opening);
@@ -89,6 +95,25 @@ export async function admit(
   const why = refusalOf(decision);
   session.close({ by: "gateway", refusal: why }, NO_BYTES);
   return why;
+}
+
+/** A password that is still out there is worth a record even though nobody is known to stand behind it. */
+function recordPresented(
+  id: SessionId,
+  { presentedSecret }: Greeting,
+  listener: Listener,
+  { code }: Refusal,
+  { openRecorder, mayRecordStranger }: AdmissionTools,
+): void {
+  if (presentedSecret === undefined || !mayRecordStranger()) return;
+  // Of its events none has a text, so there is nothing that the key would have to be kept for.
+  const recorder = openRecorder(id, { digestKey: randomBytes(DIGEST_KEY_BYTES) }, () => undefined);
+  recorder.record(presentedEvent(presentedSecret, listener));
+  recorder.record({ kind: "session.refused", code, listener: listener.name });
+}
+
+function presentedEvent(how: string, { name }: Listener): EventBody {
+  return { kind: "secret.presented", how, listener: name };
 }
 
 interface Opening {
@@ -119,7 +144,7 @@ async function recordOpening({
     intent: greeting.intent,
   });
   if (greeting.presentedSecret === undefined) return opened;
-  const presented = recorder.recordStrictly({ kind: "secret.presented", how: greeting.presentedSecret });
+  const presented = recorder.recordStrictly(presentedEvent(greeting.presentedSecret, listener));
   return (await opened) ?? (await presented);
 }
 

@@ -43,6 +43,8 @@ export interface Gateway extends AsyncDisposable {
 }
 
 const REPORT_MS = 2_000;
+/** Recorded clients that nobody knows; the others are counted by the metrics only. */
+const STRANGERS_PER_SECOND = 10;
 
 export function openGateway(options: GatewayOptions): Gateway {
   const { port, log } = options;
@@ -65,7 +67,14 @@ export function openGateway(options: GatewayOptions): Gateway {
   const reporting = setInterval(report, REPORT_MS);
   reporting.unref();
 
-  const tools = { ...options, plans, openSlot: sessions.openSlot, cancel: options.passCancel };
+  const mayRecordStranger = atMost(STRANGERS_PER_SECOND, options.nowMs);
+  const tools = {
+    ...options,
+    plans,
+    mayRecordStranger,
+    openSlot: sessions.openSlot,
+    cancel: options.passCancel,
+  };
 
   const gateway: Gateway = {
     update: (all) => {
@@ -104,6 +113,18 @@ export function openGateway(options: GatewayOptions): Gateway {
     },
   };
   return gateway;
+}
+
+/** In each second of the clock. */
+function atMost(times: number, nowMs: () => number): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const now = Math.floor(nowMs() / 1_000);
+    if (now !== second) [second, count] = [now, 0];
+    count += 1;
+    return count <= times;
+  };
 }
 
 function startGrace(graceMs: number): Disposable & { readonly over: Promise<void> } {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { realDisk } from "#broker/trail/real-disk.ts";
+import { makeAuthority } from "#test/support/certificates.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { connected, once, refusedWith, rows } from "./support/clients.ts";
 import { type Rig, type RigOptions, sharedIssuer, startRig, until } from "./support/in-process.ts";
@@ -231,5 +232,33 @@ test(
     await rows(client, "rollback");
     await client.end();
     await nothingIsOpen(rig);
+  },
+);
+
+test(
+  "a password where a token belongs is refused, and on record as one that is still out there",
+  real,
+  async (context) => {
+    const authority = makeAuthority();
+    const { certPem, keyPem } = authority.issue("DNS:localhost");
+    const rig = await startRig(context, {
+      listener: { identity: { perClient: { providers: ["test"] } } },
+      tls: { certPem, keyPem },
+    });
+    const bring = (password: string): Promise<unknown> =>
+      once({ ...rig, password, ssl: { ca: authority.certPem } }, "select 1 as one");
+    await refusedWith(bring("hunter2-canary"), "IDENTITY_INVALID");
+    await until(async () => (await rig.events()).some(({ kind }) => kind === "session.refused"));
+    const events = (await rig.events()).filter(({ kind }) => kind !== "broker.start");
+    assert.deepEqual(
+      events.map(({ kind, how, code, listener }) => [kind, how ?? code, listener]),
+      [
+        ["secret.presented", "a password in the startup of PostgreSQL", "agents"],
+        ["session.refused", "IDENTITY_INVALID", "agents"],
+      ],
+    );
+    assert.doesNotMatch(JSON.stringify([events, rig.lines]), /hunter2/);
+    const token = await (await sharedIssuer()).issue("agent", AUDIENCE);
+    assert.deepEqual(await bring(token), { one: 1 });
   },
 );

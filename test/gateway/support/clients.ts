@@ -4,12 +4,21 @@ import pg from "pg";
 
 export interface Reached {
   readonly port: number;
+  readonly password?: string;
+  readonly ssl?: { readonly ca: string };
 }
 
 export type Client = InstanceType<typeof pg.Client>;
 
-export async function connected({ port }: Reached, more: { password?: string } = {}): Promise<Client> {
-  const client = new pg.Client({ host: "127.0.0.1", port, user: "agent", database: "postgres", ...more });
+export async function connected({ port, password, ssl }: Reached): Promise<Client> {
+  const client = new pg.Client({
+    host: ssl === undefined ? "127.0.0.1" : "localhost",
+    port,
+    user: "agent",
+    database: "postgres",
+    ...(password === undefined ? {} : { password }),
+    ...(ssl === undefined ? {} : { ssl }),
+  });
   // What ends a session is told by the next query; unheard, the event would end the process.
   client.on("error", () => undefined);
   await client.connect();

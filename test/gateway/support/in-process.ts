@@ -10,6 +10,7 @@ import type { Disk } from "#broker/trail/disk.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
 import { type LogFields, openLog } from "#runtime/log.ts";
+import type { ListenerSettings } from "#sidecar/process/messages.ts";
 import { type DataPlane, openDataPlane } from "#sidecar/process/data-plane.ts";
 import { type Issuer, startIssuer } from "#tools/oidc/issuer.ts";
 import { type PostgresServer, startPostgres } from "#tools/postgres/server.ts";
@@ -63,6 +64,8 @@ export interface RigOptions {
   readonly trailWaitMs?: number;
   readonly leaseMs?: number;
   readonly disk?: Disk;
+  /** Of the listener. */
+  readonly tls?: { readonly certPem: string; readonly keyPem: string };
   /** Undefined: the upstream's own. */
   readonly password?: string;
   /** Whose token the ambient listener holds. */
@@ -133,7 +136,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
       variables: {},
       disk: options.disk ?? realDisk,
       log,
-      onListeners: (listeners) => plane.update(listeners.map(settingsOf)),
+      onListeners: (listeners) => plane.update(listeners.map((one) => settingsOf(one, options.tls))),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
       lingerMs: 0,
     });
@@ -182,8 +185,12 @@ async function eventsIn(directory: string): Promise<readonly EventFields[]> {
   return events;
 }
 
-function settingsOf({ name, connection, protocol, identity }: ListenerPlan) {
-  return { name, connection, protocol, identity };
+function settingsOf(
+  { name, connection, protocol, identity }: ListenerPlan,
+  tls: RigOptions["tls"],
+): ListenerSettings {
+  const shown = tls && { certificatePem: tls.certPem, keyPem: Buffer.from(tls.keyPem) };
+  return { name, connection, protocol, identity, ...(shown === undefined ? {} : { tls: shown }) };
 }
 
 /** Waits for what has to come true; fails when it does not. */
