@@ -36,7 +36,7 @@ export interface ControlPlane extends AsyncDisposable {
   metrics(): Promise<string>;
 }
 
-/** It cannot run like this, and starting it again would not change that. */
+/** It cannot run as things are; the message is for the person who can change them. */
 export class CannotRun extends Error {
   override readonly name = "CannotRun";
 }

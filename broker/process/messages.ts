@@ -41,7 +41,7 @@ export type ToBrokerProcess =
 export type FromBrokerProcess =
   /** The port is served. */
   | { readonly kind: "started"; readonly broker: string }
-  /** It cannot run, and starting it again would not change that: what a person has to do. */
+  /** It cannot run as things are, and ends: what a person has to do. */
   | { readonly kind: "failed"; readonly why: string }
   | { readonly kind: "listeners"; readonly listeners: readonly ListenerPlan[] }
   /** What is wrong and may be mended while it runs; empty when all is well. */

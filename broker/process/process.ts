@@ -29,9 +29,9 @@ export function runBroker(
 ): void {
   let running: Promise<ControlPlane | undefined> | undefined;
   let stopping: Promise<void> | undefined;
-  const tell = (message: FromBrokerProcess): void => {
+  const tell = (message: FromBrokerProcess, told: () => void = () => undefined): void => {
     // A supervisor that is gone is told by `disconnect`.
-    channel.send?.(pack(fromBrokerProcess, message), () => undefined);
+    channel.send?.(pack(fromBrokerProcess, message), told);
   };
 
   function begin(settings: BrokerSettings): Promise<ControlPlane | undefined> {
@@ -40,7 +40,8 @@ export function runBroker(
     return start(settings, variables, log, tell).catch((error: unknown) => {
       const why = error instanceof CannotRun ? error.message : `the broker cannot start: ${causeOf(error)}`;
       if (!(error instanceof CannotRun)) log.error("cannot start", errorFields(error));
-      tell({ kind: "failed", why });
+      // What stands in the way may be mended: whoever keeps this running tries again.
+      tell({ kind: "failed", why }, () => channel.exit(1));
       return undefined;
     });
   }

@@ -51,6 +51,12 @@ test("a file that is removed takes what it held along, and so does a good file t
   assert.equal(reader.read().loaded.gateways.length, 0);
 });
 
+test("a file that is broken from the start has no good version to keep: a limit", (context) => {
+  const folders = folderWith(context);
+  writeFileSync(join(folders.config, "connection.yaml"), "kind: Nonsense");
+  assert.equal(folderReader(folders.config).read().loaded.connections.length, 0);
+});
+
 test("what moved to another file is there once, in its new form", (context) => {
   const folders = folderWith(context);
   const reader = folderReader(folders.config);

@@ -1,6 +1,6 @@
 /** The real program with its real processes: what starts, what is started again, and what is left when it ends. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import pg from "pg";
@@ -138,6 +138,20 @@ test("a broker that crashes is started again; sessions that are open go on", rea
   assert.deepEqual(await once(all), { count: "1000" });
   assert.deepEqual(await rows(before, "select 1 as one"), [{ one: 1 }]);
   await before.end();
+});
+
+test("a broker that cannot start tries again until what stands in its way is mended", real, async () => {
+  await using all = await running(1);
+  const [broker] = all.gateway.children().filter(({ kind }) => kind === "broker");
+  assert.ok(broker);
+  const file = join(all.folders.config, "gateway.yaml");
+  const good = readFileSync(file, "utf8");
+  writeFileSync(file, "kind: Nonsense");
+  process.kill(broker.pid, "SIGKILL");
+  await until(() => all.gateway.log.some((line) => line.includes("no valid Gateway")));
+  writeFileSync(file, good);
+  await until(async () => (await page(all, "/readyz")).status === 200, 20_000);
+  assert.deepEqual(await once(all), { count: "1000" });
 });
 
 test("SIGTERM lets sessions end by themselves, then tells them and leaves nothing", real, async () => {

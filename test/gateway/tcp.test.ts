@@ -168,3 +168,13 @@ test("a client that is reset takes its upstream along", real, async (context) =>
   await new Promise((resolve) => upstream.on("close", resolve));
   await until(() => rig.plane.gateway.sessionCount === 0);
 });
+
+test("a client that turns to TLS in the middle is not looked at again: a limit", real, async (context) => {
+  const rig = await relaying(context, { port: await listening(context, echo()) });
+  const client = connect({ port: rig.port, host: "127.0.0.1", allowHalfOpen: true });
+  client.write("STARTTLS\r\n");
+  await once(client, "data");
+  // The first bytes of a greeting, whatever server it names.
+  client.end(Buffer.from([0x16, 3, 1, 0, 4, 1, 0, 0, 0]));
+  assert.match(await everythingFrom(client), /\u0016\u0003\u0001/);
+});
