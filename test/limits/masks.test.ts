@@ -63,6 +63,13 @@ describe("PostgreSQL 18", { skip: skipWithoutPostgres(18) }, () => {
     assert.match(await ask(client, "explain select email from people"), REFUSED);
   });
 
+  test("Refused without need: a string of several statements that changes data and cannot all be described", async () => {
+    const both = "insert into notes values (9, 'x'); do $$ begin perform 1; end $$";
+    assert.match(await ask(client, both), /send them one at a time/);
+    assert.equal(await ask(client, "insert into notes values (9, 'x')"), "");
+    assert.equal(await ask(client, "do $$ begin perform 1; end $$"), "");
+  });
+
   test("Extensions: what a superuser brought in C and calls IMMUTABLE is trusted", async () => {
     const seen: string[] = [];
     const judged = await world.client({

@@ -86,13 +86,12 @@ const message: fc.Arbitrary<readonly [string, Buffer]> = fc.oneof(
 /** Sent in one go, or in turns of which each waits for the answers of the one before. */
 const script = fc.array(fc.array(message, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 5 });
 
+type Script = readonly (readonly (readonly [string, Buffer])[])[];
+
 /** Nothing here takes a second; a script that hangs must become one that differs, so that it can be made smaller. */
 const HANG_MS = 8_000;
 
-async function play(
-  client: WireClient,
-  turns: readonly (readonly (readonly [string, Buffer])[])[],
-): Promise<string[]> {
+async function play(client: WireClient, turns: Script): Promise<string[]> {
   const heard: string[] = [];
   for (const turn of turns) {
     client.send(...turn.map(([, bytes]) => bytes), S, Q("select 'the turn is over'"));
@@ -110,12 +109,30 @@ async function play(
   return heard;
 }
 
-const OBLIGATIONS: Readonly<Record<string, Partial<Obligations>>> = {
-  "no obligations": {},
+interface Held {
+  readonly obligations: Partial<Obligations>;
+  /** What is answered otherwise on purpose. */
+  readonly except: (turns: Script, heard: readonly string[]) => boolean;
+}
+
+/**
+ * Of several statements in one string none can be described alone, so while there are masks a string that changes data and
+ * holds something nobody can look into is refused as a whole (docs/limits.md).
+ */
+const refusedAsAWhole = (turns: Script, heard: readonly string[]): boolean =>
+  turns.some((turn) => turn.some(([shown]) => shown.includes("; "))) &&
+  heard.some((answers) => answers.includes("E(42501)"));
+
+const OBLIGATIONS: Readonly<Record<string, Held>> = {
+  "no obligations": { obligations: {}, except: () => false },
   "masks that cover nothing of it": {
-    mask: [{ schema: "other", table: "secrets", column: "secret", action: "redact" }],
+    obligations: { mask: [{ schema: "other", table: "secrets", column: "secret", action: "redact" }] },
+    except: refusedAsAWhole,
   },
-  "limits that are never reached": { limits: { rows: 1e9, bytes: 1e12 } },
+  "limits that are never reached": {
+    obligations: { limits: { rows: 1e9, bytes: 1e12 } },
+    except: () => false,
+  },
 };
 
 for (const version of [15, 18] as const)
@@ -142,7 +159,7 @@ for (const version of [15, 18] as const)
       return rows.map(({ n }) => n).join();
     };
 
-    for (const [what, obligations] of Object.entries(OBLIGATIONS))
+    for (const [what, { obligations, except }] of Object.entries(OBLIGATIONS))
       test(`the same is heard and kept, with ${what}`, async () => {
         await using gateway: Gateway = await startGateway({
           server,
@@ -154,6 +171,7 @@ for (const version of [15, 18] as const)
             const direct = { heard: await play(await passwordClient(server), turns), kept: await kept() };
             await fresh();
             const through = { heard: await play(await wireClient(gateway.port), turns), kept: await kept() };
+            fc.pre(!except(turns, through.heard));
             assert.deepEqual(
               through,
               direct,
