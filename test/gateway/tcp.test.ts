@@ -176,5 +176,5 @@ test("a client that turns to TLS in the middle is not looked at again: a limit",
   await once(client, "data");
   // The first bytes of a greeting, whatever server it names.
   client.end(Buffer.from([0x16, 3, 1, 0, 4, 1, 0, 0, 0]));
-  assert.match(await everythingFrom(client), /\u0016\u0003\u0001/);
+  assert.ok((await everythingFrom(client)).includes("\u0016\u0003\u0001"));
 });
