@@ -1,5 +1,4 @@
 /** What the demo shows: each step is what the agent did, what it got, and what was recorded. */
-import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Session } from "../postgres/client.ts";
 import type { AgentAnswer } from "./agent.ts";
@@ -178,9 +177,4 @@ function words(rows: readonly Row[]): string[] {
 
 function expect(holds: boolean, what: string): void {
   if (!holds) throw new NotShown(`not shown: ${what}`);
-}
-
-/** The policy file, for the step that edits it. */
-export function policyFile(path: string): Pick<Stage, "readPolicy"> {
-  return { readPolicy: () => readFile(path, "utf8") };
 }
