@@ -112,7 +112,8 @@ test("nothing is answered before the data plane has introduced itself in a versi
   refusedWith(await exchange(port, newSession()), "NOT_SUPPORTED");
   refusedWith(await port.append([], forEver), "NOT_SUPPORTED");
   assert.match(
-    refusedWith(await port.hello({ versions: [7, 8], worker: "w", run: "r" }, forEver), "NOT_SUPPORTED").publicText,
+    refusedWith(await port.hello({ versions: [7, 8], worker: "w", run: "r" }, forEver), "NOT_SUPPORTED")
+      .publicText,
     /7, 8; this broker speaks 1/,
   );
   refusedWith(await port.hello({ versions: [1], worker: "", run: "r" }, forEver), "NOT_SUPPORTED");

@@ -42,7 +42,7 @@ const SPOILERS: Readonly<Record<string, (spec: Spec) => unknown>> = {
 export const SPOILER_NAMES = Object.keys(SPOILERS);
 
 export function spoil(policy: Policy, how: string): Policy {
-  const spec = SPOILERS[how]?.(structuredClone(policy.spec) as unknown as Spec);
+  const spec = SPOILERS[how]?.(structuredClone(policy.spec));
   return { ...policy, spec } as unknown as Policy;
 }
 

@@ -132,7 +132,7 @@ test("a claim is the token's own, never one that every object has", () => {
   );
   const named = { oidc: { provider: "github", claims: { constructor: "x" } } };
   assert.ok(!selected(named, { oidc: { provider: "github", claims: {} } }));
-  assert.ok(selected(named, { oidc: { provider: "github", claims: { constructor: "x" } as never } }));
+  assert.ok(selected(named, { oidc: { provider: "github", claims: { constructor: "x" } } }));
 });
 
 test("descendantsOf means agents above, launchedBy everyone else above, and neither the caller", () => {

@@ -179,5 +179,5 @@ function inNamespace(policy: Policies[number], namespace: string | undefined): P
   return {
     ...policy,
     metadata: { name: policy.metadata.name, ...(namespace === undefined ? {} : { namespace }) },
-  } as Policies[number];
+  };
 }

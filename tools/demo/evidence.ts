@@ -60,7 +60,7 @@ export function evidence(program: readonly [string, ...string[]], directory: str
 }
 
 /** One line for each event, without what the reader has seen already. */
-export function inWords({ event, text }: Row): string {
+export function inWords({ event }: Row): string {
   switch (event.kind) {
     case "session.open":
       return `session.open  ${subjectOf(event)} at listener ${word(event, "listener")}`;
@@ -69,7 +69,6 @@ export function inWords({ event, text }: Row): string {
         `request  ${word(event, "outcome")} ${word(event, "code")}`,
         list(event, "accesses"),
         word(event, "by") === "" ? "" : `by ${word(event, "by").split("@")[0] ?? ""}`,
-        text === undefined ? "" : "+ sealed text",
       ]);
     case "result": {
       const masked = word(event, "maskedValues");

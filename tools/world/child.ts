@@ -1,6 +1,7 @@
 /** Programs of ours as child processes that never outlive us, even when we are killed without a word. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Socket } from "node:net";
 
 export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string>>;
@@ -28,23 +29,22 @@ const WAIT_MS = 30_000;
 const STOP_MS_MAX = 20_000;
 
 /**
- * The shell becomes the program; the guard beside it holds our end of a pipe. When we are gone without a word it ends the
- * program and removes what we would have removed.
+ * The shell becomes the program; the guard beside it holds the other end of our lifeline. When we are gone without a word it
+ * ends the program and removes what we would have removed. It is no pipe of the program's, which Node closes when that ends.
  */
 const GUARDED = `
 folder=$1; shift
-exec 3<&0
 ( ( if ! read -r word <&3; then
       kill -TERM $$ 2>/dev/null
       tries=0
       while kill -0 $$ 2>/dev/null && [ $tries -lt 300 ]; do tries=$((tries + 1)); sleep 0.1; done
       [ -z "$folder" ] || rm -rf -- "$folder"
     fi ) </dev/null >/dev/null 2>&1 & )
-exec "$@" 3<&- </dev/null`;
+exec "$@" 3<&-`;
 
 export function startChild(command: readonly [string, ...string[]], options: ChildOptions = {}): Child {
   const child = spawn("sh", ["-c", GUARDED, "sh", options.folder ?? "", ...command], {
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
     // A terminal's Ctrl-C goes to all of its foreground processes; ours are ended by us, in order.
     detached: true,
     env: { PATH: process.env["PATH"] ?? "", ...options.environment },
@@ -54,7 +54,12 @@ export function startChild(command: readonly [string, ...string[]], options: Chi
     code: code as number | null,
     signal: signal as NodeJS.Signals | null,
   }));
-  const heard = listen(child);
+  const [, stdout, stderr, lifeline] = child.stdio;
+  if (!(stdout instanceof Socket && stderr instanceof Socket && lifeline instanceof Socket))
+    throw new ChildFailed(`${command[0]} cannot be started`);
+  // The guard may have ended before us.
+  lifeline.on("error", () => undefined).unref();
+  const heard = listen([stdout, stderr], exited);
   return {
     pid: child.pid ?? -1,
     output: heard.text,
@@ -68,29 +73,28 @@ export function startChild(command: readonly [string, ...string[]], options: Chi
         await exited;
         clearTimeout(timer);
       }
-      child.stdin?.end("ended\n");
+      lifeline.end("ended\n");
     },
   };
 }
 
-function listen(child: ChildProcess) {
+function listen(outputs: readonly Socket[], exited: Promise<unknown>) {
   let output = "";
   let isOver = false;
   const watchers = new Set<() => void>();
   const wake = (): void => {
     for (const watcher of watchers) watcher();
   };
-  for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding("utf8").on("data", (text: string) => {
+  for (const stream of outputs)
+    stream.setEncoding("utf8").on("data", (text: string) => {
       output = (output + text).slice(-OUTPUT_CHARS_MAX);
       wake();
     });
-  child.once("close", () => {
+  const closed = outputs.map((stream) => once(stream, "close"));
+  void Promise.allSettled([exited, ...closed]).then(() => {
     isOver = true;
     wake();
   });
-  // A write to a program that has ended is no error of ours.
-  child.stdin?.on("error", () => undefined);
 
   async function line(pattern: RegExp, waitMs: number, name: string): Promise<RegExpExecArray> {
     const found = Promise.withResolvers<RegExpExecArray>();

@@ -64,8 +64,7 @@ export function liveCatalog(stock: Catalog, objects: DatabaseObjects): Catalog {
 export function unsettledCatalog(catalog: Catalog): Catalog {
   return {
     ...catalog,
-    hasRelation: (schema, name) =>
-      schema === "pg_catalog" ? catalog.hasRelation(schema, name) : undefined,
+    hasRelation: (schema, name) => (schema === "pg_catalog" ? catalog.hasRelation(schema, name) : undefined),
   };
 }
 

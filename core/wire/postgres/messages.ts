@@ -32,9 +32,6 @@ export function negotiateProtocolVersion(minor: number, unknownOptions: readonly
 export function errorResponse(error: ErrorText): Buffer {
   return noticeOrError("E", fieldsOf(error));
 }
-export function noticeResponse(notice: ErrorText): Buffer {
-  return noticeOrError("N", fieldsOf(notice));
-}
 
 function fieldsOf(text: ErrorText): Map<string, string> {
   const fields = new Map([

@@ -235,13 +235,9 @@ const connections: readonly RuleSample[] = [
     { tls: { ca: { file: "/ca.pem" } } },
     { tls: { ca: {} } },
   ),
-  pair(
-    CONNECTION,
-    "spec.credential",
-    "a credential comes from a source",
-    credential("static", { file }),
-    { credential: { mode: "static" } },
-  ),
+  pair(CONNECTION, "spec.credential", "a credential comes from a source", credential("static", { file }), {
+    credential: { mode: "static" },
+  }),
   pair(CONNECTION, "spec", "tcp relays bytes and signs in nowhere", RELAY, {
     ...RELAY,
     ...credential("static", { file }),

@@ -18,9 +18,6 @@ export class SideFailure extends Error {
   }
 }
 
-/** Every value of a row as text. */
-export type RowValues = readonly (string | null)[];
-
 const DATA_ROW = 0x44;
 const ROW_BYTES_MAX = 4 * 1024 * 1024;
 
