@@ -11,7 +11,6 @@ export interface Row {
   readonly session: string;
   readonly seq: number;
   readonly event: Readonly<Record<string, unknown>> & { readonly kind: string };
-  readonly text?: string;
 }
 
 export interface Evidence {

@@ -65,7 +65,7 @@ async function permitted({ narrator, agent, evidence }: Stage): Promise<void> {
   const rows = await shown(narrator, agent, READ);
   expect(rows.length === 3, "three customers in Norway");
   narrator.recorded(words(await evidence.since(({ event }) => event.kind === "result")));
-  narrator.say("The statement's own text is beside it, sealed: it can be destroyed, the record cannot.");
+  narrator.say("The text of the statement lies beside it, sealed under a key of its session.");
 }
 
 async function masked({ narrator, agent, evidence }: Stage): Promise<void> {
