@@ -42,7 +42,8 @@ accept([
   },
   {
     point: "5c beside direct, haproxy and pgbouncer",
-    prove: () => figures([process.execPath, "bench/proxies.ts"]),
+    prove: () =>
+      figures([process.execPath, "bench/proxies.ts"], ["direct", "haproxy", "pgbouncer", "sallyport"]),
   },
   {
     point: "6a kill -9 at 50 points under load",

@@ -52,9 +52,13 @@ export function tests(
   };
 }
 
-/** A program of figures, told in one line. */
-export function figures(command: readonly [string, ...string[]]): Outcome {
+/** A program of figures, told in one line. Passed when it succeeds and speaks of all `names`. */
+export function figures(command: readonly [string, ...string[]], names: readonly string[] = []): Outcome {
   const { passed, output } = runCommand(command);
   const lines = output.split("\n").map((line) => line.trim().replaceAll(/ {2,}/g, "  "));
-  return { passed, figure: lines.filter((line) => line !== "").join("; ") };
+  const missing = names.filter((name) => !output.includes(name)).map((name) => `${name} MISSING`);
+  return {
+    passed: passed && missing.length === 0,
+    figure: [...lines.filter((line) => line !== ""), ...missing].join("; "),
+  };
 }
