@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -14,7 +16,7 @@ import { type GatewayProcess, startGateway } from "#tools/world/gateway.ts";
 import { AUDIENCE, type World, identityProvider, mintedConnection, startWorld } from "#tools/world/world.ts";
 import { fencesOf } from "#test/docs/fences.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
-import { type Driver, drivers } from "./programs.ts";
+import { type Driver, drivers, psql } from "./programs.ts";
 
 const run = promisify(execFile);
 const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));
@@ -75,6 +77,29 @@ for (const version of [15, 18] as const)
         t.diagnostic(`figure drivers.steps=${stepsDone}`);
         assert.deepEqual(await notesOf(world, driver, "app"), await expectedNotes(world, driver));
       });
+
+    test("psql on a unix socket, with neither password nor TLS, sees the same", {
+      skip: psql.missing ?? false,
+    }, async () => {
+      const direct = await steps(psql, world, {
+        host: world.server.socketFolder,
+        port: world.server.port,
+        user: "direct",
+        database: "alone",
+        notesOf: "psql on a socket",
+      });
+      const through = await steps(psql, world, {
+        host: agentFolder(world),
+        port: 5432,
+        user: "agent",
+        database: "app",
+        notesOf: "psql on a socket",
+      });
+      assert.deepEqual(
+        through,
+        direct.map(({ step, saw }) => ({ step, saw: psql.changed[step] ?? saw })),
+      );
+    });
   });
 
 async function startDriverWorld(version: 15 | 18): Promise<World> {
@@ -146,12 +171,18 @@ async function gatewayKind(
 ): Promise<string> {
   const certificate = await world.writeSecret("tls.crt", certPem);
   const key = await world.writeSecret("tls.key", keyPem);
+  const token = await world.writeSecret("token", await world.issuer.issue("agent", AUDIENCE));
+  await mkdir(agentFolder(world), { mode: 0o700 });
   return `
 apiVersion: sallyport.dev/v1alpha1
 kind: Gateway
 metadata: { name: test }
 spec:
   listeners:
+    - name: local
+      connection: { namespace: test, name: people }
+      socket: ${agentFolder(world)}/.s.PGSQL.5432
+      identity: { ambient: { tokenFile: ${token} } }
     - name: people
       connection: { namespace: test, name: people }
       address: { host: 127.0.0.1, port: 0 }
@@ -160,10 +191,18 @@ spec:
 `;
 }
 
+/** Closed to everyone else: whoever reaches the socket in it is the agent. */
+function agentFolder({ folder }: World): string {
+  return join(folder, "agent");
+}
+
 interface Where {
+  /** A folder: the socket in it. Left out: this machine, over TCP and TLS. */
+  readonly host?: string;
   readonly port: number;
   readonly user: string;
-  readonly password: string;
+  readonly password?: string;
+  readonly notesOf?: string;
   readonly database: string;
 }
 
@@ -179,10 +218,11 @@ async function steps(
     env: {
       PATH: process.env["PATH"] ?? "",
       LANG: "C.UTF-8",
-      PGHOST: "127.0.0.1",
+      PGHOST: where.host ?? "127.0.0.1",
       PGPORT: String(where.port),
       PGUSER: where.user,
-      PGPASSWORD: where.password,
+      ...(where.password === undefined ? {} : { PGPASSWORD: where.password }),
+      ...(where.notesOf === undefined ? {} : { NOTES_OF: where.notesOf }),
       PGDATABASE: where.database,
       PGSSLMODE: "verify-full",
       PGSSLROOTCERT: world.authorityFile,

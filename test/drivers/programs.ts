@@ -18,17 +18,19 @@ const JDBC = root(".cache/jdbc/postgresql-42.7.11.jar");
 const MASKED = [1, 2, 3].map((id) => [id, "***"]);
 const MASKED_ROWS = MASKED.map(([id, email]) => ({ id, email }));
 
-export const drivers: readonly Driver[] = [
-  {
-    name: "psql",
-    command: [process.execPath, "with-psql.ts"],
-    missing: missing(["/usr/bin/psql"], "psql"),
-    changed: {
-      mask: ["1|***", "2|***", "3|***"],
-      refused: ["psql:<stdin>:1: ERROR:  42501", "6"],
-      "refused in a transaction": ["psql:<stdin>:4: ERROR:  42501", "0"],
-    },
+export const psql: Driver = {
+  name: "psql",
+  command: [process.execPath, "with-psql.ts"],
+  missing: missing(["/usr/bin/psql"], "psql"),
+  changed: {
+    mask: ["1|***", "2|***", "3|***"],
+    refused: ["psql:<stdin>:1: ERROR:  42501", "6"],
+    "refused in a transaction": ["psql:<stdin>:4: ERROR:  42501", "0"],
   },
+};
+
+export const drivers: readonly Driver[] = [
+  psql,
   {
     name: "node-postgres",
     command: [process.execPath, "with-node-postgres.ts"],

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { say } from "./say.ts";
 
+/** Whose rows these are, so that two runs on one database do not meet. */
+const NAME = process.env["NOTES_OF"] ?? "psql";
 const QUIET = ["-X", "-q", "-A", "-t", "-v", "VERBOSITY=sqlstate"];
 
 /** What psql prints while it runs the script, in a session of its own. */
@@ -28,19 +30,19 @@ const READ = `
   select id, name, balance, joined, born, active, profile, raw, tags from people where id between 5 and 8 order by id;`;
 
 const TRANSACTIONS = `
-  begin; insert into notes values ('psql', 1, 'kept'); commit;
+  begin; insert into notes values ('${NAME}', 1, 'kept'); commit;
   begin;
-  insert into notes values ('psql', 2, 'lost');
+  insert into notes values ('${NAME}', 2, 'lost');
   select 1 / 0;
   select 1;
   rollback;
   begin;
-  insert into notes values ('psql', 3, 'kept');
+  insert into notes values ('${NAME}', 3, 'kept');
   savepoint a;
-  insert into notes values ('psql', 3, 'twice');
+  insert into notes values ('${NAME}', 3, 'twice');
   rollback to a;
   commit;
-  select n, body from notes where driver = 'psql' order by n;`;
+  select n, body from notes where driver = '${NAME}' order by n;`;
 
 const PREPARED = `
   prepare by_id(int) as select name from people where id = $1;
@@ -50,14 +52,14 @@ const PREPARED = `
 
 const REFUSED = `
   begin;
-  insert into notes values ('psql', 800, 'lost');
+  insert into notes values ('${NAME}', 800, 'lost');
   select value from secrets;
   commit;
-  select count(*) from notes where driver = 'psql' and n = 800;`;
+  select count(*) from notes where driver = '${NAME}' and n = 800;`;
 
 async function main(): Promise<void> {
-  await psql("delete from notes where driver = 'psql';");
-  say("tls", (await psql("\\conninfo"))[1]);
+  await psql(`delete from notes where driver = '${NAME}';`);
+  say("tls", (await psql("\\conninfo"))[1] ?? "none");
   say("read", await psql(READ));
   say("transactions", await psql(TRANSACTIONS));
   say("prepared", await psql(PREPARED));
@@ -74,10 +76,10 @@ async function main(): Promise<void> {
 async function copies(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-psql-"));
   try {
-    const lines = Array.from({ length: 500 }, (_, n) => `psql\t${n + 100}\tline ${n + 100}\n`);
+    const lines = Array.from({ length: 500 }, (_, n) => `${NAME}\t${n + 100}\tline ${n + 100}\n`);
     writeFileSync(join(folder, "in"), lines.join(""));
     const trouble = await psql(`\\copy notes from '${folder}/in'`);
-    const query = "select n, body from notes where driver = 'psql' and n >= 100 order by n";
+    const query = `select n, body from notes where driver = '${NAME}' and n >= 100 order by n`;
     trouble.push(...(await psql(`\\copy (${query}) to '${folder}/out'`)));
     const out = readFileSync(join(folder, "out"), "utf8");
     say("copy", [trouble, out.length, out.slice(0, 24), out.slice(-24)]);
