@@ -1,11 +1,12 @@
 /** A session's record as the session runner sees it. */
+import { createSecretKey } from "node:crypto";
 import type { EventBody } from "#core/audit/event.ts";
 import { textDigest } from "#core/audit/digest.ts";
 import { TEXT_BYTES_MAX } from "#core/audit/leaf.ts";
 import { kindRow } from "#core/audit/kinds.ts";
 import type { SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
-import type { Sender } from "./sender.ts";
+import type { Sender, Urgency } from "./sender.ts";
 import { SessionOutbox } from "./session-outbox.ts";
 
 export interface Recorder {
@@ -46,16 +47,17 @@ export interface RecorderTools {
 
 export function openRecorder(options: RecorderOptions, tools: RecorderTools): Recorder {
   const { session, digestKey } = options;
+  const digestingKey = createSecretKey(digestKey);
   const outbox = new SessionOutbox(session, tools.nowMs, options.onBroken);
   const { sender } = tools;
   sender.register(outbox);
 
-  function put(body: EventBody, text?: Uint8Array): number {
+  function put(body: EventBody, urgency: Urgency, text?: Uint8Array): number {
     // What is longer keeps its beginning; digest and length are those of all of it.
     const payload = text === undefined ? undefined : Uint8Array.from(text.subarray(0, TEXT_BYTES_MAX));
     const seq = outbox.seal(body, payload);
     if (kindRow(body.kind)?.ends === true) digestKey.fill(0);
-    sender.send(outbox);
+    sender.send(outbox, urgency);
     return seq;
   }
 
@@ -66,7 +68,7 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
 
   return {
     record: (body, text) => {
-      if (outbox.ended === undefined) put(body, text);
+      if (outbox.ended === undefined) put(body, "soon", text);
     },
     recordStrictly: async (body, text) => {
       if (outbox.ended !== undefined) return outbox.ended;
@@ -75,12 +77,12 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
         outbox.unrecorded += 1;
         return refusal("TRAIL_UNAVAILABLE");
       }
-      const unavailable = await acknowledged(put(body, text));
+      const unavailable = await acknowledged(put(body, "now", text));
       if (unavailable !== undefined && body.kind === "request" && outbox.ended === undefined)
-        put(notForwarded(body.request));
+        put(notForwarded(body.request), "soon");
       return unavailable;
     },
-    digest: (text) => textDigest(digestKey, text),
+    digest: (text) => textDigest(digestingKey, text),
     get isFull() {
       return outbox.isFull || sender.isFull;
     },

@@ -12,10 +12,13 @@ export interface SenderOptions {
   readonly chance: () => number;
 }
 
+/** `now`: somebody waits for the acknowledgement. `soon`: nobody does, so that a few events go out together. */
+export type Urgency = "now" | "soon";
+
 export interface Sender extends AsyncDisposable {
   /** Before its first event: it is told when the process has room again. */
   register(outbox: SessionOutbox): void;
-  send(outbox: SessionOutbox): void;
+  send(outbox: SessionOutbox, urgency: Urgency): void;
   /** All sessions together hold back too much. */
   readonly isFull: boolean;
   readonly isOverfull: boolean;
@@ -26,6 +29,9 @@ export interface Sender extends AsyncDisposable {
 const BATCH_EVENTS_MAX = 256;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const BATCHES_IN_FLIGHT_MAX = 4;
+/** How long, and how many of them, events wait for each other while nobody waits for them. */
+const LINGER_MS = 4;
+const LINGERING_EVENTS_MAX = 64;
 const PROCESS_BYTES_MAX = 64 * 1024 * 1024;
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 1_000;
@@ -46,6 +52,8 @@ class BatchSender implements Sender {
   #inFlight = 0;
   #bytes = 0;
   #scheduled = false;
+  #lingering = 0;
+  #linger: NodeJS.Timeout | undefined;
   #pauseMs = 0;
   #pause: NodeJS.Timeout | undefined;
   #empty: PromiseWithResolvers<void> | undefined;
@@ -70,10 +78,12 @@ class BatchSender implements Sender {
     this.#open.set(outbox, 0);
   }
 
-  send(outbox: SessionOutbox): void {
+  send(outbox: SessionOutbox, urgency: Urgency): void {
     this.#waiting.add(outbox);
     this.#count(outbox);
-    this.#schedule();
+    this.#lingering += 1;
+    if (urgency === "now" || this.#lingering >= LINGERING_EVENTS_MAX) this.#schedule();
+    else this.#linger ??= setTimeout(() => this.#schedule(), LINGER_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,14 +93,18 @@ class BatchSender implements Sender {
     if (this.#bytes === 0) empty.resolve();
     await empty.promise;
     clearTimeout(timer);
+    clearTimeout(this.#linger);
     clearTimeout(this.#pause);
     this.#closed.abort();
   }
 
   /** Whatever is recorded in this turn of the loop goes into one batch. */
   #schedule(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
     if (this.#scheduled || this.#pause !== undefined) return;
     this.#scheduled = true;
+    this.#lingering = 0;
     setImmediate(() => {
       this.#scheduled = false;
       while (this.#pause === undefined && this.#inFlight < BATCHES_IN_FLIGHT_MAX)
@@ -139,7 +153,8 @@ class BatchSender implements Sender {
     }
     if (answers === undefined) this.#rest();
     else this.#pauseMs = 0;
-    this.#schedule();
+    // What came meanwhile and is in no hurry has its own time.
+    if (this.#linger === undefined) this.#schedule();
   }
 
   /** Undefined when nothing is known to be stored. */
