@@ -10,6 +10,7 @@ export type NoteName =
   | "journal.torn"
   | "lease.ended"
   | "lease.failed"
+  | "proof.refused"
   | "provider.keys"
   | "record.not-closed"
   | "provider.unreachable"

@@ -120,8 +120,13 @@ class Peer {
       const signal = AbortSignal.any([this.#gone.signal, cancelled.signal]);
       const row = callRow(operation);
       const answer = await row.perform(this.#options.port, message.request, signal);
-      if (signal.aborted) return;
-      this.#outbox.send(answerFrame(id, operation, answer), row.secret === "answer" || row.secret === "both");
+      try {
+        if (signal.aborted) return;
+        const isSecret = row.secret === "answer" || row.secret === "both";
+        this.#outbox.send(answerFrame(id, operation, answer), isSecret);
+      } finally {
+        row.wipe?.(answer);
+      }
       if (operation === "hello") this.#welcomed(answer);
     } catch (error) {
       if (cancelled.signal.aborted || this.#gone.signal.aborted) return;

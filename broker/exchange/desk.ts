@@ -11,6 +11,7 @@ import { type Sources, sourceOf } from "../sources/index.ts";
 import type { CredentialRequest, CredentialSource } from "../sources/source.ts";
 import { unlessAborted } from "../waiting.ts";
 import { type Worker, send } from "../workers.ts";
+import { unanswerable } from "./answerable.ts";
 import { type Permission, permit } from "./permission.ts";
 import type { KnownSession, Sessions } from "./sessions.ts";
 
@@ -95,7 +96,14 @@ export class Desk {
 
   async prove(worker: Worker, id: LeaseId, challenge: Challenge): Promise<Proof | Refusal> {
     const lease = this.#held(worker, id);
-    return lease === undefined ? refusal("LEASE_ENDED") : lease.credential.prove(challenge);
+    if (lease === undefined) return refusal("LEASE_ENDED");
+    // As the Connection is now, not as it was when the lease was made.
+    const upstream = this.#deps.prepared()?.upstreams.get(keyOf(lease.connection));
+    if (upstream === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
+    const refused = unanswerable(challenge, upstream.spec);
+    if (refused === undefined) return lease.credential.prove(challenge);
+    this.#deps.note("proof.refused", { connection: keyOf(lease.connection), asked: challenge.kind });
+    return refused;
   }
 
   /** Ends a session from here, if it has a lease; tells its data plane. */

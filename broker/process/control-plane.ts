@@ -176,6 +176,7 @@ const LOUD: ReadonlySet<NoteName> = new Set([
   "janitor.failed",
   "journal.torn",
   "lease.failed",
+  "proof.refused",
   "provider.unreachable",
   "provider.unusable",
   "role.leftover",

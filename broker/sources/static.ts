@@ -4,7 +4,7 @@ import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Environment } from "../environment.ts";
 import { type Note, causeOf } from "../note.ts";
 import { type PasswordPlace, readPassword } from "./password.ts";
-import { proveWithPassword } from "./proving.ts";
+import { answerWithPassword } from "./answering.ts";
 import { type Credential, type CredentialSource, NoCredential, type Upstream } from "./source.ts";
 
 export interface StaticDeps {
@@ -23,8 +23,12 @@ export function staticSource(place: PasswordPlace, { environment, note }: Static
   async function prove(upstream: Upstream, challenge: Challenge): Promise<Proof | Refusal> {
     try {
       using password = await read(upstream);
-      const proof = await proveWithPassword(challenge, password);
-      return proof === undefined ? badChallenge() : { kind: "scram-sha-256", ...proof };
+      return (
+        (await answerWithPassword(challenge, password, {
+          field: FIELD,
+          user: upstream.spec.postgres?.user,
+        })) ?? badChallenge()
+      );
     } catch (error) {
       return refusalFor(error, upstream, note);
     }

@@ -557,6 +557,21 @@ export interface PostgresConnection {
    * Example: `orders_reader`.
    */
   readonly user?: string;
+  /**
+   * Ways of signing in that give the password away and are answered all the same, for servers that know no
+   * better; SCRAM-SHA-256 is always answered. `md5`: whoever sees the answer, or the server's own table,
+   * can guess at the password cheaply, and the stored hash signs in as well as the password. `cleartext`:
+   * the server, and whoever poses as it, gets the password itself, and so does the gateway's data plane on
+   * the way; only over TLS. Left out, both are refused. Example: `[md5]`.
+   */
+  readonly weakAuthentication?: readonly ("md5" | "cleartext")[];
+  /**
+   * What becomes of a running statement when the client has closed its side and sends nothing more.
+   * `finish`: it runs to its end and is delivered, as PostgreSQL does. `cancel`: it is cancelled at once,
+   * so that a client that went away leaves no work behind; one that only says early that it has no more to
+   * ask gets no answer.
+   */
+  readonly whenClientCloses?: "finish" | "cancel";
 }
 
 /**

@@ -39,6 +39,8 @@ export interface Call<Request, Answer> {
   readonly mayRepeat: boolean;
   /** Frames that are wiped once written. */
   readonly secret?: "request" | "answer" | "both";
+  /** For the broker's side, once the answer has been written or nobody waits for it any more. */
+  readonly wipe?: (answer: Answer) => void;
 }
 /** Said, and not answered: the newest replaces what was said before, and is said again on the next connection. */
 export interface Tell<Request> {
@@ -113,6 +115,8 @@ export const OPERATIONS = {
     onLoss: "fail",
     // The same challenge has the same proof; the upstream's patience is what ends.
     mayRepeat: true,
+    secret: "answer",
+    wipe: values.wipeProof,
   }),
   hold: call<{ readonly session: SessionId; readonly question: string }, "approved" | Refusal>({
     request: record({ session: values.session, question: values.question }),

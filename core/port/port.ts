@@ -64,20 +64,31 @@ export interface LeaseGrant {
   readonly expiresMs: number;
 }
 
-/** What the upstream asked, in the words of its mechanism. The secret itself never comes to the data plane. */
-export type Challenge = {
-  readonly kind: "scram-sha-256";
-  readonly clientFirstBare: string;
-  readonly serverFirst: string;
-  /** The GS2 header and, for -PLUS, the channel binding data: what `c=` encodes. */
-  readonly channelBinding: Uint8Array;
-};
-export type Proof = {
-  readonly kind: "scram-sha-256";
-  readonly clientFinal: string;
-  /** What the upstream must answer to prove that it knows the verifier. */
-  readonly serverSignature: Uint8Array;
-};
+/**
+ * What the upstream asked, in the words of its mechanism. The secret itself never comes to the data plane, but for
+ * `cleartext`. Whatever is weaker than SCRAM the broker answers only where the Connection lists it.
+ */
+export type Challenge =
+  | {
+      readonly kind: "scram-sha-256";
+      readonly clientFirstBare: string;
+      readonly serverFirst: string;
+      /** The GS2 header and, for -PLUS, the channel binding data: what `c=` encodes. */
+      readonly channelBinding: Uint8Array;
+    }
+  | { readonly kind: "md5"; readonly user: string; readonly salt: Uint8Array }
+  /** Asked only of an upstream that TLS has shown to be the right one. */
+  | { readonly kind: "cleartext" };
+export type Proof =
+  | {
+      readonly kind: "scram-sha-256";
+      readonly clientFinal: string;
+      /** What the upstream must answer to prove that it knows the verifier. */
+      readonly serverSignature: Uint8Array;
+    }
+  | { readonly kind: "md5"; readonly response: Uint8Array }
+  /** The receiver wipes the bytes. */
+  | { readonly kind: "cleartext"; readonly password: Uint8Array };
 
 /** One event of a session, sealed into its chain by the data plane. */
 export interface SealedEvent {

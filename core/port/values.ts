@@ -4,6 +4,7 @@ import { DECISION_CODES } from "../policy/decision.ts";
 import { HASH_BYTES } from "../audit/chain.ts";
 import { DIGEST_KEY_BYTES } from "../audit/digest.ts";
 import { LEAF_BYTES_MAX, TEXT_BYTES_MAX } from "../audit/leaf.ts";
+import { MD5_RESPONSE_BYTES, MD5_SALT_BYTES } from "../wire/postgres/md5.ts";
 import { RUNTIME_CODES, type Refusal, type RefusalCode, isRefusal } from "../values/refusal.ts";
 import type {
   AppendAnswer,
@@ -44,6 +45,8 @@ import {
 export const BATCH_EVENTS_MAX = 1_024;
 export const TOKEN_BYTES_MAX = 64 * 1024;
 export const SESSIONS_PER_REPORT_MAX = 20_000;
+/** What the broker reads of a password file at most. */
+export const PASSWORD_BYTES_MAX = 4_096;
 
 const NAME_MAX = 253;
 /** Texts of SCRAM, of refusals and of people. */
@@ -120,17 +123,32 @@ export const exchangeRequest: Shape<ExchangeRequest> = record<ExchangeRequest>({
 });
 export const leaseGrant: Shape<LeaseGrant> = record<LeaseGrant>({ lease, user: name, expiresMs: timeMs });
 
+type Of<Union, Kind extends string> = Omit<Extract<Union, { readonly kind: Kind }>, "kind">;
+
 /** RFC 5802 messages are ASCII but for names; the binding data are at most a digest behind a short header. */
 export const challenge: Shape<Challenge> = union<Challenge>({
-  "scram-sha-256": record<Omit<Challenge, "kind">>({
+  "scram-sha-256": record<Of<Challenge, "scram-sha-256">>({
     clientFirstBare: words,
     serverFirst: words,
     channelBinding: bytes(0, 1_024),
   }),
+  md5: record<Of<Challenge, "md5">>({ user: name, salt: bytes(MD5_SALT_BYTES, MD5_SALT_BYTES) }),
+  cleartext: record({}),
 });
 export const proof: Shape<Proof> = union<Proof>({
-  "scram-sha-256": record<Omit<Proof, "kind">>({ clientFinal: words, serverSignature: bytes(0, 128) }),
+  "scram-sha-256": record<Of<Proof, "scram-sha-256">>({
+    clientFinal: words,
+    serverSignature: bytes(0, 128),
+  }),
+  md5: record<Of<Proof, "md5">>({ response: secret(MD5_RESPONSE_BYTES, MD5_RESPONSE_BYTES) }),
+  cleartext: record<Of<Proof, "cleartext">>({ password: secret(1, PASSWORD_BYTES_MAX) }),
 });
+/** What of a proof must not linger with whoever has passed it on. */
+export function wipeProof(answer: Proof | Refusal): void {
+  if (isRefusal(answer)) return;
+  if (answer.kind === "md5") answer.response.fill(0);
+  if (answer.kind === "cleartext") answer.password.fill(0);
+}
 
 const sealedEvent: Shape<SealedEvent> = record<SealedEvent>({
   session,

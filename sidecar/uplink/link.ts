@@ -108,7 +108,9 @@ export class Link {
     if (message.id >= this.#nextId) throw new PortViolation("answer.id", "the id of a call");
     const asked = this.#asked.get(message.id);
     this.#asked.delete(message.id);
-    asked?.settle(message);
+    if (asked !== undefined) return asked.settle(message);
+    // Nobody waits for it any more, and nobody else will wipe what is in it.
+    for (const part of frame.parts) part.fill(0);
   }
 
   #send(frame: Frame, secret = false): void {

@@ -21,6 +21,7 @@ import {
   identified,
   newSession,
   refusedWith,
+  scramOf,
   staticRig,
 } from "./support/broker.ts";
 import { forEver } from "./support/upstream.ts";
@@ -56,7 +57,7 @@ test("a session from token to upstream, with a password that stays in the broker
       user: lease.user,
       database: "orders",
       prove: async (challenge) =>
-        granted(await port.prove(lease.lease, { kind: "scram-sha-256", ...challenge }, forEver)),
+        scramOf(await port.prove(lease.lease, { kind: "scram-sha-256", ...challenge }, forEver)),
     },
     AbortSignal.timeout(5_000),
   );
@@ -97,7 +98,7 @@ test("a proof tells whoever asks for it whether a guess is right: the password h
   const { port } = await attach(rig.broker);
   const { lease } = await exchanged(port, rig.token("agent"));
   const chosen = weakChallenge(4096);
-  const { clientFinal } = granted(await port.prove(lease, chosen, forEver));
+  const { clientFinal } = scramOf(await port.prove(lease, chosen, forEver));
   assert.equal(scramProof(chosen, Buffer.from(PASSWORD))?.clientFinal, clientFinal);
   assert.notEqual(scramProof(chosen, Buffer.from("another guess"))?.clientFinal, clientFinal);
 });

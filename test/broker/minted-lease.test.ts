@@ -11,6 +11,7 @@ import {
   granted,
   identified,
   refusedWith,
+  scramOf,
   startRig,
 } from "./support/broker.ts";
 import { forEver, mintedRoles, startDatabase } from "./support/upstream.ts";
@@ -36,7 +37,7 @@ test("minted roles go with the policy, the data plane or the broker that stood b
         user,
         database: "orders",
         prove: async (challenge) =>
-          granted(await port.prove(lease, { kind: "scram-sha-256", ...challenge }, forEver)),
+          scramOf(await port.prove(lease, { kind: "scram-sha-256", ...challenge }, forEver)),
       },
       AbortSignal.timeout(20_000),
     );

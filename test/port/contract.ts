@@ -94,12 +94,14 @@ function answersArrive(operation: CallOperation, open: OpenCarrier): void {
   test(`${operation} arrives as it was asked and comes back as it was answered`, async () => {
     for (const answer of callSamples()[operation].answers) {
       const broker = new ScriptedBroker();
+      // Taken now: what is secret in it is wiped on the way.
+      const expected = plain(operation === "hello" ? callSamples().hello.answers[0] : answer);
       await using carried = await open(broker);
       if (operation !== "hello") broker.script = { [operation]: async () => answer };
       const { request } = callSamples()[operation];
       const got = await callRow(operation).perform(carried.port, request, never);
       // The greeting is the carrier's own on a socket: its answer is what the connection began with.
-      assert.deepEqual(plain(got), plain(operation === "hello" ? callSamples().hello.answers[0] : answer));
+      assert.deepEqual(plain(got), expected);
       const asked = broker.asked.find((entry) => entry.operation === operation);
       if (operation !== "hello")
         assert.deepEqual(plain(asked?.request), plain(callSamples()[operation].request));

@@ -9,7 +9,7 @@ import { callRow } from "#core/port/messages.ts";
 import type { CallOperation } from "#core/port/operations.ts";
 import { openUplink, serve, temporaryFolder } from "./carriers.ts";
 import { plain } from "./contract.ts";
-import { framesOfThisBuild, golden, goldenNames } from "./golden.ts";
+import { framesOfThisBuild, golden, goldenNames, otherRequestsOf } from "./golden.ts";
 import { callSamples, planSample, pushSamples, tellSamples } from "./samples.ts";
 import { ScriptedBroker } from "./scripted-broker.ts";
 import { until } from "./until.ts";
@@ -36,6 +36,15 @@ for (const operation of CALLS) {
       assert.deepEqual(plain(broker.asked[1]?.request), plain(callSamples()[operation].request));
     }
   });
+
+  for (const [which, request] of otherRequestsOf(operation))
+    test(`the server understands a recorded ${operation} that is ${which}`, async () => {
+      const broker = new ScriptedBroker();
+      await using raw = await rawClient(broker);
+      raw.socket.write(Buffer.concat([golden("hello.request"), golden(`${operation}.request-${which}`)]));
+      await until(() => broker.asked.length === 2);
+      assert.deepEqual(plain(broker.asked[1]?.request), plain(request));
+    });
 
   test(`the client understands the recorded answer of ${operation}`, async () => {
     for (const [index, answer] of callSamples()[operation].answers.entries()) {

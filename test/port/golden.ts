@@ -10,7 +10,7 @@ import {
   subscribeFrame,
   tellFrame,
 } from "#core/port/messages.ts";
-import type { CallOperation, TellOperation } from "#core/port/operations.ts";
+import type { CallOperation, RequestOf, TellOperation } from "#core/port/operations.ts";
 import { callSamples, pushSamples, tellSamples } from "./samples.ts";
 
 const GOLDEN = new URL("./golden/v1/", import.meta.url);
@@ -28,6 +28,8 @@ export function framesOfThisBuild(): Map<string, Buffer> {
   for (const operation of Object.keys(samples) as CallOperation[]) {
     const id = operation === "hello" ? 0 : CALL_ID;
     frames.set(`${operation}.request`, callFrame(id, operation, samples[operation].request));
+    for (const [which, request] of otherRequestsOf(operation))
+      frames.set(`${operation}.request-${which}`, callFrame(id, operation, request));
     for (const [index, answer] of samples[operation].answers.entries())
       frames.set(`${operation}.answer-${index}`, answerFrame(id, operation, answer));
   }
@@ -35,6 +37,10 @@ export function framesOfThisBuild(): Map<string, Buffer> {
     frames.set(operation, tellFrame(operation, tellSamples[operation]));
   for (const [index, push] of pushSamples.entries()) frames.set(`push-${index}`, pushFrame(push));
   return new Map([...frames].map(([name, frame]) => [name, encodeFrame(frame)]));
+}
+
+export function otherRequestsOf<O extends CallOperation>(operation: O): readonly [string, RequestOf<O>][] {
+  return Object.entries(callSamples()[operation].otherRequests ?? {}) as [string, RequestOf<O>][];
 }
 
 export function golden(name: string): Buffer {

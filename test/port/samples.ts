@@ -11,6 +11,8 @@ type CallSamples = {
   readonly [O in CallOperation]: {
     readonly request: RequestOf<O>;
     readonly answers: readonly [AnswerOf<O>, ...AnswerOf<O>[]];
+    /** By what tells them from the first. */
+    readonly otherRequests?: Readonly<Record<string, RequestOf<O>>>;
   };
 };
 
@@ -85,7 +87,16 @@ export const callSamples = (): CallSamples => ({
         serverSignature: bytes(32, 99),
       },
       refusal("CREDENTIAL_UNAVAILABLE"),
+      { kind: "md5", response: Buffer.from("md5c2c5f0d2b9e9b2d8a1f6f7c3d4e5a6b7") },
+      { kind: "cleartext", password: Buffer.from("hunter2 ünd mehr") },
     ],
+    otherRequests: {
+      md5: {
+        lease: "lease-1",
+        challenge: { kind: "md5", user: "orders_reader", salt: Buffer.from([1, 0, 255, 4]) },
+      },
+      cleartext: { lease: "lease-1", challenge: { kind: "cleartext" } },
+    },
   },
   hold: {
     request: { session: SESSION, question: "delete from orders where id = 7" },

@@ -30,7 +30,7 @@ type Tls = ConnectionView["spec"]["tls"];
 /** What a client is told that comes while the upstream behaves so. */
 async function heardOf(
   port: number,
-  options: { tls?: Tls; user?: string; host?: string } = {},
+  options: { tls?: Tls; user?: string; host?: string; weak?: readonly ("md5" | "cleartext")[] } = {},
 ): Promise<ReadonlyMap<string, string>> {
   await using gateway = await startGateway({
     server: {
@@ -40,6 +40,7 @@ async function heardOf(
     },
     ...(options.tls === undefined ? {} : { upstreamTls: options.tls }),
     ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.weak === undefined ? {} : { postgres: { weakAuthentication: options.weak } }),
   });
   const client = await rawClient(gateway.port);
   client.send(startupMessage(PROTOCOL_3_0, { user: "agent" }));
@@ -238,6 +239,25 @@ describe("an upstream that lies", () => {
     ]);
     await heardOf(upstream.port, { tls: { mode: "verify-full", caPem: authority.certPem } });
     assert.match(first, /SCRAM-SHA-256\0.{4}y,,n=/s);
+  });
+
+  test("what the Connection lists is no leave for anything else, nor for clear text without TLS", async () => {
+    const cleartext = authenticationCleartextPassword();
+    const md5 = message("R", int32(5), Buffer.from("salt"));
+    for (const [step, weak] of [
+      [cleartext, ["cleartext"]],
+      [cleartext, ["md5"]],
+      [md5, ["cleartext"]],
+    ] as const) {
+      using upstream = await fakeUpstream([step]);
+      assert.equal((await heardOf(upstream.port, { weak })).get("C"), "08004");
+      assert.equal(upstream.received.length, 1, "it was answered");
+    }
+  });
+
+  test("a salt of another length is no MD5", async () => {
+    using upstream = await fakeUpstream([message("R", int32(5), Buffer.from("salty"))]);
+    assert.equal((await heardOf(upstream.port, { weak: ["md5"] })).get("C"), "08006");
   });
 
   test("nobody listens", async () => {

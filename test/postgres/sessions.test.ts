@@ -227,6 +227,30 @@ for (const version of [15, 18] as const)
       assert.equal(valuesOf(heard.find(({ type }) => type === "D") ?? assert.fail())[1], "delivered");
     });
 
+    test("a FIN with a statement running, where the Connection says cancel: it is gone, and so is the session", async () => {
+      await using cancelling = await startGateway({ server, postgres: { whenClientCloses: "cancel" } });
+      const client = await wireClient(cancelling.port);
+      client.send(Q("select pg_sleep(63)"));
+      await untilRunning(admin, "pg_sleep(63)");
+      client.socket.end();
+      assert.deepEqual(await client.until(() => false), []);
+      await untilGone(admin);
+      await cancelling.ended(1);
+      assert.deepEqual(cancelling.ends, [{ by: "client", refusal: undefined }]);
+      assert.equal(cancelling.tap.results.at(-1)?.ended, "lost");
+      // One that has nothing running is the same as ever.
+      const idle = await wireClient(cancelling.port);
+      assert.equal(await idle.talk(Q("select 1")), "T D C(SELECT 1) Z(I)");
+      idle.socket.end();
+      await cancelling.ended(2);
+      assert.deepEqual(cancelling.ends.at(-1), { by: "client", refusal: undefined });
+      // Asked and left in one breath: it may not even have been looked at yet.
+      const hasty = await wireClient(cancelling.port);
+      hasty.socket.end(Q("select pg_sleep(64)"));
+      await cancelling.ended(3);
+      await untilGone(admin);
+    });
+
     test("Terminate ends the session here and there", async () => {
       const before = gateway.ends.length;
       const client = await wireClient(gateway.port);

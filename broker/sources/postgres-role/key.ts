@@ -27,6 +27,7 @@ export function drawKey(): RoleKey {
     verifier: scramVerifierOfSalted(salted.reveal(), salt, SCRAM_ITERATIONS),
     prove(challenge) {
       if (salted.isWiped) return refusal("LEASE_ENDED");
+      if (challenge.kind !== "scram-sha-256") return badChallenge();
       const asked = parseServerFirst(challenge.serverFirst, challenge.clientFirstBare);
       if (asked === undefined) return badChallenge();
       if (asked.iterations !== SCRAM_ITERATIONS || !asked.salt.equals(salt)) {

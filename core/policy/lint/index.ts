@@ -17,6 +17,7 @@ import { noConnection } from "./no-connection.ts";
 import { openWhileObserving } from "./open-while-observing.ts";
 import { ruleWithoutReason } from "./rule-without-reason.ts";
 import { shadowedRule } from "./shadowed-rule.ts";
+import { weakAuthentication } from "./weak-authentication.ts";
 import { worldOf } from "./world.ts";
 
 export const LINTS = {
@@ -36,6 +37,7 @@ export const LINTS = {
   MASK_BYPASS: maskBypass,
   MASK_WITHOUT_READER: maskWithoutReader,
   INLINE_CREDENTIAL: inlineCredential,
+  WEAK_AUTHENTICATION: weakAuthentication,
   RULE_WITHOUT_REASON: ruleWithoutReason,
 } as const satisfies Record<string, Lint>;
 

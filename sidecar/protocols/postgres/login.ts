@@ -1,4 +1,4 @@
-/** Signs in to the upstream. Only SCRAM is spoken, and its proof comes from the broker: no secret is ever here. */
+/** Signs in to the upstream: by SCRAM, whose proof comes from the broker, and by less only where the Connection says so. */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
@@ -6,6 +6,7 @@ import { serialize } from "pg-protocol";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import {
   AUTHENTICATION,
+  type AuthenticationRequest,
   type BackendKey,
   readAuthentication,
   readBackendKeyData,
@@ -28,6 +29,7 @@ import type { UpstreamTarget } from "../protocol.ts";
 import { certificateHash } from "./certificate-hash.ts";
 import { dial } from "./dial.ts";
 import { type Frame, PeerBroke, PeerLeft, readFrame, write } from "./handshake.ts";
+import { answerWeakly } from "./weak-login.ts";
 
 export interface UpstreamLogin {
   /** ParameterStatus as reported, in order. */
@@ -95,23 +97,25 @@ async function signIn(
     if (frame.type === "E") return loginRefused(frame);
     if (frame.type !== "R") throw new PeerBroke("the upstream did not ask for authentication");
     const request = readAuthentication(frame.bytes, 0, frame.bytes.length);
-    if (request.kind !== AUTHENTICATION.sasl) return unsupported(request.kind);
-    const refused = await scram(socket, readSaslMechanisms(request.data), target, signal);
+    const refused = await authenticate(socket, request, target, signal);
     return refused ?? untilReady(socket, signal);
   }
 }
 
-/** `trust` proves nothing of the upstream; md5, cleartext and tickets would need the secret itself here. */
-function unsupported(kind: number): Refusal {
-  if (kind === AUTHENTICATION.ok)
+async function authenticate(
+  socket: Socket,
+  request: AuthenticationRequest,
+  target: UpstreamTarget,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  if (request.kind === AUTHENTICATION.sasl)
+    return scram(socket, readSaslMechanisms(request.data), target, signal);
+  if (request.kind === AUTHENTICATION.ok)
     return refusal(
       "UPSTREAM_UNTRUSTED",
-      "the upstream asks for no proof, so it gives none: only SCRAM-SHA-256 is spoken",
+      "the upstream asks for no proof, so it gives none: it must use scram-sha-256",
     );
-  return refusal(
-    "UPSTREAM_UNTRUSTED",
-    "the upstream asks for a password in a form that would give it away; it must use scram-sha-256",
-  );
+  return answerWeakly(socket, request, target, signal);
 }
 
 async function scram(
@@ -133,6 +137,7 @@ async function scram(
   const { bare: clientFirstBare, channelBinding } = first;
   const proof = await prove({ kind: "scram-sha-256", clientFirstBare, serverFirst, channelBinding }, signal);
   if (isRefusal(proof)) return proof;
+  if (proof.kind !== "scram-sha-256") throw new TypeError("the broker has answered another challenge");
   await write(socket, serialize.sendSCRAMClientFinalMessage(proof.clientFinal));
   const serverFinal = await saslText(socket, AUTHENTICATION.saslFinal, signal);
   if (typeof serverFinal !== "string") return serverFinal;

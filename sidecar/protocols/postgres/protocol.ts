@@ -144,6 +144,7 @@ function session(
           withheld,
           opening: openingOf(client, target, login),
           cancel,
+          whenClientCloses: target.connection.spec.postgres?.whenClientCloses ?? "finish",
         },
         tap,
       );

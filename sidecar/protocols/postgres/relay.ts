@@ -1,5 +1,6 @@
 /** Joins the two sockets of a session: bytes in, bytes out, who waits for whom, and how it ends. */
 import type { Socket } from "node:net";
+import type { PostgresConnection } from "#core/api/kinds.gen.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { RelayEnd, Tap } from "../protocol.ts";
 import { errorResponse } from "#core/wire/postgres/messages.ts";
@@ -27,7 +28,11 @@ export interface RelayParts {
   /** What the client gets before anything else. */
   readonly opening: Buffer;
   readonly cancel: () => Promise<boolean>;
+  /** What becomes of a running statement after the client's FIN. */
+  readonly whenClientCloses: WhenClientCloses;
 }
+
+type WhenClientCloses = NonNullable<PostgresConnection["whenClientCloses"]>;
 
 const INTERNAL_ERROR = errorResponse({
   severity: "FATAL",
@@ -117,7 +122,8 @@ export class Relay {
     upstream.on("drain", () => this.#settle());
     client.on("end", () => {
       this.#clientFinished = true;
-      this.#settle();
+      if (this.#parts.whenClientCloses === "cancel" && !this.#isDone()) this.#clientGone();
+      else this.#settle();
     });
     client.on("close", () => this.#clientGone());
     upstream.on("end", () => this.#upstreamGone());
@@ -164,7 +170,7 @@ export class Relay {
     client.once("close", () => this.#resolve(end));
   }
 
-  /** Reset, or a failed write: nobody is left to take what the upstream is still working on. */
+  /** Reset, a failed write, or a FIN that counts as such: nobody is left to take what the upstream is still working on. */
   #clientGone(): void {
     if (this.#core.hasEnded) return;
     this.#core.hasEnded = true;

@@ -210,6 +210,8 @@ const credential = (mode: string, source: Spec): Spec => ({ credential: { mode, 
 const minted = (change: Spec): Spec =>
   credential("minted", { postgresRole: { template: "t", minter: { user: "m", ...change } } });
 const RELAY: Spec = { protocol: "tcp", credential: { mode: "none" }, postgres: undefined, tcp: {} };
+const UNENCRYPTED: Spec = { tls: { mode: "disable" } };
+const weak = (...ways: string[]): Spec => ({ postgres: { database: "orders", weakAuthentication: ways } });
 const CONNECTION: KindName = "Connection";
 const tls = "mode is disable, so no certificate is checked: remove";
 const connections: readonly RuleSample[] = [
@@ -243,6 +245,21 @@ const connections: readonly RuleSample[] = [
     ...credential("static", { file }),
   }),
   pair(CONNECTION, "spec", "tcp relays bytes as they are", RELAY, { ...RELAY, tls: { mode: "disable" } }),
+  pair(CONNECTION, "spec", "tls is off, so", weak("cleartext"), { ...UNENCRYPTED, ...weak("cleartext") }),
+  pair(
+    CONNECTION,
+    "spec",
+    "tls is off, so",
+    { ...UNENCRYPTED, ...weak("md5") },
+    {
+      ...UNENCRYPTED,
+      ...weak("md5", "cleartext"),
+    },
+  ),
+  pair(CONNECTION, "spec", "minted roles have no password", weak("md5"), {
+    ...minted({ env }),
+    ...weak("md5"),
+  }),
   pair(CONNECTION, "spec", "give the block named", RELAY, { ...RELAY, tcp: undefined }),
   pair(CONNECTION, "spec.credential", "minted goes with", minted({ env }), credential("minted", { file })),
   pair(

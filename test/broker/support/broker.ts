@@ -16,7 +16,7 @@ import { realDisk } from "#broker/trail/real-disk.ts";
 import type { Trail } from "#broker/trail/trail.ts";
 import type { Connection, IdentityProvider, SecretAccessPolicy } from "#core/api/kinds.gen.ts";
 import type { PolicySource } from "#core/api/loaded.ts";
-import type { LeaseGrant, Push, SessionGrant } from "#core/port/port.ts";
+import type { LeaseGrant, Proof, Push, SessionGrant } from "#core/port/port.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import { type Issuer, startIssuer } from "#tools/oidc/issuer.ts";
 import { AUDIENCE, type Clock, claimsOf, clock } from "./identity.ts";
@@ -200,6 +200,13 @@ export function refusedWith(answer: object | string, code: string): Refusal {
   assert.ok(typeof answer === "object" && isRefusal(answer), "it was granted");
   assert.equal(answer.code, code, answer.publicText);
   return answer;
+}
+
+/** Narrows a proof to the usual kind. */
+export function scramOf(answer: Proof | Refusal): Extract<Proof, { kind: "scram-sha-256" }> {
+  const proof = granted<Proof>(answer);
+  if (proof.kind !== "scram-sha-256") assert.fail(`it was answered as ${proof.kind}`);
+  return proof;
 }
 
 export const PASSWORD = "canary-reader-77aa10";

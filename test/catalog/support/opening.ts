@@ -34,7 +34,7 @@ export function openingFor(server: PostgresServer, role: Role = {}): Opened {
     },
     lease: { lease: "lease", user: role.user ?? "postgres", expiresMs: Infinity },
     prove: (challenge) => {
-      const proof = scramProof(challenge, password);
+      const proof = challenge.kind === "scram-sha-256" ? scramProof(challenge, password) : undefined;
       return Promise.resolve(
         proof === undefined ? refusal("CREDENTIAL_REFUSED") : { kind: "scram-sha-256", ...proof },
       );

@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
+import { answerWithPassword } from "#broker/sources/answering.ts";
 import type { Challenge, ConnectionView, Proof } from "#core/port/port.ts";
 import type { Decision, Obligations } from "#core/policy/decision.ts";
 import type { Request } from "#core/policy/facts.ts";
 import type { StatementFacts } from "#core/statements/postgres/facts.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
-import { scramProof } from "#core/wire/postgres/scram.ts";
+import { SecretBytes } from "#core/values/secret.ts";
 import { type DatabaseCatalogs, databaseCatalogs } from "#sidecar/protocols/postgres/catalog/catalogs.ts";
 import { memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
 import { postgresProtocol } from "#sidecar/protocols/postgres/protocol.ts";
@@ -127,6 +128,8 @@ export interface GatewayOptions {
   readonly identity?: "ambient" | "perClient";
   readonly tls?: SecureContext;
   readonly upstreamTls?: ConnectionView["spec"]["tls"];
+  /** Beside the database. */
+  readonly postgres?: Partial<NonNullable<ConnectionView["spec"]["postgres"]>>;
   readonly later?: boolean;
   readonly budgetBytes?: number;
   readonly onGreeting?: (evidence: {
@@ -228,8 +231,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-function targetOf({ server, database = "postgres", user = "postgres", upstreamTls }: GatewayOptions) {
-  const password = Buffer.from(server.password);
+function targetOf(options: GatewayOptions) {
+  const { server, database = "postgres", user = "postgres", upstreamTls, postgres } = options;
+  const password = new SecretBytes(Buffer.from(server.password));
   return {
     connection: {
       metadata: { name: "orders", namespace: "test" },
@@ -237,16 +241,14 @@ function targetOf({ server, database = "postgres", user = "postgres", upstreamTl
         protocol: "postgres",
         address: { host: server.host ?? "127.0.0.1", port: server.port },
         tls: upstreamTls ?? { mode: "disable" },
-        postgres: { database },
+        postgres: { database, ...postgres },
       },
     },
     lease: { lease: "lease", user, expiresMs: Infinity },
-    prove: (challenge: Challenge): Promise<Proof | Refusal> => {
-      const proof = scramProof(challenge, password);
-      return Promise.resolve(
-        proof === undefined ? refusal("CREDENTIAL_REFUSED") : { kind: "scram-sha-256", ...proof },
-      );
-    },
+    // Answers whatever it is asked: what must not be asked is the engine's to know.
+    prove: async (challenge: Challenge): Promise<Proof | Refusal> =>
+      (await answerWithPassword(challenge, password, { field: "test", user })) ??
+      refusal("CREDENTIAL_REFUSED"),
     sessionMark: "sallyport:test",
   } as const;
 }
