@@ -1,5 +1,5 @@
 /** What several acceptance reports prove in the same way. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Outcome, pick, runCommand, runTests } from "./report.ts";
@@ -7,6 +7,8 @@ import { type Outcome, pick, runCommand, runTests } from "./report.ts";
 /** In a clone of what is committed, with nothing of this checkout's packages or caches: `first`, then `make test` again, warm. */
 export function freshClone(...commands: readonly (readonly [string, ...string[]])[]): Outcome {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-clone-"));
+  // Servers run as another user when we are root, and have to reach their programs.
+  chmodSync(folder, 0o755);
   try {
     const clone = join(folder, "sallyport");
     const cloned = runCommand(["git", "clone", "--quiet", process.cwd(), clone]);

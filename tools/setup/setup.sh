@@ -3,6 +3,19 @@
 set -eu
 cd "$(dirname "$0")/../.."
 installed=node_modules/.sallyport-lock
+
+# Started by root, PostgreSQL and the gateway run as other users, and their programs lie in this checkout.
+if [ "$(id -u)" = 0 ]; then
+  folder=$PWD
+  while [ "$folder" != / ]; do
+    case $(ls -ld "$folder" | cut -c10) in
+      x | t) ;;
+      *) echo "setup: other users cannot enter $folder: chmod o+x it, or move the checkout" >&2; exit 2 ;;
+    esac
+    folder=$(dirname "$folder")
+  done
+fi
+
 if cmp -s package-lock.json "$installed" && [ -x node_modules/.bin/tsc ]; then exit 0; fi
 
 for program in node npm; do
