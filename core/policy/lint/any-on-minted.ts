@@ -1,5 +1,13 @@
 import type { Lint } from "./lint.ts";
 import { finding } from "./world.ts";
+import { exampleConnection } from "./example.ts";
+
+const MINTED = `
+    mode: minted
+    source:
+      postgresRole:
+        template: reporting
+        minter: { user: sallyport_minter, secret: { name: orders-db-minter, key: password } }`;
 
 export const anyOnMinted: Lint = {
   title: "unanalysed statements on a minted role, which can give itself a password",
@@ -29,21 +37,7 @@ export const anyOnMinted: Lint = {
 };
 
 function mintedWith(permission: string): string {
-  return `
-apiVersion: sallyport.dev/v1alpha1
-kind: Connection
-metadata: { name: orders-db, namespace: shop }
-spec:
-  protocol: postgres
-  address: { host: orders.db.example, port: 5432 }
-  credential:
-    mode: minted
-    source:
-      postgresRole:
-        template: reporting
-        minter: { user: sallyport_minter, secret: { name: orders-db-minter, key: password } }
-  postgres: { database: orders }
----
+  return `${exampleConnection("{ database: orders }", MINTED)}---
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy
 metadata: { name: reporting, namespace: shop }

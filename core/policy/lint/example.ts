@@ -7,7 +7,7 @@ export function exampleDocuments(text: string): string {
     ([, line]) => line,
   );
   const spec = [...missing, ...text.trim().split("\n")].map((line) => `  ${line}`).join("\n");
-  return `${CONNECTION}---
+  return `${exampleConnection()}---
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy
 metadata: { name: reporting, namespace: shop }
@@ -21,14 +21,19 @@ const DEFAULTS = [
   ["connections", "connections: { names: [orders-db] }"],
 ] as const;
 
-const CONNECTION = `apiVersion: sallyport.dev/v1alpha1
+const STATIC = `
+    mode: static
+    source: { secret: { name: orders-db, key: password } }`;
+
+/** The connection of every example, with what an example is about in its place. */
+export function exampleConnection(postgres = "{ database: orders, user: app }", credential = STATIC): string {
+  return `apiVersion: sallyport.dev/v1alpha1
 kind: Connection
 metadata: { name: orders-db, namespace: shop }
 spec:
   protocol: postgres
   address: { host: orders.db.example, port: 5432 }
-  credential:
-    mode: static
-    source: { secret: { name: orders-db, key: password } }
-  postgres: { database: orders, user: app }
+  credential:${credential}
+  postgres: ${postgres}
 `;
+}

@@ -1,6 +1,7 @@
 import type { AgentSelector, SubjectSelector } from "../../api/kinds.gen.ts";
 import type { Policy } from "../../api/loaded.ts";
 import type { Finding, Lint } from "./lint.ts";
+import { exampleConnection } from "./example.ts";
 import {
   finding,
   isInForce,
@@ -89,18 +90,7 @@ function nameOf({ serviceAccount, namespace, oidc }: AgentSelector): string {
 }
 
 function handedOnBy(delegate: string): string {
-  return `
-apiVersion: sallyport.dev/v1alpha1
-kind: Connection
-metadata: { name: orders-db, namespace: shop }
-spec:
-  protocol: postgres
-  address: { host: orders.db.example, port: 5432 }
-  credential:
-    mode: static
-    source: { secret: { name: orders-db, key: password } }
-  postgres: { database: orders, user: app }
----
+  return `${exampleConnection()}---
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy
 metadata: { name: planner, namespace: shop }

@@ -1,5 +1,6 @@
 import type { Lint } from "./lint.ts";
 import { idOf } from "./world.ts";
+import { exampleConnection } from "./example.ts";
 
 export const weakAuthentication: Lint = {
   title: "the connection signs in by a way that gives the password away",
@@ -27,18 +28,7 @@ export const weakAuthentication: Lint = {
 };
 
 function connectionWith(postgres: string): string {
-  return `
-apiVersion: sallyport.dev/v1alpha1
-kind: Connection
-metadata: { name: orders-db, namespace: shop }
-spec:
-  protocol: postgres
-  address: { host: orders.db.example, port: 5432 }
-  credential:
-    mode: static
-    source: { secret: { name: orders-db, key: password } }
-  postgres: ${postgres}
----
+  return `${exampleConnection(postgres)}---
 apiVersion: sallyport.dev/v1alpha1
 kind: SecretAccessPolicy
 metadata: { name: reporting, namespace: shop }
