@@ -1,0 +1,44 @@
+/** Every name that the operator, the chart and an injected pod agree on. A test holds the chart's own copies to these. */
+
+export const GROUP = "sallyport.dev";
+
+export const LABELS = {
+  /** On a namespace, with any value: every pod made there gets the gateway or is refused. */
+  enforce: `${GROUP}/enforce`,
+  /** On a namespace: what becomes of containers that do not say as whom they run. See `Rootless`. */
+  rootless: `${GROUP}/rootless`,
+} as const;
+
+export const ANNOTATIONS = {
+  /** On an injected pod, for people: which version of the shape it has. Decides nothing. */
+  injected: `${GROUP}/injected`,
+  /** On pods and workloads: who made them, as the API server knew it. Set by us, equal to the request, never changed. */
+  origin: `${GROUP}/origin`,
+  /** On a Secret: which Connection may use it and for which host, `<connection>@<host>`, comma-separated. */
+  usableBy: `${GROUP}/usable-by`,
+} as const;
+
+/** Everything in a pod with one of these names is ours. */
+export const CONTAINERS = { init: "gw-init", gateway: "gw" } as const;
+export const VOLUMES = { token: "gw-token", state: "gw-state", ca: "gw-ca" } as const;
+export const PATHS = {
+  token: "/var/run/sallyport/token",
+  state: "/var/run/sallyport/state",
+  ca: "/var/run/sallyport/ca",
+} as const;
+
+/** Ports of the gateway in the pod. The whole range is refused to the agent by `gw-init`'s rules. */
+export const PORTS = { capture: 15_001, dns: 15_053, health: 15_021 } as const;
+export const PORTS_RESERVED = { first: 15_000, last: 15_099 } as const;
+
+/** The gateway's uid is chosen for each pod out of these; below 65536 for the sake of user namespaces. */
+export const GATEWAY_UIDS = { first: 20_000, last: 59_999 } as const;
+/** `gw-init` runs as nobody, so that its own test traffic is captured. */
+export const INIT_UID = 65_534;
+/** Containers that say nothing get this uid where a namespace says `rootless: force`. */
+export const FORCED_UID = 10_001;
+
+/** Tokens for it are projected into gateways alone; everything below the prefix is reserved. */
+export const AUDIENCE_PREFIX = `${GROUP}/`;
+export const BROKER_AUDIENCE = `${AUDIENCE_PREFIX}broker`;
+export const TOKEN_SECONDS = 600;
