@@ -12,10 +12,23 @@ export const LABELS = {
 export const ANNOTATIONS = {
   /** On an injected pod, for people: which version of the shape it has. Decides nothing. */
   injected: `${GROUP}/injected`,
-  /** On pods and workloads: who made them, as the API server knew it. Set by us, equal to the request, never changed. */
-  origin: `${GROUP}/origin`,
   /** On a Secret: which Connection may use it and for which host, `<connection>@<host>`, comma-separated. */
   usableBy: `${GROUP}/usable-by`,
+} as const;
+
+/**
+ * On pods and workloads: who made them, as the API server knew it. Set by us, equal to the request, never changed. One annotation
+ * for each fact, since a policy in CEL can compare strings and cannot read JSON. What the request did not say has none.
+ */
+export const ORIGIN = {
+  user: `${GROUP}/origin-user`,
+  uid: `${GROUP}/origin-uid`,
+  /** In the order of the request, joined by newlines. */
+  groups: `${GROUP}/origin-groups`,
+  podName: `${GROUP}/origin-pod-name`,
+  podUid: `${GROUP}/origin-pod-uid`,
+  nodeName: `${GROUP}/origin-node-name`,
+  credential: `${GROUP}/origin-credential`,
 } as const;
 
 /** Everything in a pod with one of these names is ours. */
@@ -33,8 +46,11 @@ export const PORTS_RESERVED = { first: 15_000, last: 15_099 } as const;
 
 /** The gateway's uid is chosen for each pod out of these; below 65536 for the sake of user namespaces. */
 export const GATEWAY_UIDS = { first: 20_000, last: 59_999 } as const;
-/** `gw-init` runs as nobody, so that its own test traffic is captured. */
-export const INIT_UID = 65_534;
+/**
+ * `gw-init` runs as somebody who is not the gateway, so that its own test traffic is captured, and as nobody else in the pod. Not as
+ * `nobody` (65534): too many images run as that.
+ */
+export const INIT_UID = 65_533;
 /** Containers that say nothing get this uid where a namespace says `rootless: force`. */
 export const FORCED_UID = 10_001;
 

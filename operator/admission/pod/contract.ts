@@ -9,8 +9,8 @@ export const ROOTLESS = ["deny", "force", "rootNoCaps"] as const;
  */
 export type Rootless = (typeof ROOTLESS)[number];
 
-/** The same for the whole cluster; comes with the chart's values. */
-export interface InjectionSettings {
+/** What an injected pod has in it; comes with the chart's values and changes with them. */
+export interface Rendering {
   readonly images: { readonly init: string; readonly gateway: string };
   readonly pullPolicy: "Always" | "IfNotPresent" | "Never";
   /** Name servers that the gateway asks; never the pod's own. */
@@ -18,6 +18,15 @@ export interface InjectionSettings {
   /** Where the gateway finds the broker, `host:port`. */
   readonly broker: string;
   readonly resources: { readonly init: V1ResourceRequirements; readonly gateway: V1ResourceRequirements };
+}
+
+/** The same for the whole cluster. */
+export interface InjectionSettings extends Rendering {
+  /**
+   * What pods were injected with before an upgrade or a change of values, and may still have: checked pods may have any of them,
+   * new pods get the present one. Without it, every running pod would lose its credentials to an upgrade.
+   */
+  readonly former?: readonly Rendering[];
   /** For namespaces that do not say. */
   readonly rootless: Rootless;
 }
@@ -44,7 +53,10 @@ export type Injected =
   | { readonly outcome: "injected"; readonly pod: V1Pod }
   | { readonly outcome: "refused"; readonly findings: readonly PodFinding[] };
 
-/** Strips whatever bears our names and puts the gateway in; a pod that cannot take it is refused. */
+/**
+ * Takes out what an earlier round put in, forces what can be forced, and puts the gateway in; a pod that cannot take it is refused.
+ * `gatewayUid` is a random one of GATEWAY_UIDS; the next free one is taken where the pod itself uses that number.
+ */
 export type Inject = (
   pod: V1Pod,
   facts: PodFacts,
@@ -54,3 +66,17 @@ export type Inject = (
 
 /** Everything that keeps a pod, as it stands, from being trusted. Empty when nothing does. */
 export type Check = (pod: V1Pod, facts: PodFacts, settings: InjectionSettings) => readonly PodFinding[];
+
+/** Forces on new ephemeral containers what `Inject` forces on all others, or refuses them. */
+export type InjectEphemeral = (pod: V1Pod, oldPod: V1Pod, facts: PodFacts) => Injected;
+
+/** What is wrong with the ephemeral containers that `pod` has and `oldPod` had not. */
+export type CheckEphemeral = (pod: V1Pod, oldPod: V1Pod, facts: PodFacts) => readonly PodFinding[];
+
+/** What is wrong with a change of a living pod, its `resize` included. A pod that was never injected may change as it likes. */
+export type CheckUpdate = (
+  pod: V1Pod,
+  oldPod: V1Pod,
+  facts: PodFacts,
+  settings: InjectionSettings,
+) => readonly PodFinding[];
