@@ -19,9 +19,21 @@ interface Known {
   readonly providers: ReadonlySet<string>;
 }
 
+/** Good objects that are there besides the documents that are read. */
+export interface Neighbours {
+  readonly connections: readonly Connection[];
+  /** Names of identity providers. */
+  readonly identityProviders: readonly string[];
+}
+
+export const NO_NEIGHBOURS: Neighbours = { connections: [], identityProviders: [] };
+
 /** Adds the findings; gives back the policies that are broken by them. */
-export function crossCheck(documents: readonly ReadDocument[]): ReadonlySet<ReadDocument> {
-  const known = knownObjects(documents);
+export function crossCheck(
+  documents: readonly ReadDocument[],
+  neighbours: Neighbours = NO_NEIGHBOURS,
+): ReadonlySet<ReadDocument> {
+  const known = knownObjects(documents, neighbours);
   const broken = new Set<ReadDocument>();
   for (const document of documents) {
     const { object } = document;
@@ -36,16 +48,21 @@ export function crossCheck(documents: readonly ReadDocument[]): ReadonlySet<Read
   return broken;
 }
 
-function knownObjects(documents: readonly ReadDocument[]): Known {
+function knownObjects(documents: readonly ReadDocument[], neighbours: Neighbours): Known {
   const named = new Map<string, Set<string>>();
-  const providers = new Set<string>();
+  const providers = new Set<string>(neighbours.identityProviders);
+  const add = (namespace: string | undefined, name: string | undefined): void => {
+    if (namespace === undefined || name === undefined) return;
+    const siblings = named.get(namespace) ?? new Set();
+    named.set(namespace, siblings.add(name));
+  };
+  for (const { metadata } of neighbours.connections) add(metadata.namespace, metadata.name);
   for (const { kind, namespace, name } of documents) {
     if (kind === "IdentityProvider" && name !== undefined) providers.add(name);
-    if (kind !== "Connection" || namespace === undefined || name === undefined) continue;
-    named.set(namespace, new Set([...(named.get(namespace) ?? []), name]));
+    if (kind === "Connection") add(namespace, name);
   }
-  const connections = documents.flatMap(({ object }) => (object?.kind === "Connection" ? [object] : []));
-  return { named, connections, providers };
+  const read = documents.flatMap(({ object }) => (object?.kind === "Connection" ? [object] : []));
+  return { named, connections: [...neighbours.connections, ...read], providers };
 }
 
 function warn(document: ReadDocument, code: string, path: Path, message: string): void {
@@ -121,21 +138,31 @@ function checkGateway(document: ReadDocument, { spec }: Gateway, { named, provid
   }
 }
 
-/** A rule for a protocol that none of the policy's connections speaks can never hold: its author meant something else. */
 function checkProtocols(document: ReadDocument, policy: Policy, { connections }: Known): boolean {
   const { root, findings } = document;
-  const selected = selectedConnections(policy, connections);
-  if (root === undefined || selected === undefined) return false;
-  const spoken = new Set<string>(selected.map(({ spec }) => spec.protocol));
-  let broken = false;
-  for (const [list, index, protocol] of protocolBlocks(policy)) {
-    if (spoken.has(protocol)) continue;
-    broken = true;
-    const path = ["spec", list, index, protocol];
-    const message = `this rule is about ${protocol}, but the policy's connections speak ${[...spoken].join(", ")}`;
+  if (root === undefined) return false;
+  const mismatches = protocolMismatches(policy, connections);
+  for (const { path, message } of mismatches)
     findings.add({ code: "PROTOCOL_MISMATCH", start: offsetOf(root, path), path, message });
-  }
-  return broken;
+  return mismatches.length > 0;
+}
+
+export interface Mismatch {
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** A rule for a protocol that none of the policy's connections speaks can never hold: its author meant something else. */
+export function protocolMismatches(policy: Policy, connections: readonly Connection[]): readonly Mismatch[] {
+  const selected = selectedConnections(policy, connections);
+  if (selected === undefined) return [];
+  const spoken = new Set<string>(selected.map(({ spec }) => spec.protocol));
+  return protocolBlocks(policy)
+    .filter(([, , protocol]) => !spoken.has(protocol))
+    .map(([list, index, protocol]) => ({
+      path: ["spec", list, index, protocol],
+      message: `this rule is about ${protocol}, but the policy's connections speak ${[...spoken].join(", ")}`,
+    }));
 }
 
 /** Undefined where it is not known which they are: by label others may join, and a name may yet be created. */

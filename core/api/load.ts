@@ -2,7 +2,7 @@
  * Reads files of kinds. What is good comes out typed; what is wrong comes out as findings; and a policy that is wrong
  * comes out as broken with what it reaches, never as absent.
  */
-import { crossCheck } from "./cross-check.ts";
+import { crossCheck, NO_NEIGHBOURS, type Neighbours } from "./cross-check.ts";
 import { cutDocuments, withoutByteOrderMark } from "./documents.ts";
 import { type ReadDocument, readDocument, unreadable } from "./document.ts";
 import { refuseDuplicates } from "./duplicates.ts";
@@ -16,10 +16,14 @@ export type KindFile =
   | { readonly path: string; readonly text: string }
   | { readonly path: string; readonly problem: string };
 
-export function loadKinds(files: readonly KindFile[]): Loaded {
+/** `neighbours` are there too, and good; nothing is said about them. */
+export function loadKinds(files: readonly KindFile[], neighbours: Neighbours = NO_NEIGHBOURS): Loaded {
   const documents = files.flatMap(readFile);
   const duplicates = refuseDuplicates(documents);
-  const mismatched = crossCheck(documents.filter((document) => !duplicates.has(document)));
+  const mismatched = crossCheck(
+    documents.filter((document) => !duplicates.has(document)),
+    neighbours,
+  );
   const isGood = (document: ReadDocument): boolean => !duplicates.has(document) && !mismatched.has(document);
   const good = documents.flatMap((document): Kind[] => {
     return document.object !== undefined && isGood(document) ? [document.object] : [];

@@ -1,0 +1,121 @@
+/**
+ * What a cluster's objects come to: one plan, and for each object whether it is in force. As with files, a bad edit
+ * leaves the last good version of an object in force, and what has none closes what it reaches.
+ */
+import type { Connection, IdentityProvider } from "#core/api/kinds.gen.ts";
+import type { Loaded, PolicySource } from "#core/api/loaded.ts";
+import { carryForward } from "#core/policy/carry-forward.ts";
+import { compile } from "#core/policy/compile.ts";
+import type { Plan } from "#core/policy/plan.ts";
+import { errorsOf, type KindFinding } from "../admission/kinds/judge.ts";
+import { mismatched } from "./mismatch.ts";
+import { type Known, type ObjectOfKind, readAgain } from "./known.ts";
+
+export type { ObjectOfKind } from "./known.ts";
+
+export interface Standing {
+  readonly generation: number | undefined;
+  readonly findings: readonly KindFinding[];
+  /** `kept`: this version is wrong, and the last good one is in force. `broken`: wrong, with no good one known. */
+  readonly state: "good" | "kept" | "broken";
+  readonly keptGeneration?: number | undefined;
+}
+
+export interface Desired {
+  /** Good objects and last good versions; policies as the plan has them. */
+  readonly loaded: Loaded;
+  readonly plan: Plan;
+  /** By uid. */
+  readonly standings: ReadonlyMap<string, Standing>;
+}
+
+export interface DesiredState {
+  /** All objects that there are. What did not change since the last call is not read again. */
+  read(objects: Iterable<ObjectOfKind>): Desired;
+}
+
+/** Versions that were good are remembered here and nowhere else: after a restart a broken policy closes what it selects. */
+export function desiredState(): DesiredState {
+  let known: ReadonlyMap<string, Known> = new Map();
+  return {
+    read(objects) {
+      const read = new Map<string, Known>();
+      for (const object of objects) {
+        const { uid } = object.metadata;
+        // Only what the API server has stored has a uid; anything else is not in force.
+        if (uid !== undefined) read.set(uid, readAgain(object, uid, known.get(uid)));
+      }
+      const desired = bring(read);
+      known = remember(read, desired.standings);
+      return desired;
+    },
+  };
+}
+
+function bring(read: ReadonlyMap<string, Known>): Desired {
+  const connections: Connection[] = [];
+  const identityProviders: IdentityProvider[] = [];
+  for (const { judgement, good } of read.values()) {
+    const connection = current(judgement, good?.judgement, "connection")?.connection;
+    const provider = current(judgement, good?.judgement, "identityProvider")?.provider;
+    if (connection !== undefined) connections.push(connection);
+    if (provider !== undefined) identityProviders.push(provider);
+  }
+  const standings = new Map<string, Standing>();
+  const mismatches = mismatched(read, connections);
+  const sound: PolicySource[] = [];
+  const broken: PolicySource[] = [];
+  for (const [uid, known] of read) {
+    const mismatch = mismatches.get(uid);
+    const findings = [...known.judgement.findings, ...(mismatch?.findings ?? [])];
+    const isGood = errorsOf({ findings }).length === 0;
+    standings.set(uid, standingOf(known, findings, isGood));
+    if (known.judgement.kind !== "policy") continue;
+    (isGood ? sound : broken).push(mismatch?.source ?? known.judgement.source);
+  }
+  const lastGood = [...read.values()].flatMap(({ good }) => {
+    return good?.judgement.kind === "policy" ? [good.judgement.source] : [];
+  });
+  const policies = [...sound, ...carryForward(broken.length === 0 ? [] : lastGood, broken)];
+  const diagnostics = policies.flatMap((source) => (source.state === "broken" ? source.diagnostics : []));
+  return {
+    loaded: { connections, policies, identityProviders, tests: [], gateways: [], diagnostics },
+    plan: compile({ connections, policies }),
+    standings,
+  };
+}
+
+type Judgement = Known["judgement"];
+
+/** This version if it is good, else the last one that was. */
+function current<Kind extends "connection" | "identityProvider">(
+  judgement: Judgement,
+  last: Judgement | undefined,
+  kind: Kind,
+): Extract<Judgement, { kind: Kind }> | undefined {
+  const chosen = judgement.kind === kind && errorsOf(judgement).length > 0 ? (last ?? judgement) : judgement;
+  return chosen.kind === kind ? (chosen as Extract<Judgement, { kind: Kind }>) : undefined;
+}
+
+function standingOf(
+  { generation, good }: Known,
+  findings: readonly KindFinding[],
+  isGood: boolean,
+): Standing {
+  if (isGood) return { generation, findings, state: "good" };
+  if (good === undefined) return { generation, findings, state: "broken" };
+  return { generation, findings, state: "kept", keptGeneration: good.generation };
+}
+
+function remember(
+  read: ReadonlyMap<string, Known>,
+  standings: ReadonlyMap<string, Standing>,
+): ReadonlyMap<string, Known> {
+  const remembered = new Map<string, Known>();
+  for (const [uid, known] of read) {
+    const { judgement, generation } = known;
+    const isGood = standings.get(uid)?.state === "good";
+    remembered.set(uid, isGood ? { ...known, good: { judgement, generation } } : known);
+  }
+  return remembered;
+}
