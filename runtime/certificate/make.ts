@@ -35,7 +35,9 @@ export interface Certified {
 
 const ECDSA_WITH_SHA256 = sequence(oid("1.2.840.10045.4.3.2"));
 const COMMON_NAME = oid("2.5.4.3");
+const ORGANIZATION = oid("2.5.4.10");
 const SERVER_AUTHENTICATION = oid("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTHENTICATION = oid("1.3.6.1.5.5.7.3.2");
 const EXTENSION = {
   subjectKeyIdentifier: oid("2.5.29.14"),
   keyUsage: oid("2.5.29.15"),
@@ -55,8 +57,8 @@ export function makeAuthority(name: string, nowMs: number, validMs: number): Cer
   const { privateKey, publicKey } = newKeys();
   const identifier = identifierOf(publicKey);
   const certificatePem = certify({
-    issuer: name,
-    subject: name,
+    issuer: { commonName: name },
+    subject: { commonName: name },
     publicKey,
     signedWith: privateKey,
     fromMs: nowMs - BACKDATED_MS,
@@ -77,11 +79,40 @@ export function makeCertificate(
   nowMs: number,
   validMs: number,
 ): Certified {
+  const usage = [
+    extension(EXTENSION.extendedKeyUsage, sequence(SERVER_AUTHENTICATION)),
+    extension(EXTENSION.subjectAltName, sequence(...names.map(alternativeName))),
+  ];
+  return certifyBy(authority, { commonName: names[0] ?? "" }, usage, { nowMs, validMs });
+}
+
+/** For a client: the user is the common name, and its groups are organizations, as Kubernetes reads them. */
+export function makeClientCertificate(
+  authority: Certified,
+  subject: { readonly commonName: string; readonly organizations: readonly string[] },
+  nowMs: number,
+  validMs: number,
+): Certified {
+  const usage = [extension(EXTENSION.extendedKeyUsage, sequence(CLIENT_AUTHENTICATION))];
+  return certifyBy(authority, subject, usage, { nowMs, validMs });
+}
+
+interface Subject {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+}
+
+function certifyBy(
+  authority: Certified,
+  subject: Subject,
+  usage: readonly Der[],
+  { nowMs, validMs }: { readonly nowMs: number; readonly validMs: number },
+): Certified {
   const issuer = new X509Certificate(authority.certificatePem);
   const { privateKey, publicKey } = newKeys();
   const certificatePem = certify({
-    issuer: commonNameOf(issuer),
-    subject: names[0] ?? "",
+    issuer: { commonName: commonNameOf(issuer) },
+    subject,
     publicKey,
     signedWith: createPrivateKey(authority.keyPem),
     fromMs: nowMs - BACKDATED_MS,
@@ -89,8 +120,7 @@ export function makeCertificate(
     extensions: [
       extension(EXTENSION.basicConstraints, sequence(), true),
       extension(EXTENSION.keyUsage, SIGNS_HANDSHAKES, true),
-      extension(EXTENSION.extendedKeyUsage, sequence(SERVER_AUTHENTICATION)),
-      extension(EXTENSION.subjectAltName, sequence(...names.map(alternativeName))),
+      ...usage,
       extension(EXTENSION.authorityKeyIdentifier, sequence(implicit(0, identifierOf(issuer.publicKey)))),
     ],
   });
@@ -98,8 +128,8 @@ export function makeCertificate(
 }
 
 interface Content {
-  readonly issuer: string;
-  readonly subject: string;
+  readonly issuer: Subject;
+  readonly subject: Subject;
   readonly publicKey: KeyObject;
   readonly signedWith: KeyObject;
   readonly fromMs: number;
@@ -134,8 +164,11 @@ function pemOf(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-function nameOf(commonName: string): Der {
-  return sequence(set(sequence(COMMON_NAME, utf8(commonName))));
+function nameOf({ commonName, organizations = [] }: Subject): Der {
+  return sequence(
+    ...organizations.map((organization) => set(sequence(ORGANIZATION, utf8(organization)))),
+    set(sequence(COMMON_NAME, utf8(commonName))),
+  );
 }
 
 function commonNameOf({ subject }: X509Certificate): string {

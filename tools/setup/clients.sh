@@ -6,4 +6,5 @@ cd "$(dirname "$0")"
 ./psql.sh
 ./python.sh
 ./jdbc.sh
+./kubectl.sh
 exit 0

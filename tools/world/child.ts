@@ -8,6 +8,8 @@ export interface ChildOptions {
   readonly uid?: number;
   /** Removed after the program when this process is killed. */
   readonly folder?: string;
+  /** What ends it; SIGKILL for a program whose data nobody wants. */
+  readonly endedBy?: "SIGTERM" | "SIGKILL";
 }
 
 export interface Child extends AsyncDisposable {
@@ -33,9 +35,9 @@ const STOP_MS_MAX = 20_000;
  * ends the program and removes what we would have removed. It is no pipe of the program's, which Node closes when that ends.
  */
 const GUARDED = `
-folder=$1; shift
+folder=$1; signal=$2; shift 2
 ( ( if ! read -r word <&3; then
-      kill -TERM $$ 2>/dev/null
+      kill -s "$signal" $$ 2>/dev/null
       tries=0
       while kill -0 $$ 2>/dev/null && [ $tries -lt 300 ]; do tries=$((tries + 1)); sleep 0.1; done
       [ -z "$folder" ] || rm -rf -- "$folder"
@@ -43,7 +45,9 @@ folder=$1; shift
 exec "$@" 3<&-`;
 
 export function startChild(command: readonly [string, ...string[]], options: ChildOptions = {}): Child {
-  const child = spawn("sh", ["-c", GUARDED, "sh", options.folder ?? "", ...command], {
+  const endedBy = options.endedBy ?? "SIGTERM";
+  const words = ["sh", options.folder ?? "", endedBy.slice("SIG".length), ...command];
+  const child = spawn("sh", ["-c", GUARDED, ...words], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     // A terminal's Ctrl-C goes to all of its foreground processes; ours are ended by us, in order.
     detached: true,
@@ -68,7 +72,7 @@ export function startChild(command: readonly [string, ...string[]], options: Chi
     line: (pattern, waitMs = WAIT_MS) => heard.line(pattern, waitMs, command.join(" ")),
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) {
-        child.kill("SIGTERM");
+        child.kill(endedBy);
         const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
         await exited;
         clearTimeout(timer);
