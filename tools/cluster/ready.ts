@@ -13,13 +13,16 @@ const POLL_MS = 20;
 const ANSWER_MS_MAX = 5_000;
 const LOG_CHARS = 3_000;
 
+/** A program that ought to run on. */
+export type Watched = Pick<Child, "output"> & { readonly exited: Promise<unknown> };
+
 export interface Asked {
   readonly url: string;
   readonly pki: Pki;
 }
 
 /** Every start-up hook has run: RBAC's own roles, priority classes and all. Rejects at once when a server has ended. */
-export async function whenReady({ url, pki }: Asked, server: Child, etcd: Child): Promise<void> {
+export async function whenReady({ url, pki }: Asked, server: Watched, etcd: Watched): Promise<void> {
   // Until RBAC has its own roles, only the administrator may ask.
   const { certificatePem: cert, keyPem: key } = pki.client("readiness", ["system:masters"]);
   const tls = { ca: pki.caPem, cert, key };
