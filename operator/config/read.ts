@@ -1,6 +1,6 @@
 /** The operator's configuration file, strictly: a file that is not understood entirely is not used at all. */
 import { readConfigFile } from "#runtime/config-files.ts";
-import { type InjectionSettings, ROOTLESS } from "../admission/pod/contract.ts";
+import { type InjectionSettings, ROOTLESS, type Rendering } from "../admission/pod/contract.ts";
 import {
   type Read,
   dictionary,
@@ -14,7 +14,13 @@ import {
   whole,
   wrong,
 } from "./fields.ts";
-import type { Address, OperatorSettings, WebhookConfiguration, WebhookSettings } from "./settings.ts";
+import {
+  type Address,
+  CONFIGURATION_KINDS,
+  type OperatorSettings,
+  type WebhookConfiguration,
+  type WebhookSettings,
+} from "./settings.ts";
 
 /** In words, one problem an entry, when the file cannot be used. */
 export function readSettings(path: string): OperatorSettings | readonly string[] {
@@ -50,12 +56,17 @@ const resources = record<{ requests?: Record<string, string>; limits?: Record<st
   limits: optional(quantities),
 });
 
-const injection = record<InjectionSettings>({
+const rendering = {
   images: record({ init: image, gateway: image }),
   pullPolicy: oneOf(["Always", "IfNotPresent", "Never"]),
   resolvers: list(ipAddress, 0, 8),
   broker: hostAndPort,
   resources: record({ init: resources, gateway: resources }),
+};
+
+const injection = record<InjectionSettings>({
+  ...rendering,
+  former: optional(list(record<Rendering>(rendering), 0, 16)),
   rootless: oneOf(ROOTLESS),
 });
 
@@ -84,7 +95,6 @@ const settings: Read<OperatorSettings> = record<OperatorSettings>({
   networkPolicy: record({ enabled: flag }),
 });
 
-const CONFIGURATION_KINDS = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] as const;
 const readKind = oneOf(CONFIGURATION_KINDS);
 
 /** Its outline: the API server judges the rest when it is applied. */

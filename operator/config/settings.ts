@@ -1,21 +1,32 @@
 /** What the operator is told when it starts. The chart renders it as a ConfigMap; docs/operations/operator.md has the table. */
-import type {
-  V1MutatingWebhookConfiguration,
-  V1ValidatingWebhookConfiguration,
-} from "@kubernetes/client-node";
 import type { LogLevel } from "#runtime/log.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
+import type { KubeObject } from "../kube/resource.ts";
 
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
+export const CONFIGURATION_KINDS = [
+  "MutatingWebhookConfiguration",
+  "ValidatingWebhookConfiguration",
+] as const;
+export type ConfigurationKind = (typeof CONFIGURATION_KINDS)[number];
+
+/** One entry of a configuration: what the operator itself looks at, and the rest as it is. */
+export interface RegisteredWebhook {
+  readonly name: string;
+  readonly clientConfig: { readonly caBundle?: string; readonly [member: string]: unknown };
+  readonly failurePolicy?: string;
+  readonly [member: string]: unknown;
+}
+
 /** As it shall be in the cluster, without `caBundle`, which is ours to fill in. */
-export type WebhookConfiguration = (
-  | (V1MutatingWebhookConfiguration & { readonly kind: "MutatingWebhookConfiguration" })
-  | (V1ValidatingWebhookConfiguration & { readonly kind: "ValidatingWebhookConfiguration" })
-) & { readonly metadata: { readonly name: string } };
+export interface WebhookConfiguration extends KubeObject {
+  readonly kind: ConfigurationKind;
+  readonly webhooks: readonly RegisteredWebhook[];
+}
 
 export interface WebhookSettings {
   readonly listen: Address;
