@@ -8,10 +8,10 @@ import { carryForward } from "#core/policy/carry-forward.ts";
 import { compile } from "#core/policy/compile.ts";
 import type { Plan } from "#core/policy/plan.ts";
 import { errorsOf, type KindFinding } from "../admission/kinds/judge.ts";
+import type { OwnKind } from "../kube/resource.ts";
+import { type Known, readAgain } from "./known.ts";
 import { mismatched } from "./mismatch.ts";
-import { type Known, type ObjectOfKind, readAgain } from "./known.ts";
-
-export type { ObjectOfKind } from "./known.ts";
+import { type Relations, relationsOf } from "./relations.ts";
 
 export interface Standing {
   readonly generation: number | undefined;
@@ -25,13 +25,14 @@ export interface Desired {
   /** Good objects and last good versions; policies as the plan has them. */
   readonly loaded: Loaded;
   readonly plan: Plan;
+  readonly relations: Relations;
   /** By uid. */
   readonly standings: ReadonlyMap<string, Standing>;
 }
 
 export interface DesiredState {
   /** All objects that there are. What did not change since the last call is not read again. */
-  read(objects: Iterable<ObjectOfKind>): Desired;
+  read(objects: Iterable<OwnKind>): Desired;
 }
 
 /** Versions that were good are remembered here and nowhere else: after a restart a broken policy closes what it selects. */
@@ -78,9 +79,11 @@ function bring(read: ReadonlyMap<string, Known>): Desired {
   });
   const policies = [...sound, ...carryForward(broken.length === 0 ? [] : lastGood, broken)];
   const diagnostics = policies.flatMap((source) => (source.state === "broken" ? source.diagnostics : []));
+  const plan = compile({ connections, policies });
   return {
     loaded: { connections, policies, identityProviders, tests: [], gateways: [], diagnostics },
-    plan: compile({ connections, policies }),
+    plan,
+    relations: relationsOf(plan),
     standings,
   };
 }

@@ -1,13 +1,10 @@
 /** One object as it was judged last, so that it is judged again only when what policy reads of it has changed. */
-import type { KubeObject } from "../kube/resource.ts";
+import type { OwnKind } from "../kube/resource.ts";
 import { documentOf } from "../admission/kinds/document.ts";
 import { type Judgement, judgeKind } from "../admission/kinds/judge.ts";
 
-/** An object of one of our kinds. What is in it is not trusted. */
-export type ObjectOfKind = KubeObject;
-
 export interface Known {
-  readonly object: ObjectOfKind;
+  readonly object: OwnKind;
   /** What policy reads of it. */
   readonly text: string;
   readonly judgement: Judgement;
@@ -16,7 +13,7 @@ export interface Known {
   readonly good?: { readonly judgement: Judgement; readonly generation: number | undefined };
 }
 
-export function readAgain(object: ObjectOfKind, uid: string, last: Known | undefined): Known {
+export function readAgain(object: OwnKind, uid: string, last: Known | undefined): Known {
   if (last?.object === object) return last;
   const { generation } = object.metadata;
   const file = documentOf(object, uid);

@@ -144,6 +144,12 @@ export const VALIDATING_WEBHOOKS = resource<Of<V1ValidatingWebhookConfiguration>
   "validatingwebhookconfigurations",
   "cluster",
 );
+export const SUBJECT_ACCESS_REVIEWS = resource(
+  "authorization.k8s.io/v1",
+  "SubjectAccessReview",
+  "subjectaccessreviews",
+  "cluster",
+);
 export const CONNECTIONS = resource<OwnKind>(OURS, "Connection", "connections");
 export const POLICIES = resource<OwnKind>(OURS, "SecretAccessPolicy", "secretaccesspolicies");
 export const GUARDRAILS = resource<OwnKind>(

@@ -1,0 +1,221 @@
+/**
+ * Every condition and every reason that a status can hold, with what it means and what to do about it. `docs/conditions.md`
+ * is these tables. Nothing else may be written into a status, so that whoever alerts on a reason can rely on it.
+ */
+
+export type ConditionStatus = "True" | "False" | "Unknown";
+
+export interface Reason {
+  readonly status: ConditionStatus;
+  readonly means: string;
+  readonly remedy: string;
+  /** It is told and keeps nothing from being Ready. */
+  readonly aside?: true;
+}
+
+export interface Condition {
+  /** Where it stands. */
+  readonly on: readonly string[];
+  readonly asks: string;
+  readonly reasons: Readonly<Record<string, Reason>>;
+}
+
+const POLICY_KINDS = ["SecretAccessPolicy", "ClusterSecretAccessPolicy"];
+const NOTHING = "Nothing.";
+const BROKER = "Install or repair the broker; the condition follows by itself.";
+const AFTER_ACCEPTED = "See Accepted; this is looked at once the object is accepted.";
+
+export const CONDITIONS = {
+  Accepted: {
+    on: ["Connection", ...POLICY_KINDS, "IdentityProvider"],
+    asks: "Can the object be used as it is written?",
+    reasons: {
+      Valid: { status: "True", means: "This version is in force.", remedy: NOTHING },
+      Invalid: {
+        status: "False",
+        means:
+          "This version is wrong, as the message says, and no good one is known: a policy closes what it selects, anything else counts as absent.",
+        remedy: "Mend the field that the message names.",
+      },
+      InvalidLastGoodKept: {
+        status: "False",
+        means:
+          "This version is wrong, as the message says; the last good one, whose generation it names, is in force.",
+        remedy: "Mend the field that the message names.",
+      },
+    },
+  },
+  CredentialAvailable: {
+    on: ["Connection"],
+    asks: "Can the broker get the credential?",
+    reasons: {
+      NotNeeded: { status: "True", means: "The Connection needs none (mode `none`).", remedy: NOTHING },
+      NotLookedAt: {
+        status: "Unknown",
+        means: "The Connection is not accepted, so nothing was looked up for it.",
+        remedy: AFTER_ACCEPTED,
+      },
+      BrokerNotConnected: {
+        status: "Unknown",
+        means: "Only the broker may look at Secrets, and no broker has reported.",
+        remedy: BROKER,
+      },
+    },
+  },
+  Selected: {
+    on: ["Connection"],
+    asks: "Does a policy speak of it?",
+    reasons: {
+      PoliciesSelect: { status: "True", means: "The policies named speak of it.", remedy: NOTHING },
+      NoPolicySelects: {
+        status: "False",
+        aside: true,
+        means: "No policy speaks of it, so every session is refused.",
+        remedy: "Write a SecretAccessPolicy in its namespace that selects it, if anybody shall use it.",
+      },
+      ClosedByBrokenPolicy: {
+        status: "False",
+        means: "A policy that may speak of it is broken, so nothing passes until that is mended.",
+        remedy: "Mend or remove the policy that the message names.",
+      },
+    },
+  },
+  Selecting: {
+    on: POLICY_KINDS,
+    asks: "Does it speak of any Connection?",
+    reasons: {
+      ConnectionsSelected: { status: "True", means: "It speaks of the Connections named.", remedy: NOTHING },
+      NoConnection: {
+        status: "False",
+        aside: true,
+        means: "There is no Connection that it selects.",
+        remedy:
+          "Compare names and labels under `spec.connections`; a Connection made later is selected then.",
+      },
+    },
+  },
+  Enforced: {
+    on: POLICY_KINDS,
+    asks: "Does every gateway apply this version?",
+    reasons: {
+      NotLookedAt: {
+        status: "Unknown",
+        means: "The policy is not accepted, so there is nothing to apply.",
+        remedy: AFTER_ACCEPTED,
+      },
+      BrokerNotConnected: {
+        status: "Unknown",
+        means: "Gateways report to the broker, and no broker has reported.",
+        remedy: BROKER,
+      },
+    },
+  },
+  KeysAvailable: {
+    on: ["IdentityProvider"],
+    asks: "Can the broker get the keys that tokens are checked with?",
+    reasons: {
+      NotLookedAt: {
+        status: "Unknown",
+        means: "The identity provider is not accepted, so its issuer was not asked.",
+        remedy: AFTER_ACCEPTED,
+      },
+      BrokerNotConnected: {
+        status: "Unknown",
+        means: "The broker asks issuers for their keys, and no broker has reported.",
+        remedy: BROKER,
+      },
+    },
+  },
+  Ready: {
+    on: ["Connection", ...POLICY_KINDS, "IdentityProvider"],
+    asks: "Does everything hold that it needs? This is what `kubectl wait --for=condition=Ready` waits for.",
+    reasons: {
+      AllHold: { status: "True", means: "Everything that it needs holds.", remedy: NOTHING },
+      NotAccepted: { status: "False", means: "Accepted is False.", remedy: "See Accepted." },
+      ClosedByPolicy: {
+        status: "False",
+        means: "A broken policy closes the Connection.",
+        remedy: "See Selected.",
+      },
+      Expired: {
+        status: "False",
+        means: "`spec.expires` has passed: the policy's rules no longer hold.",
+        remedy: "Remove the policy, or set a later `spec.expires`.",
+      },
+      CredentialUnknown: {
+        status: "Unknown",
+        means: "Whether there is a credential is not known.",
+        remedy: "See CredentialAvailable.",
+      },
+      EnforcementUnknown: {
+        status: "Unknown",
+        means: "Whether gateways apply this version is not known.",
+        remedy: "See Enforced.",
+      },
+      KeysUnknown: {
+        status: "Unknown",
+        means: "Whether tokens can be checked is not known.",
+        remedy: "See KeysAvailable.",
+      },
+    },
+  },
+  "sallyport.dev/Enforced": {
+    on: ["Namespace"],
+    asks: "Does every pod made here get the gateway?",
+    reasons: {
+      GatewayInjected: {
+        status: "True",
+        means:
+          "Every pod made here gets the gateway or is refused. Pods that were there before are as they were.",
+        remedy: "Restart workloads that are older than the label.",
+      },
+      PodSecurityForbidsGateway: {
+        status: "False",
+        means:
+          "The namespace's Pod Security level refuses `gw-init`, which needs NET_ADMIN to redirect the pod's traffic; so no pod can be made here.",
+        remedy:
+          "`kubectl label namespace NAME --overwrite pod-security.kubernetes.io/enforce=privileged`. Sallyport itself refuses what `baseline` would, for every container but `gw-init`.",
+      },
+      RootlessUnknown: {
+        status: "False",
+        means: "The label `sallyport.dev/rootless` has a value that is not known; every pod is refused.",
+        remedy: "Set it to `deny`, `force` or `rootNoCaps`, or remove it.",
+      },
+      NamespaceExcluded: {
+        status: "False",
+        means: "This namespace runs the cluster or Sallyport itself; its pods are never given the gateway.",
+        remedy: "Remove the label, and run agents in a namespace of their own.",
+      },
+    },
+  },
+} as const satisfies Readonly<Record<string, Condition>>;
+
+export type ConditionType = keyof typeof CONDITIONS;
+export type ReasonOf<Type extends ConditionType> = keyof (typeof CONDITIONS)[Type]["reasons"] & string;
+
+/** One answer. Its status is that of its reason. */
+export interface Finding {
+  readonly type: ConditionType;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Without a message, what the reason means. */
+export function finding<Type extends ConditionType>(
+  type: Type,
+  reason: ReasonOf<Type>,
+  message: string = reasonOf(type, reason).means,
+): Finding {
+  return { type, reason, message };
+}
+
+export function reasonOf(type: ConditionType, reason: string): Reason {
+  const reasons: Readonly<Record<string, Reason>> = CONDITIONS[type].reasons;
+  const found = reasons[reason];
+  if (found === undefined) throw new Error(`${type} has no reason ${reason}`);
+  return found;
+}
+
+export function statusOf({ type, reason }: Pick<Finding, "type" | "reason">): ConditionStatus {
+  return reasonOf(type, reason).status;
+}

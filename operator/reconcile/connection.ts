@@ -1,0 +1,31 @@
+/** What is said of a Connection: is it right, is there a credential, does anybody's policy speak of it. Pure. */
+import { sayNames } from "../desired/relations.ts";
+import { isRecord } from "../kube/error.ts";
+import { type Finding, finding } from "./conditions.ts";
+import { acceptedOf, isInForce, type JudgeConditions, type KindWorld } from "./kind-world.ts";
+import { readyOf } from "./ready.ts";
+
+export const judgeConnection: JudgeConditions = (world) => {
+  const findings = [acceptedOf(world), credentialOf(world), selectedOf(world)];
+  return { findings: [...findings, readyOf(findings)] };
+};
+
+/** Whether a Secret is there is for the broker to say: the operator may read none. */
+function credentialOf(world: KindWorld): Finding {
+  if (!isInForce(world)) return finding("CredentialAvailable", "NotLookedAt");
+  const { spec } = world.object;
+  const credential = isRecord(spec) && isRecord(spec["credential"]) ? spec["credential"] : {};
+  // Of a version that is kept this object no longer says what it needs.
+  const needsNone = world.standing.state === "good" && credential["mode"] === "none";
+  return finding("CredentialAvailable", needsNone ? "NotNeeded" : "BrokerNotConnected");
+}
+
+function selectedOf({ selectedBy, closedBy }: KindWorld): Finding {
+  if (closedBy !== undefined) {
+    const broken = sayNames("broken policy closes it", "broken policies close it", closedBy);
+    return finding("Selected", "ClosedByBrokenPolicy", broken);
+  }
+  if (selectedBy === undefined) return finding("Selected", "NoPolicySelects");
+  const policies = sayNames("policy speaks of it", "policies speak of it", selectedBy);
+  return finding("Selected", "PoliciesSelect", policies);
+}

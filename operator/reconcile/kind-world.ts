@@ -1,0 +1,43 @@
+/** What is known of one object of our kinds when its conditions are found. */
+import { sayErrors } from "../admission/kinds/judge.ts";
+import type { Standing } from "../desired/desired.ts";
+import type { Names } from "../desired/relations.ts";
+import type { OwnKind } from "../kube/resource.ts";
+import { type Finding, finding } from "./conditions.ts";
+
+export interface KindWorld {
+  readonly object: OwnKind;
+  readonly standing: Standing;
+  /** Connections that a policy speaks of, or closes. */
+  readonly selects: Names | undefined;
+  /** Policies that speak of a Connection. */
+  readonly selectedBy: Names | undefined;
+  /** Broken policies that close a Connection. */
+  readonly closedBy: Names | undefined;
+  readonly nowMs: number;
+}
+
+export interface Judged {
+  readonly findings: readonly Finding[];
+  /** The time alone will change the answer then. */
+  readonly changesAtMs?: number | undefined;
+}
+
+export type JudgeConditions = (world: KindWorld) => Judged;
+
+export function acceptedOf({ standing }: KindWorld): Finding {
+  const { state, keptGeneration } = standing;
+  if (state === "good") return finding("Accepted", "Valid");
+  const errors = sayErrors(standing.findings.filter(({ severity }) => severity === "error"));
+  if (state === "broken") return finding("Accepted", "Invalid", errors);
+  return finding(
+    "Accepted",
+    "InvalidLastGoodKept",
+    `${errors}. Generation ${keptGeneration} stays in force.`,
+  );
+}
+
+/** A version that is kept is used, and what it uses has to be there. */
+export function isInForce({ standing }: KindWorld): boolean {
+  return standing.state !== "broken";
+}

@@ -1,0 +1,79 @@
+/** Keeps the status of the objects of one of our kinds true. Which conditions there are, the kind's own judge says. */
+import type { DesiredWatch, KindInCluster } from "../desired/watch.ts";
+import type { Kube } from "../kube/client.ts";
+import type { Clock } from "../kube/clock.ts";
+import type { Plan, Reconciler } from "../kube/controller.ts";
+import { isNotFound } from "../kube/error.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import { keyOf, type OwnKind, type Resource } from "../kube/resource.ts";
+import type { StoreView } from "../kube/store.ts";
+import type { JudgeConditions, KindWorld } from "./kind-world.ts";
+import { changeOf, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
+
+export interface KindOptions {
+  readonly kind: KindInCluster;
+  readonly resource: Resource<OwnKind>;
+  readonly store: StoreView<OwnKind>;
+  readonly desired: DesiredWatch;
+  readonly judge: JudgeConditions;
+  readonly kube: Kube;
+  readonly events: Pick<EventRecorder, "record">;
+  readonly clock: Clock;
+}
+
+export interface WriteStatus {
+  readonly object: OwnKind;
+  readonly conditions: readonly WrittenCondition[];
+  readonly notices: readonly Notice[];
+}
+
+export function kindReconciler(options: KindOptions): Reconciler<KindWorld, WriteStatus> {
+  const { kind, resource, store, desired, judge, kube, events, clock } = options;
+  return {
+    name: kind,
+    async observe(key, signal) {
+      const { standings, relations } = await desired.fresh(signal);
+      const object = store.get(key);
+      const { uid = "", deletionTimestamp } = object?.metadata ?? {};
+      const standing = standings.get(uid);
+      // Changed since that reading: its own change brings it here again.
+      if (object === undefined || standing === undefined || deletionTimestamp !== undefined) return undefined;
+      if (standing.generation !== object.metadata.generation) return undefined;
+      return {
+        object,
+        standing,
+        selects: relations.selects.get(uid),
+        selectedBy: relations.selectedBy.get(key),
+        closedBy: relations.closedBy.get(key),
+        nowMs: clock.wallMs(),
+      };
+    },
+    plan: (world) => planStatus(world, judge),
+    async apply({ object, conditions, notices }, signal) {
+      const observedGeneration = object.metadata.generation;
+      try {
+        const status = { observedGeneration, conditions };
+        await kube.applyStatus(resource, keyOf(object), status, { signal, force: true });
+      } catch (error) {
+        // Deleted in the meantime; nobody is left to be told.
+        if (isNotFound(error)) return;
+        throw error;
+      }
+      for (const notice of notices) events.record({ regarding: object, ...notice });
+    },
+  };
+}
+
+/** A timer of Node ends at about 24 days; the next look sets the next one. */
+const LOOK_AGAIN_MS_MAX = 24 * 3_600_000;
+
+export function planStatus(world: KindWorld, judge: JudgeConditions): Plan<WriteStatus> {
+  const { object, nowMs } = world;
+  const { findings, changesAtMs } = judge(world);
+  const change = changeOf(object.status, findings, object.metadata.generation, nowMs);
+  const { conditions = [], turns = [] } = change ?? {};
+  return {
+    actions: change === undefined ? [] : [{ object, conditions, notices: noticesOf(turns) }],
+    againAfterMs: changesAtMs === undefined ? undefined : Math.min(changesAtMs - nowMs, LOOK_AGAIN_MS_MAX),
+  };
+}

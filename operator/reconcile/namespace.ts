@@ -1,0 +1,106 @@
+/**
+ * An enforced namespace: the broker gets its rights there, a NetworkPolicy stands behind the gateway, and the namespace
+ * says when its pods cannot be made. Without the label all of that is taken back.
+ */
+import type { Kube } from "../kube/client.ts";
+import type { Clock } from "../kube/clock.ts";
+import type { Reconciler } from "../kube/controller.ts";
+import { isNotFound, KubeError } from "../kube/error.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import {
+  keyOf,
+  type KubeObject,
+  type Namespace,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  ROLE_BINDINGS,
+} from "../kube/resource.ts";
+import type { StoreView } from "../kube/store.ts";
+import { type Held, type NamespaceAction, type NamespaceWorld, planNamespace } from "./namespace-plan.ts";
+import type { NetworkPolicy, Owned, Owner, RoleBinding } from "./owned.ts";
+
+/** Index of the stores of what we own. */
+export const BY_NAMESPACE = "namespace";
+
+export interface NamespaceOptions {
+  readonly namespaces: StoreView<Namespace>;
+  /** Those with `MANAGED_SELECTOR`, indexed by namespace. */
+  readonly roleBindings: StoreView<RoleBinding>;
+  readonly networkPolicies: StoreView<NetworkPolicy>;
+  readonly owner: Owner;
+  readonly kube: Kube;
+  readonly events: Pick<EventRecorder, "record">;
+  readonly clock: Clock;
+}
+
+export function namespaceReconciler(options: NamespaceOptions): Reconciler<NamespaceWorld, NamespaceAction> {
+  const { namespaces, roleBindings, networkPolicies, owner, clock } = options;
+  const held = (name: string): readonly Held[] => [
+    ...roleBindings.by(BY_NAMESPACE, name).map((object): Held => ({ resource: ROLE_BINDINGS, object })),
+    ...networkPolicies.by(BY_NAMESPACE, name).map((object): Held => ({ resource: NETWORK_POLICIES, object })),
+  ];
+  return {
+    name: "Namespace",
+    observe(key) {
+      const namespace = namespaces.get(key);
+      if (namespace === undefined) return Promise.resolve(undefined);
+      return Promise.resolve({ namespace, there: held(key), owner, nowMs: clock.wallMs() });
+    },
+    plan: planNamespace,
+    async apply(action, signal) {
+      if (action.do === "status") return writeStatus(options, action, signal);
+      if (action.do === "delete") return takeBack(options, action.held, signal);
+      return give(options, action.owned, signal);
+    },
+  };
+}
+
+async function writeStatus(
+  { kube, events }: NamespaceOptions,
+  { namespace, conditions, notices }: NamespaceAction & { readonly do: "status" },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await kube.applyStatus(NAMESPACES, keyOf(namespace), { conditions }, { signal, force: true });
+  } catch (error) {
+    if (isNotFound(error)) return;
+    throw error;
+  }
+  for (const notice of notices) events.record({ regarding: namespace, ...notice });
+}
+
+/** Only this very object: one that somebody else has made since under its name is not ours to delete. */
+async function takeBack(
+  { kube }: NamespaceOptions,
+  { resource, object }: Held,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid } = object.metadata;
+  await kube.delete(resource, keyOf(object), { signal, ...(uid === undefined ? {} : { uid }) });
+}
+
+async function give(options: NamespaceOptions, owned: Owned, signal: AbortSignal): Promise<void> {
+  const { kube, events, namespaces } = options;
+  try {
+    await kube.apply<KubeObject>(owned.resource, owned.object, { signal, force: true });
+  } catch (error) {
+    const namespace = namespaces.get(owned.object.metadata.namespace ?? "");
+    if (namespace !== undefined && isRefused(error)) tellRefusal(events, namespace, owned, error);
+    throw error;
+  }
+}
+
+/** The API server has understood and says no: trying again does not help until somebody changes something. */
+function isRefused(error: unknown): error is KubeError {
+  return error instanceof KubeError && (error.status === 403 || error.status === 422);
+}
+
+function tellRefusal(
+  events: Pick<EventRecorder, "record">,
+  regarding: KubeObject,
+  { resource, object }: Owned,
+  { message }: KubeError,
+): void {
+  const note = `${resource.kind} ${object.metadata.name} cannot be written: ${message}`;
+  events.record({ regarding, type: "Warning", reason: "OwnedObjectRefused", action: "Reconcile", note });
+}

@@ -1,0 +1,93 @@
+/**
+ * What an enforced namespace holds of ours: the broker's right to its Secrets and tokens, and a NetworkPolicy behind the
+ * gateway's own rules. Written as the API server gives it back, so that a difference is a change by somebody else. Pure.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Applied } from "../kube/client.ts";
+import { type KubeObject, NETWORK_POLICIES, type Resource, ROLE_BINDINGS } from "../kube/resource.ts";
+
+type ObjectOf<Of> = Of extends Resource<infer T> ? T : never;
+export type RoleBinding = ObjectOf<typeof ROLE_BINDINGS>;
+export type NetworkPolicy = ObjectOf<typeof NETWORK_POLICIES>;
+
+export const MANAGED_LABELS = { "app.kubernetes.io/managed-by": "sallyport-operator" } as const;
+export const MANAGED_SELECTOR = Object.entries(MANAGED_LABELS)
+  .map(([label, value]) => `${label}=${value}`)
+  .join();
+
+/** ClusterRoles of the chart. The operator may bind these two and no other. */
+export const BROKER_ROLES = ["sallyport-broker-secrets", "sallyport-broker-tokens"] as const;
+export const NETWORK_POLICY = "sallyport-agents";
+const BROKER_ACCOUNT = "sallyport-broker";
+
+export interface Owner {
+  /** Where the broker runs. */
+  readonly systemNamespace: string;
+  readonly networkPolicy: boolean;
+}
+
+/** One object of ours, as it shall be. */
+export interface Owned {
+  readonly resource: typeof ROLE_BINDINGS | typeof NETWORK_POLICIES;
+  readonly object: Applied<RoleBinding> | Applied<NetworkPolicy>;
+}
+
+export function ownedObjects(namespace: string, { systemNamespace, networkPolicy }: Owner): readonly Owned[] {
+  return [
+    ...BROKER_ROLES.map((role): Owned => {
+      return { resource: ROLE_BINDINGS, object: binding(namespace, role, systemNamespace) };
+    }),
+    ...(networkPolicy ? [{ resource: NETWORK_POLICIES, object: agentsPolicy(namespace) }] : []),
+  ];
+}
+
+/** Whether what is there is what shall be there, and nothing besides. */
+export function isAsWanted(there: KubeObject, { object }: Owned): boolean {
+  const { metadata, ...wanted } = object;
+  const labels = Object.entries(metadata.labels ?? {});
+  const found: Readonly<Record<string, unknown>> = { ...there };
+  return (
+    labels.every(([label, value]) => there.metadata.labels?.[label] === value) &&
+    Object.entries(wanted).every(([field, value]) => isDeepStrictEqual(found[field], value))
+  );
+}
+
+/** The role that a binding names cannot be changed: a binding to another one has to go first. */
+export function mustGoFirst(there: KubeObject, { object }: Owned): boolean {
+  return "roleRef" in object && "roleRef" in there && !isDeepStrictEqual(there.roleRef, object.roleRef);
+}
+
+function binding(namespace: string, role: string, systemNamespace: string): Applied<RoleBinding> {
+  return {
+    metadata: { namespace, name: role, labels: MANAGED_LABELS },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
+    subjects: [{ kind: "ServiceAccount", name: BROKER_ACCOUNT, namespace: systemNamespace }],
+  };
+}
+
+const DNS_PORTS = (["UDP", "TCP"] as const).map((protocol) => ({ protocol, port: 53 }));
+
+/**
+ * In the pod every packet of an agent is redirected or dropped, and only the gateway gets out. Should that fail, this is
+ * what is left: nobody comes in, nothing but TCP and DNS goes out, and no cloud hands out the node's identity.
+ * Host names are not known to a NetworkPolicy, so upstreams cannot be listed.
+ */
+function agentsPolicy(namespace: string): Applied<NetworkPolicy> {
+  return {
+    metadata: { namespace, name: NETWORK_POLICY, labels: MANAGED_LABELS },
+    spec: {
+      podSelector: {},
+      policyTypes: ["Ingress", "Egress"],
+      egress: [
+        { ports: DNS_PORTS },
+        {
+          ports: [{ protocol: "TCP" }],
+          to: [
+            { ipBlock: { cidr: "0.0.0.0/0", except: ["169.254.0.0/16"] } },
+            { ipBlock: { cidr: "::/0", except: ["fe80::/10", "fd00:ec2::254/128"] } },
+          ],
+        },
+      ],
+    },
+  };
+}

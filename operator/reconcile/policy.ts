@@ -1,0 +1,31 @@
+/** What is said of a policy or guardrail: does it compile, whom does it reach, is it applied, has it ended. Pure. */
+import { parseInstantMs } from "#core/policy/instant.ts";
+import { sayNames } from "../desired/relations.ts";
+import { isRecord } from "../kube/error.ts";
+import { type Finding, finding } from "./conditions.ts";
+import { acceptedOf, isInForce, type JudgeConditions, type KindWorld } from "./kind-world.ts";
+import { readyOf } from "./ready.ts";
+
+export const judgePolicy: JudgeConditions = (world) => {
+  const findings = [acceptedOf(world), selectingOf(world), enforcedOf(world)];
+  const expiresMs = expiryOf(world);
+  const isOver = expiresMs !== undefined && world.nowMs >= expiresMs;
+  const ready = isOver ? finding("Ready", "Expired") : readyOf(findings);
+  return { findings: [...findings, ready], changesAtMs: isOver ? undefined : expiresMs };
+};
+
+function selectingOf(world: KindWorld): Finding {
+  const { selects } = world;
+  if (selects === undefined) return finding("Selecting", "NoConnection");
+  const names = sayNames("Connection", "Connections", selects);
+  return finding("Selecting", "ConnectionsSelected", isInForce(world) ? names : `closes ${names}`);
+}
+
+function enforcedOf(world: KindWorld): Finding {
+  return finding("Enforced", isInForce(world) ? "BrokerNotConnected" : "NotLookedAt");
+}
+
+function expiryOf({ object: { spec } }: KindWorld): number | undefined {
+  const expires = isRecord(spec) ? spec["expires"] : undefined;
+  return typeof expires === "string" ? parseInstantMs(expires) : undefined;
+}
