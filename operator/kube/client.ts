@@ -1,10 +1,10 @@
 /** Calls to the API server: JSON as it is on the wire, a deadline on each, and one type of error. */
 import type { Readable } from "node:stream";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { isRecord, KubeError, kubeError } from "./error.ts";
+import { brokenOff, isRecord, KubeError, kubeError } from "./error.ts";
 import { apiPath, type Place, query } from "./path.ts";
 import { apiVersionOf, keyOf, type KubeObject, type ObjectKey, type Resource } from "./resource.ts";
-import { type Answer, openTransport, type Sent, type Transport } from "./transport.ts";
+import { type Answer, openTransport, type PingTiming, type Sent, type Transport } from "./transport.ts";
 import { readWatch, type WatchBatch, type WatchOptions } from "./watch.ts";
 
 export const FIELD_MANAGER = "sallyport-operator";
@@ -85,11 +85,15 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 export interface KubeOptions {
   readonly fieldManager?: string;
   readonly userAgent?: string;
+  readonly ping?: PingTiming;
 }
+
+/** A connection whose other end is gone is noticed within their sum. */
+const PING: PingTiming = { everyMs: 5_000, withinMs: 5_000 };
 
 export function openKube(config: KubeConfig, options: KubeOptions = {}): Kube {
   return new Client(
-    openTransport(config, options.userAgent ?? "sallyport"),
+    openTransport(config, options.userAgent ?? "sallyport", options.ping ?? PING),
     options.fieldManager ?? FIELD_MANAGER,
   );
 }
@@ -243,12 +247,23 @@ class Client implements Kube {
     return query({ fieldManager: this.#fieldManager, fieldValidation: "Strict", dryRun, ...more });
   }
 
+  async #exchange(sent: Sent, signal: AbortSignal): Promise<unknown> {
+    try {
+      return await read(await this.#transport.send(sent, signal));
+    } catch (error) {
+      const isAnswered = error instanceof KubeError && error.status !== 0;
+      if (signal.aborted || isAnswered || sent.method !== "GET") throw error;
+      // A connection may end just when it is used again. Of a write nobody would know whether it was done.
+      return read(await this.#transport.send(sent, signal));
+    }
+  }
+
   async #call(sent: Sent, call: Call): Promise<unknown> {
     const deadlineMs = call.deadlineMs ?? DEADLINE_MS;
     const late = AbortSignal.timeout(deadlineMs);
+    const signal = AbortSignal.any([call.signal, late]);
     try {
-      const answer = await this.#transport.send(sent, AbortSignal.any([call.signal, late]));
-      return await read(answer);
+      return await this.#exchange(sent, signal);
     } catch (error) {
       if (call.signal.aborted) throw call.signal.reason;
       if (late.aborted)
@@ -266,8 +281,9 @@ function whole(resource: Resource, object: object): object {
   return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
 }
 
-async function read({ status, retryAfter, body }: Answer): Promise<unknown> {
+async function read({ status, retryAfter, body, isWhole }: Answer): Promise<unknown> {
   const text = await readText(body);
+  if (!isWhole()) throw brokenOff();
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

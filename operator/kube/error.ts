@@ -46,6 +46,11 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof KubeError && error.status === 404;
 }
 
+export function brokenOff(): KubeError {
+  const message = "the connection ended in the middle of an answer";
+  return new KubeError({ status: 0, reason: "Unreachable", message });
+}
+
 const RETRY_AFTER_MS_MAX = 60_000;
 
 /** From a `Status` object, which is what every refusal of an API server is, or from whatever else a proxy put there. */

@@ -2,16 +2,14 @@
  * One request to the API server, and its answer as a stream. client-node says who we are and whom we trust, anew for each request, so
  * that rotated tokens and certificates are picked up; the sockets are ours, since client-node opens a new one for every request.
  */
-import {
-  Agent as PlainAgent,
-  type IncomingMessage,
-  type RequestOptions,
-  request as plainRequest,
-} from "node:http";
-import { Agent, type RequestOptions as TlsRequestOptions, request as tlsRequest } from "node:https";
+import { createHash } from "node:crypto";
+import type { RequestOptions } from "node:https";
 import type { Readable } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { KubeError } from "./error.ts";
+import { openPool, type Pool } from "./http1.ts";
+import { connectTls, openSession, type Session } from "./http2.ts";
 
 export interface Sent {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -25,6 +23,8 @@ export interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly body: Readable;
+  /** Once the body has ended: whether by the API server's will. A connection that breaks can end it too. */
+  isWhole(): boolean;
 }
 
 export interface Transport extends Disposable {
@@ -32,56 +32,130 @@ export interface Transport extends Disposable {
   send(sent: Sent, signal: AbortSignal): Promise<Answer>;
 }
 
-/** Watches hold one each for good. */
-const SOCKETS_MAX = 64;
-const KEEP_ALIVE_MS = 15_000;
+export interface PingTiming {
+  /** How often a connection is asked whether it lives, */
+  readonly everyMs: number;
+  /** and how long it may take to answer. */
+  readonly withinMs: number;
+}
 
-export function openTransport(config: KubeConfig, userAgent: string): Transport {
+export type Headers = Readonly<Record<string, string>>;
+export type Trust = Pick<
+  RequestOptions,
+  "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized"
+>;
+
+export function openTransport(config: KubeConfig, userAgent: string, ping: PingTiming): Transport {
   const server = config.getCurrentCluster()?.server;
   if (server === undefined)
     throw new KubeError({ status: 0, reason: "NoCluster", message: "the kubeconfig names no cluster" });
-  const base = new URL(server.endsWith("/") ? server : `${server}/`);
-  const pool = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxSockets: SOCKETS_MAX };
-  const isPlain = base.protocol === "http:";
-  const agent = isPlain ? new PlainAgent(pool) : new Agent(pool);
-  return {
-    send: async (sent, signal) => {
-      signal.throwIfAborted();
-      const options: TlsRequestOptions = {};
-      await config.applyToHTTPSOptions(options);
-      // Its own agent is the way through a proxy that the kubeconfig names, and keeps the first certificates for ever otherwise.
-      if (config.getCurrentCluster()?.proxyUrl === undefined) options.agent = agent;
-      options.method = sent.method;
-      options.headers = {
-        ...(options.headers as Record<string, string> | undefined),
-        accept: "application/json",
-        "user-agent": userAgent,
-        ...(sent.body === undefined
-          ? {}
-          : { "content-type": sent.contentType, "content-length": Buffer.byteLength(sent.body) }),
-      };
-      return exchange(
-        new URL(sent.path.replace(/^\//, ""), base),
-        { ...options, signal },
-        sent.body,
-        isPlain,
-      );
-    },
-    [Symbol.dispose]: () => agent.destroy(),
-  };
+  return new Sender(config, new URL(server.endsWith("/") ? server : `${server}/`), userAgent, ping);
 }
 
-async function exchange(
-  url: URL,
-  options: RequestOptions,
-  body: string | undefined,
-  isPlain: boolean,
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const sent = isPlain ? plainRequest(url, options, resolve) : tlsRequest(url, options, resolve);
-  // Stays for good: what goes wrong after the head is told by the answer's own stream.
-  sent.on("error", reject);
-  sent.end(body);
-  const answer = await promise;
-  return { status: answer.statusCode ?? 0, retryAfter: answer.headers["retry-after"], body: answer };
+class Sender implements Transport {
+  readonly #config: KubeConfig;
+  readonly #base: URL;
+  readonly #userAgent: string;
+  readonly #ping: PingTiming;
+  readonly #pool: Pool;
+  #current: { readonly fingerprint: string; readonly session: Promise<Session | undefined> } | undefined;
+  #isDisposed = false;
+
+  constructor(config: KubeConfig, base: URL, userAgent: string, ping: PingTiming) {
+    this.#config = config;
+    this.#base = base;
+    this.#userAgent = userAgent;
+    this.#ping = ping;
+    this.#pool = openPool(base.protocol === "http:");
+  }
+
+  async send(sent: Sent, signal: AbortSignal): Promise<Answer> {
+    signal.throwIfAborted();
+    if (this.#isDisposed) throw new Error("the client is closed");
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const headers: Headers = {
+      ...(options.headers as Headers | undefined),
+      ...(options.auth === undefined || options.auth === null
+        ? {}
+        : { authorization: `Basic ${Buffer.from(options.auth).toString("base64")}` }),
+      accept: "application/json",
+      "user-agent": this.#userAgent,
+      ...(sent.contentType === undefined ? {} : { "content-type": sent.contentType }),
+    };
+    const url = new URL(sent.path.replace(/^\//, ""), this.#base);
+    // The way through a proxy that the kubeconfig names is client-node's.
+    const proxy = this.#config.getCurrentCluster()?.proxyUrl === undefined ? undefined : options.agent;
+    const session = proxy === undefined ? await this.#session(options, signal) : undefined;
+    if (session !== undefined) return session.send(sent, url, headers, signal);
+    return this.#pool.send(sent, url, { ...options, headers, auth: null, agent: proxy, signal });
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#pool[Symbol.dispose]();
+    void this.#current?.session.then(
+      (session) => session?.[Symbol.dispose](),
+      () => undefined,
+    );
+  }
+
+  /** One connection for everything; undefined where the server does not speak HTTP/2. */
+  async #session(trust: Trust, signal: AbortSignal): Promise<Session | undefined> {
+    if (this.#base.protocol === "http:") return undefined;
+    const fingerprint = fingerprintOf(trust);
+    let current = this.#current;
+    if (current?.fingerprint === fingerprint) {
+      const session = await unlessAborted(current.session, signal);
+      if (session === undefined || session.isOpen) return session;
+      // Somebody else may have begun another one meanwhile.
+      current = this.#current === current ? undefined : this.#current;
+    }
+    if (current?.fingerprint !== fingerprint) {
+      current = { fingerprint, session: this.#connect(trust) };
+      this.#replace(current);
+    }
+    return unlessAborted(current.session, signal);
+  }
+
+  #replace(next: { readonly fingerprint: string; readonly session: Promise<Session | undefined> }): void {
+    // What still runs on the old one may end by itself: it was begun with what was valid then.
+    void this.#current?.session.then(
+      (session) => session?.retire(),
+      () => undefined,
+    );
+    this.#current = next;
+    // The next request tries again.
+    next.session.catch(() => {
+      if (this.#current === next) this.#current = undefined;
+    });
+  }
+
+  async #connect(trust: Trust): Promise<Session | undefined> {
+    const socket: TLSSocket = await connectTls(this.#base, trust);
+    if (socket.alpnProtocol === "h2" && !this.#isDisposed) return openSession(this.#base, socket, this.#ping);
+    socket.destroy();
+    return undefined;
+  }
+}
+
+function fingerprintOf({ ca, cert, key, servername }: Trust): string {
+  const hash = createHash("sha256");
+  for (const part of [ca, cert, key, servername])
+    hash
+      .update(typeof part === "string" || Buffer.isBuffer(part) ? part : JSON.stringify(part ?? null))
+      .update("\0");
+  return hash.digest("base64");
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

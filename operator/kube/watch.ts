@@ -1,5 +1,5 @@
 /** A watch as batches of events: one batch is what arrived at once. Ends quietly where the API server ends it, and with an error otherwise. */
-import { isRecord, KubeError, kubeError } from "./error.ts";
+import { brokenOff, isRecord, KubeError, kubeError } from "./error.ts";
 import { lineCutter } from "./lines.ts";
 import { apiPath, query } from "./path.ts";
 import type { KubeObject, Resource } from "./resource.ts";
@@ -48,6 +48,7 @@ export async function* readWatch<T extends KubeObject>(
       // Whoever takes long with what it was given is not taken for a stall.
       timer.refresh();
     }
+    if (!answer.isWhole()) throw brokenOff();
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (stalled.signal.aborted)
