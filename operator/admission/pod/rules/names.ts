@@ -1,0 +1,107 @@
+/** Names, ports and annotations that are the gateway's. */
+import { ANNOTATIONS, GROUP, ORIGIN, PORTS_RESERVED } from "../../../names.ts";
+import { isReservedContainer, isReservedVolume, type PodView } from "../view.ts";
+import type { Found, PodRule } from "./rule.ts";
+
+export const reservedName: PodRule = {
+  title: "a container or volume bears a name of the gateway",
+  why: "Rules, policies and people tell the gateway by its name. Nothing is skipped because something is already called so.",
+  fix: "Give it another name. The gateway itself is put in by admission: leave it out.",
+  remedy: "refused",
+  find: ({ containers, volumes }) => [
+    ...containers
+      .filter(({ container }) => isReservedContainer(container.name))
+      .map(({ field, container }) => ({
+        field: `${field}.name`,
+        message: `${container.name} is the gateway's`,
+      })),
+    ...volumes
+      .filter(({ volume }) => isReservedVolume(volume.name))
+      .map(({ field, volume }) => ({ field: `${field}.name`, message: `${volume.name} is the gateway's` })),
+  ],
+  wrong: "spec: { containers: [{ name: gw, image: app }] }",
+  right: "spec: { containers: [{ name: gateway, image: app }] }",
+};
+
+/** What may stand on a pod; all of it is written at admission. */
+const OUR_ANNOTATIONS: ReadonlySet<string> = new Set([ANNOTATIONS.injected, ...Object.values(ORIGIN)]);
+
+export const isReservedKey = (key: string): boolean => {
+  const prefix = key.split("/")[0]?.toLowerCase() ?? "";
+  return key.includes("/") && (prefix === GROUP || prefix.endsWith(`.${GROUP}`));
+};
+
+export const reservedMetadata: PodRule = {
+  title: "a label or annotation is under sallyport.dev/",
+  why: "They are written at admission and say who made the pod. None of them switches anything off.",
+  fix: "Remove it. There is no label and no annotation that opts out.",
+  remedy: "refused",
+  find: ({ pod }) => [
+    ...reservedKeys(pod.metadata?.labels, "metadata.labels", new Set()),
+    ...reservedKeys(pod.metadata?.annotations, "metadata.annotations", OUR_ANNOTATIONS),
+  ],
+  wrong: `metadata: { annotations: { sallyport.dev/inject: "false" } }`,
+  right: `metadata: { annotations: { example.com/inject: "false" } }`,
+};
+
+function reservedKeys(
+  keys: Readonly<Record<string, string>> | undefined,
+  field: string,
+  allowed: ReadonlySet<string>,
+): readonly Found[] {
+  return Object.keys(keys ?? {})
+    .filter((key) => isReservedKey(key) && !allowed.has(key))
+    .map((key) => ({ field: `${field}[${key}]`, message: "is reserved" }));
+}
+
+export const reservedPort: PodRule = {
+  title: "a container declares a port of the gateway",
+  why: `Ports ${PORTS_RESERVED.first} to ${PORTS_RESERVED.last} are the gateway's in every pod; nobody could reach it there.`,
+  fix: "Listen on another port.",
+  remedy: "refused",
+  find: ({ containers }) =>
+    containers.flatMap(({ field, container }) =>
+      (container.ports ?? []).flatMap(({ containerPort, hostPort }, index) =>
+        Object.entries({ containerPort, hostPort }).flatMap(([name, port]) =>
+          isReservedPort(port)
+            ? [{ field: `${field}.ports[${index}].${name}`, message: `${port} is the gateway's` }]
+            : [],
+        ),
+      ),
+    ),
+  wrong: "spec: { containers: [{ name: app, image: app, ports: [{ containerPort: 15001 }] }] }",
+  right: "spec: { containers: [{ name: app, image: app, ports: [{ containerPort: 15100 }] }] }",
+};
+
+const isReservedPort = (port: number | undefined): boolean =>
+  port !== undefined && port >= PORTS_RESERVED.first && port <= PORTS_RESERVED.last;
+
+export const brokerAlias: PodRule = {
+  title: "hostAliases give the broker another address",
+  why: "The file is shared by all containers. The gateway does not read it; whoever debugs it would be misled.",
+  fix: "Remove the alias.",
+  remedy: "refused",
+  find: (view) =>
+    (view.spec.hostAliases ?? []).flatMap(({ hostnames }, index) =>
+      (hostnames ?? []).flatMap((name, nth) =>
+        isBroker(view, name)
+          ? [{ field: `spec.hostAliases[${index}].hostnames[${nth}]`, message: `${name} is the broker` }]
+          : [],
+      ),
+    ),
+  wrong: "spec: { hostAliases: [{ ip: 203.0.113.9, hostnames: [sallyport-broker.sallyport-system.svc] }] }",
+  right: "spec: { hostAliases: [{ ip: 203.0.113.9, hostnames: [orders.example] }] }",
+};
+
+/** `name.namespace` of a Service is as good as its whole name. */
+function isBroker({ brokerHosts }: PodView, name: string): boolean {
+  const plain = name.toLowerCase().replace(/\.$/, "");
+  return brokerHosts.some((host) => {
+    if (plain === host) return true;
+    const [service, namespace] = host.split(".");
+    return (
+      host.includes(".svc") &&
+      (plain === `${service}.${namespace}` || plain.startsWith(`${service}.${namespace}.svc`))
+    );
+  });
+}
