@@ -32,41 +32,40 @@ const LONG_MS = 10 * 60_000;
 
 export function nextServing(before: Serving | undefined, now: Surroundings): Serving {
   const { current } = now.record;
-  const trusted = trustOf(before?.trusted, now);
+  const trusted = trustOf(before, now);
   if (before === undefined) return signed(current, trusted, now);
   const isNew = fingerprintOf(before.signer.certificatePem) !== fingerprintOf(current.certificatePem);
-  if (isNew && isSettled(trusted, now)) return signed(current, trusted, now);
+  const isBetter = isSettled(trusted, now) || !isTrustedByAll(before.signer, now);
+  if (isNew && isTrustedByAll(current, now) && isBetter) return signed(current, trusted, now);
   if (isDue(before.certificate, now.nowMs)) return signed(before.signer, trusted, now);
   return withTrust(before, trusted);
 }
 
 /** In words: why this replica should not be asked yet. */
-export function notServing(serving: Serving, now: Surroundings): string | undefined {
-  const isTrusted =
-    now.configurations.length > 0 &&
-    now.configurations.every((configuration) => trusts(configuration, serving.signer.certificatePem));
-  if (!isTrusted)
+export function notServing({ signer, trusted }: Serving, now: Surroundings): string | undefined {
+  if (!isTrustedByAll(signer, now))
     return "the webhook configurations do not trust our certificate yet: whoever leads fills in their caBundle";
-  const isCurrent = fingerprintOf(serving.signer.certificatePem) === serving.trusted?.fingerprint;
-  if (isCurrent && !isSettled(serving.trusted, now))
+  const isCurrent = fingerprintOf(signer.certificatePem) === trusted?.fingerprint;
+  if (isCurrent && !isSettled(trusted, now))
     return "the API servers may not have seen yet that the webhook configurations trust our certificate";
   return undefined;
 }
 
-function trustOf(
-  before: Serving["trusted"],
-  { record, configurations, nowMs }: Surroundings,
-): Serving["trusted"] {
-  const { current, previousPem } = record;
-  const isTrusted =
-    configurations.length > 0 &&
-    configurations.every((configuration) => trusts(configuration, current.certificatePem));
-  if (!isTrusted) return undefined;
+function isTrustedByAll({ certificatePem }: Certified, { configurations }: Surroundings): boolean {
+  return configurations.length > 0 && configurations.every((each) => trusts(each, certificatePem));
+}
+
+function trustOf(serving: Serving | undefined, now: Surroundings): Serving["trusted"] {
+  const { current, previousPem } = now.record;
+  const before = serving?.trusted;
   const fingerprint = fingerprintOf(current.certificatePem);
-  if (before?.fingerprint === fingerprint) return before;
-  // One that is older than the wait, or the only one there ever was, has been trusted before we looked.
-  const isLongSo = before === undefined && (previousPem === undefined || ageMs(current, nowMs) > LONG_MS);
-  return { fingerprint, sinceMs: isLongSo ? nowMs - SETTLE_MS : nowMs };
+  const isSame = before?.fingerprint === fingerprint;
+  // Once all API servers have known it, they know it again as soon as it is back.
+  if (!isTrustedByAll(current, now)) return isSame && isSettled(before, now) ? before : undefined;
+  if (isSame) return before;
+  // The only one that is trusted cannot be waited for; and what a new process finds in place is no news, if it is old.
+  const isOld = serving === undefined && ageMs(current, now.nowMs) > LONG_MS;
+  return { fingerprint, sinceMs: isOld || previousPem === undefined ? now.nowMs - SETTLE_MS : now.nowMs };
 }
 
 function isSettled(trusted: Serving["trusted"], { nowMs }: Surroundings): boolean {
