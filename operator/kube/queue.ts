@@ -71,7 +71,8 @@ class KeyQueue implements WorkQueue {
     if (ms <= 0) return this.add(key);
     const atMs = this.#clock.monotonicMs() + ms;
     const planned = this.#later.get(key);
-    if (this.#line.has(key) || (planned !== undefined && planned.atMs <= atMs)) return;
+    const isNext = this.#line.has(key) || this.#working.get(key) === true;
+    if (isNext || (planned !== undefined && planned.atMs <= atMs)) return;
     planned?.stop.abort();
     const stop = new AbortController();
     this.#later.set(key, { atMs, stop });

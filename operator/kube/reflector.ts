@@ -12,7 +12,7 @@ import type { Store } from "./store.ts";
 import type { WatchBatch, WatchEvent } from "./watch.ts";
 
 export interface ReflectorOptions<T extends KubeObject> extends Selection {
-  readonly kube: Kube;
+  readonly kube: Pick<Kube, "pages" | "watch">;
   readonly resource: Resource<T>;
   readonly store: Store<T>;
   /** What of an object is kept. Thousands of pods are small once nobody needs their managed fields. */
