@@ -32,7 +32,8 @@ export function originOf(userInfo: UserInfo): OriginRead {
   const several = Object.values(EXTRA).find((key) => (userInfo.extra?.[key]?.length ?? 0) > 1);
   if (several !== undefined) return refused(`the request has several values of ${several}`);
   // Joined by newlines: a group with one in it would be two.
-  if (groups.some((group) => group.includes("\n"))) return refused("a group of the requester has a newline in its name");
+  if (groups.some((group) => group.includes("\n")))
+    return refused("a group of the requester has a newline in its name");
   const facts = {
     user: username,
     uid,
@@ -49,7 +50,9 @@ export function originOf(userInfo: UserInfo): OriginRead {
   );
   const bytes = Object.values(origin).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
   if (bytes > ORIGIN_BYTES_MAX) {
-    return refused(`name and groups of the requester take ${bytes} bytes; at most ${ORIGIN_BYTES_MAX} can be put on record`);
+    return refused(
+      `name and groups of the requester take ${bytes} bytes; at most ${ORIGIN_BYTES_MAX} can be put on record`,
+    );
   }
   return { outcome: "read", origin };
 }

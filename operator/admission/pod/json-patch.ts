@@ -32,7 +32,11 @@ function patchRecord(path: string, before: JsonRecord, after: JsonRecord): reado
 }
 
 /** Items of Kubernetes' lists are known by their name: what has one in both is changed where it is, what has not comes and goes. */
-function patchList(path: string, before: readonly unknown[], after: readonly unknown[]): readonly Operation[] {
+function patchList(
+  path: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+): readonly Operation[] {
   const old = new Map(before.map((item, index) => [keyOf(item), index]));
   const wanted = new Set(after.map(keyOf));
   if (old.size < before.length || wanted.size < after.length || !isSameOrder(old, wanted)) {
