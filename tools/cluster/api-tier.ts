@@ -3,16 +3,16 @@
  * what a kubelet or a controller manager would do is not done (a namespace gets no `default` service account but by
  * `api.namespace()`, and is never gone after its deletion).
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { type Child, startChild } from "#tools/world/child.ts";
 import { type Access, openAccess } from "./access.ts";
 import { API_PROGRAMS, buildProblem, ensurePrograms } from "./binaries.ts";
 import { clientsProblem } from "./clients.ts";
-import { type Flags, apiServerFlags, etcdFlags, wordsOf } from "./control-plane.ts";
-import { makePki, writePki } from "./pki.ts";
-import { freePorts } from "./ports.ts";
-import { whenReady } from "./ready.ts";
+import type { Flags } from "./control-plane.ts";
+import { OWNER_FILE, ownerMark } from "./owner.ts";
+import { type ApiPrograms, type Servers, startServers } from "./servers.ts";
+import { sweepOrphans } from "./sweep.ts";
+import { copyTemplate } from "./template.ts";
 
 export interface ApiTierOptions {
   /** Flags of the API server, over ours: `{ "audit-log-path": "/tmp/audit" }`. */
@@ -21,6 +21,8 @@ export interface ApiTierOptions {
 
 export interface ApiTier extends Access, AsyncDisposable {
   readonly etcdUrl: string;
+  /** Everything of this cluster's; gone with it. */
+  readonly folder: string;
   /** Processes as they run now. */
   pids(): { readonly etcd: number; readonly apiServer: number };
   /** SIGKILL to the API server; resolves when it is gone. Its port stays its own. */
@@ -31,8 +33,7 @@ export interface ApiTier extends Access, AsyncDisposable {
   log(): string;
 }
 
-const FOLDER_PREFIX = "sallyport-api-";
-const ADDRESS = "127.0.0.1";
+export const FOLDER_PREFIX = "sallyport-api-";
 const PORT_ATTEMPTS_MAX = 5;
 const PORT_TAKEN = "address already in use";
 
@@ -43,6 +44,7 @@ export function apiTierProblem(): string | undefined {
 
 export async function startApiTier(options: ApiTierOptions = {}): Promise<ApiTier> {
   const programs = await ensurePrograms(API_PROGRAMS);
+  await sweepOrphans(FOLDER_PREFIX);
   for (let attempt = 1; ; attempt += 1) {
     const folder = await mkdtemp(`${tmpdir()}/${FOLDER_PREFIX}`);
     try {
@@ -58,51 +60,31 @@ export async function startApiTier(options: ApiTierOptions = {}): Promise<ApiTie
 
 async function startIn(
   folder: string,
-  programs: Record<(typeof API_PROGRAMS)[number], string>,
-  options: ApiTierOptions,
+  programs: ApiPrograms,
+  { flags = {} }: ApiTierOptions,
 ): Promise<ApiTier> {
-  const [etcdPort = 0, peerPort = 0, port = 0] = await freePorts(3);
-  const pki = makePki();
-  const files = await writePki(pki, `${folder}/pki`, ["localhost", ADDRESS, "kubernetes.default.svc"]);
-  const etcdUrl = `http://${ADDRESS}:${etcdPort}`;
-  const etcdPlace = {
-    folder: `${folder}/etcd`,
-    clientUrl: etcdUrl,
-    peerUrl: `http://${ADDRESS}:${peerPort}`,
-  };
-  const flags = {
-    ...apiServerFlags({ etcdUrl, address: ADDRESS, port, files }),
-    // An address of this host's own cannot be an endpoint of a Service.
-    "endpoint-reconciler-type": "none",
-    ...options.flags,
-  };
-  const run = (program: string, all: Flags): Child =>
-    startChild([program, ...wordsOf(all)], { endedBy: "SIGKILL", folder });
-  await using started = new AsyncDisposableStack();
-  const etcd = started.use(run(programs.etcd, etcdFlags(etcdPlace)));
-  let server = run(programs["kube-apiserver"], flags);
-  started.defer(() => server[Symbol.asyncDispose]());
-  const url = `https://${ADDRESS}:${port}`;
-  const access = await openAccess(url, pki, folder);
-  await whenReady({ url, pki }, server, etcd);
-  const owned = started.move();
-
-  async function kill(): Promise<void> {
-    await server[Symbol.asyncDispose]();
+  await writeFile(`${folder}/${OWNER_FILE}`, ownerMark());
+  await copyTemplate(programs, folder);
+  const servers = await startServers({ programs, folder, flags, isBootstrapped: true });
+  try {
+    return tierOf(servers, folder, await openAccess(servers.url, servers.pki, folder));
+  } catch (error) {
+    await servers[Symbol.asyncDispose]();
+    throw error;
   }
+}
+
+function tierOf(servers: Servers, folder: string, access: Access): ApiTier {
   return {
     ...access,
-    etcdUrl,
-    pids: () => ({ etcd: etcd.pid, apiServer: server.pid }),
-    kill,
-    async restart() {
-      await kill();
-      server = run(programs["kube-apiserver"], flags);
-      await whenReady({ url, pki }, server, etcd);
-    },
-    log: () => server.output(),
+    etcdUrl: servers.etcdUrl,
+    folder,
+    pids: () => ({ etcd: servers.etcd.pid, apiServer: servers.apiServer().pid }),
+    kill: () => servers.kill(),
+    restart: () => servers.restart(),
+    log: () => servers.apiServer().output(),
     async [Symbol.asyncDispose]() {
-      await owned.disposeAsync();
+      await servers[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };

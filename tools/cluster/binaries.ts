@@ -5,10 +5,11 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { access, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { access, mkdir, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChild } from "#tools/world/child.ts";
-import { cacheFolder } from "./cache.ts";
+import { cacheFolder, pruneFolders } from "./cache.ts";
 import { makeOnce } from "./lock.ts";
 
 type Module = "etcd" | "kubernetes";
@@ -140,7 +141,7 @@ async function build(
   // We have the lock: what lies there is of a build that was cut off.
   const draft = `${path}.draft`;
   await rm(draft, { force: true });
-  await mkdir(fileURLToPath(new URL(".", `file://${path}`)), { recursive: true });
+  await mkdir(dirname(path), { recursive: true });
   say(`building ${program}, once per machine`);
   const startMs = Date.now();
   const environment = { ...definedOf(process.env), ...ENVIRONMENT };
@@ -166,18 +167,7 @@ async function build(
   if (code !== 0) throw new BuildFailed(`${program} cannot be built:\n${go.output().slice(-4_000)}`);
   await rename(draft, path);
   say(`built ${program} in ${Math.round((Date.now() - startMs) / 1_000)} s`);
-  await prune(module);
-}
-
-/** The folder just built in is among the newest. */
-async function prune(module: Module): Promise<void> {
-  const home = `${cacheFolder()}/bin`;
-  const folders = (await readdir(home)).filter((name) => name.startsWith(`${module}-`));
-  const dated = await Promise.all(
-    folders.map(async (name) => ({ path: `${home}/${name}`, ms: (await stat(`${home}/${name}`)).mtimeMs })),
-  );
-  const old = dated.sort((a, b) => b.ms - a.ms).slice(KEYS_KEPT);
-  for (const { path } of old) await rm(path, { recursive: true, force: true });
+  await pruneFolders(dirname(dirname(path)), new RegExp(`^${module}-`), KEYS_KEPT);
 }
 
 function goVersion(): string | undefined {

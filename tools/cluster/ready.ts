@@ -1,8 +1,7 @@
 /** Waiting for an API server that is starting. */
 import { once } from "node:events";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 import type { IncomingMessage } from "node:http";
-import type { SecureContextOptions } from "node:tls";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Child } from "#tools/world/child.ts";
@@ -19,13 +18,24 @@ export type Watched = Pick<Child, "output"> & { readonly exited: Promise<unknown
 export interface Asked {
   readonly url: string;
   readonly pki: Pki;
+  /** Its data has what a new server gives itself; see BOOTSTRAP_HOOKS. */
+  readonly isBootstrapped?: boolean;
 }
 
-/** Every start-up hook has run: RBAC's own roles, priority classes and all. Rejects at once when a server has ended. */
-export async function whenReady({ url, pki }: Asked, server: Watched, etcd: Watched): Promise<void> {
+/** They sleep a second before they look whether RBAC's own roles and priority classes are there. */
+const BOOTSTRAP_HOOKS = ["rbac/bootstrap-roles", "scheduling/bootstrap-system-priority-classes"];
+
+/** Every start-up hook has run. Rejects at once when a server has ended. */
+export async function whenReady(
+  { url, pki, isBootstrapped }: Asked,
+  server: Watched,
+  etcd: Watched,
+): Promise<void> {
   // Until RBAC has its own roles, only the administrator may ask.
   const { certificatePem: cert, keyPem: key } = pki.client("readiness", ["system:masters"]);
-  const tls = { ca: pki.caPem, cert, key };
+  const agent = new Agent({ ca: pki.caPem, cert, key, keepAlive: true, maxSockets: 1 });
+  const left = isBootstrapped === true ? BOOTSTRAP_HOOKS.map((hook) => `exclude=poststarthook/${hook}`) : [];
+  const question = `${url}/readyz?${left.join("&")}`;
   const ended = Promise.race([
     server.exited.then(() => `the API server has ended:\n${server.output().slice(-LOG_CHARS)}`),
     etcd.exited.then(() => `etcd has ended:\n${etcd.output().slice(-LOG_CHARS)}`),
@@ -35,17 +45,19 @@ export async function whenReady({ url, pki }: Asked, server: Watched, etcd: Watc
   const deadline = AbortSignal.timeout(READY_MS_MAX);
   const signal = AbortSignal.any([over.signal, deadline]);
   try {
-    while (!(await isReady(url, tls))) await pause(POLL_MS, undefined, { signal });
+    while (!(await isReady(question, agent))) await pause(POLL_MS, undefined, { signal });
   } catch (error) {
     if (over.signal.aborted) throw over.signal.reason;
     if (!deadline.aborted) throw error;
     throw new Error(`the API server is not ready:\n${server.output().slice(-LOG_CHARS)}`, { cause: error });
+  } finally {
+    agent.destroy();
   }
 }
 
-async function isReady(url: string, tls: SecureContextOptions): Promise<boolean> {
+async function isReady(question: string, agent: Agent): Promise<boolean> {
   const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-  const asking = request(`${url}/readyz`, { ...tls, agent: false, signal });
+  const asking = request(question, { agent, signal });
   try {
     const answered = once(asking, "response");
     asking.end();
