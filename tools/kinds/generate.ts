@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { generateOutputs } from "./outputs.ts";
+import { MANIFEST_FOLDERS, generateOutputs } from "./outputs.ts";
 import { readSources } from "./sources.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -29,10 +29,9 @@ export function writeOutputs(root: string = ROOT): void {
 
 /** A kind that is no longer there must not go on being applied. */
 function leftOver(root: string, outputs: ReadonlyMap<string, string>): string[] {
-  const folder = "crds/assembled";
-  return readdirSync(join(root, folder))
-    .map((name) => `${folder}/${name}`)
-    .filter((path) => !outputs.has(path));
+  return MANIFEST_FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
+  ).filter((path) => !outputs.has(path));
 }
 
 function readOrEmpty(path: string): string {

@@ -7,6 +7,9 @@ import { readerSchemaText } from "./reader-schema.ts";
 import type { Sources } from "./sources.ts";
 import { typesText } from "./types.ts";
 
+/** Everything in them is generated. */
+export const MANIFEST_FOLDERS = ["crds/assembled", "charts/sallyport/kinds"] as const;
+
 export function generateOutputs(sources: Sources): ReadonlyMap<string, string> {
   const kinds = expandKinds(sources);
   const problems = checkBounds(kinds);
@@ -15,7 +18,9 @@ export function generateOutputs(sources: Sources): ReadonlyMap<string, string> {
   const outputs = new Map<string, string>();
   for (const kind of kinds) {
     if (kind.manifest !== undefined) {
-      outputs.set(`crds/assembled/${kind.file}`, manifestText(kind, kind.manifest));
+      const text = manifestText(kind, kind.manifest);
+      // A chart cannot read what is outside of its folder.
+      for (const folder of MANIFEST_FOLDERS) outputs.set(`${folder}/${kind.file}`, text);
     }
   }
   outputs.set("crds/schema/sallyport.schema.json", editorSchemaText(kinds));

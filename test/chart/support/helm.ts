@@ -1,0 +1,76 @@
+/** helm as a user types it, and what comes of the chart. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { loadAll } from "js-yaml";
+import { ROOT } from "#test/architecture/sources.ts";
+import { findClients } from "#tools/cluster/clients.ts";
+
+export const CHART = join(ROOT, "charts/sallyport");
+export const NAMESPACE = "sallyport-system";
+const HELM_MS_MAX = 60_000;
+
+export interface HelmResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Does not throw when helm refuses: the code and what it said are the answer. */
+export async function helm(words: readonly string[], kubeconfig = "/dev/null"): Promise<HelmResult> {
+  const child = spawn(findClients().helm, words, {
+    stdio: ["ignore", "pipe", "pipe"],
+    signal: AbortSignal.timeout(HELM_MS_MAX),
+    killSignal: "SIGKILL",
+    // No HOME: nothing of this machine's own may matter.
+    env: { PATH: process.env["PATH"] ?? "", KUBECONFIG: kubeconfig, HELM_CACHE_HOME: "/dev/null" },
+  });
+  const closed = once(child, "close");
+  const [[code], stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);
+  return { code: (code as number | null) ?? -1, stdout, stderr };
+}
+
+export type Values = Readonly<Record<string, unknown>>;
+
+/** As flags; `--set-json` takes whole members, so that a value is written here as it would be in a file. */
+export function valueFlags(values: Values): readonly string[] {
+  return Object.entries(values).flatMap(([key, value]) => ["--set-json", `${key}=${JSON.stringify(value)}`]);
+}
+
+export function renderText(values: Values = {}): Promise<HelmResult> {
+  return helm([
+    "template",
+    "sallyport",
+    CHART,
+    "--namespace",
+    NAMESPACE,
+    "--kube-version",
+    "1.36.0",
+    ...valueFlags(values),
+  ]);
+}
+
+export type Rendered = KubernetesObject & {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly [field: string]: unknown;
+};
+
+export async function render(values: Values = {}): Promise<readonly Rendered[]> {
+  const { code, stdout, stderr } = await renderText(values);
+  if (code !== 0) throw new Error(stderr);
+  return objectsIn(stdout);
+}
+
+export function objectsIn(yaml: string): readonly Rendered[] {
+  return loadAll(yaml).filter((document) => document !== null && document !== undefined) as Rendered[];
+}
+
+export function find(objects: readonly Rendered[], kind: string, name: string): Rendered {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (found === undefined) throw new Error(`the chart has no ${kind} ${name}`);
+  return found;
+}
