@@ -199,10 +199,8 @@ class Follower<T extends KubeObject> implements Reflector {
       return;
     }
     const key = keyOf(event.object);
-    if (event.type === "DELETED") {
-      this.#listed?.delete(key);
-      store.remove(key);
-    } else {
+    if (event.type === "DELETED") store.remove(key);
+    else {
       const kept = this.#trim(event.object);
       this.#listed?.add(key);
       store.set(kept);

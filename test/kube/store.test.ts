@@ -96,8 +96,16 @@ test("managed fields are not kept, and an object without them is not copied", ()
 
 type Step =
   | { readonly do: "put"; readonly name: string; readonly value: number }
-  | { readonly do: "delete" | "anew"; readonly name: string }
-  | { readonly do: "forget-as-status" | "forget-as-event" | "break-clean" | "break-error" }
+  | { readonly do: "delete" | "anew" | "delete-unseen"; readonly name: string }
+  | {
+      readonly do:
+        | "forget-as-status"
+        | "forget-as-event"
+        | "break-clean"
+        | "break-error"
+        | "hold-lists"
+        | "release-lists";
+    }
   | { readonly do: "refuse" | "break-after"; readonly count: number }
   | { readonly do: "advance"; readonly ms: number };
 
@@ -106,7 +114,10 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("put" as const), name: NAME, value: fc.nat(9) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constantFrom("delete" as const, "anew" as const), name: NAME }),
+    arbitrary: fc.record({
+      do: fc.constantFrom("delete" as const, "anew" as const, "delete-unseen" as const),
+      name: NAME,
+    }),
   },
   {
     weight: 2,
@@ -116,6 +127,8 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
         "forget-as-event" as const,
         "break-clean" as const,
         "break-error" as const,
+        "hold-lists" as const,
+        "release-lists" as const,
       ),
     }),
   },
@@ -126,6 +139,13 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("advance" as const), ms: fc.integer({ min: 1, max: 3_000 }) }),
 );
 
+/** What there is before the first list, which may break. */
+const START = fc.record({
+  puts: fc.array(fc.tuple(NAME, fc.nat(9)), { maxLength: 8 }),
+  canWatchLists: fc.boolean(),
+  breakAfter: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
+});
+
 function perform(server: ModelServer, step: Exclude<Step, { do: "advance" }>): void {
   switch (step.do) {
     case "put":
@@ -135,6 +155,13 @@ function perform(server: ModelServer, step: Exclude<Step, { do: "advance" }>): v
     case "anew":
       server.delete(step.name);
       return server.put(step.name, 7);
+    case "delete-unseen":
+      server.break("error");
+      server.delete(step.name);
+      return server.forget();
+    case "hold-lists":
+    case "release-lists":
+      return server.hold(step.do === "hold-lists");
     case "forget-as-status":
     case "forget-as-event":
       server.goneAs = step.do === "forget-as-status" ? "status" : "event";
@@ -164,9 +191,11 @@ function shadowOf(store: Store<Item>): Map<string, Item> {
 
 test("whatever happens to watches, lists and memory of the server: the store comes to equal the truth, by changes that fit", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(STEP, { maxLength: 40 }), fc.boolean(), async (steps, canWatchLists) => {
+    fc.asyncProperty(START, fc.array(STEP, { maxLength: 40 }), async (start, steps) => {
       const server = new ModelServer();
-      server.canWatchLists = canWatchLists;
+      server.canWatchLists = start.canWatchLists;
+      server.breakAfter = start.breakAfter;
+      for (const [name, value] of start.puts) server.put(name, value);
       const clock = manualClock();
       const stop = new AbortController();
       const store = itemStore();
@@ -185,6 +214,7 @@ test("whatever happens to watches, lists and memory of the server: the store com
         else perform(server, step);
         await turn();
       }
+      server.hold(false);
       // Each refusal costs a pause of five seconds at most.
       for (let round = 0; round < 20; round += 1) await clock.advance(5_000);
       const truth = valuesOf(server.objects.values());

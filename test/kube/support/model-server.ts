@@ -20,6 +20,8 @@ export class ModelServer implements Pick<Kube, "pages" | "watch"> {
   refusals = 0;
   /** After so many more events all watches break; for in the middle of a list. */
   breakAfter: number | undefined;
+  /** Lists that are watched stop after their first object until this is false again: what changes meanwhile comes before their end. */
+  #isHolding = false;
   #version = 1;
   #uid = 0;
   #history: Changed[] = [];
@@ -46,6 +48,11 @@ export class ModelServer implements Pick<Kube, "pages" | "watch"> {
   forget(): void {
     this.#forgotten = this.#version;
     this.#history = [];
+  }
+
+  hold(isHolding: boolean): void {
+    this.#isHolding = isHolding;
+    this.#wake();
   }
 
   break(how: Break): void {
@@ -81,25 +88,31 @@ export class ModelServer implements Pick<Kube, "pages" | "watch"> {
 
   async *#events(options: WatchOptions, broken: Promise<Break>): AsyncGenerator<WatchEvent<Item>> {
     let seen = Number(options.resourceVersion ?? this.#version);
-    if (options.resourceVersion === undefined) {
-      if (!this.canWatchLists)
-        throw new KubeError({ status: 422, reason: "Invalid", message: "no lists here" });
-      const present = [...this.objects.values()];
-      for (const object of present) yield { type: "ADDED", object };
-      yield { type: "BOOKMARK", resourceVersion: String(seen), complete: true };
-    } else if (seen < this.#forgotten) {
+    const isList = options.resourceVersion === undefined;
+    if (isList && !this.canWatchLists)
+      throw new KubeError({ status: 422, reason: "Invalid", message: "no lists here" });
+    if (seen < this.#forgotten) {
       if (this.goneAs === "event") yield { type: "BOOKMARK", resourceVersion: String(seen), complete: false };
       throw new KubeError({ status: 410, reason: "Expired", message: "too old" });
     }
     const aborted = new Promise<"aborted">((resolve) =>
       options.signal.addEventListener("abort", () => resolve("aborted"), { once: true }),
     );
+    const listed = isList ? [...this.objects.values()] : [];
+    let owesEnd = isList;
     for (;;) {
       const { promise: changed } = this.#changed;
-      for (const event of this.#history.filter(({ object }) => versionOf(object) > seen)) {
+      const events: Changed[] = [];
+      if (listed.length > 0) events.push(...listed.splice(0, this.#isHolding ? 1 : listed.length).map(added));
+      if (listed.length === 0) events.push(...this.#history.filter(({ object }) => versionOf(object) > seen));
+      for (const event of events) {
         yield event;
-        seen = versionOf(event.object);
+        if (listed.length === 0) seen = Math.max(seen, versionOf(event.object));
       }
+      const isEnd = owesEnd && listed.length === 0 && !this.#isHolding;
+      // Bookmarks may come at any time; within a list they mean nothing.
+      yield { type: "BOOKMARK", resourceVersion: String(seen), complete: isEnd };
+      if (isEnd) owesEnd = false;
       const what = await Promise.race([changed, broken, aborted]);
       if (what === "aborted") throw options.signal.reason;
       if (what === "error") throw unreachable();
@@ -123,6 +136,10 @@ export class ModelServer implements Pick<Kube, "pages" | "watch"> {
 
   #record(event: Changed): void {
     this.#history.push(event);
+    this.#wake();
+  }
+
+  #wake(): void {
     const told = this.#changed;
     this.#changed = Promise.withResolvers<void>();
     told.resolve();
@@ -131,6 +148,10 @@ export class ModelServer implements Pick<Kube, "pages" | "watch"> {
 
 export function valuesOf(objects: Iterable<Item>): Record<string, number> {
   return Object.fromEntries([...objects].map((object) => [keyOf(object), object.value]));
+}
+
+function added(object: Item): Changed {
+  return { type: "ADDED", object };
 }
 
 function versionOf({ metadata }: Item): number {
