@@ -5,69 +5,12 @@ import fc from "fast-check";
 import type { KindName } from "#core/api/kind-schemas.ts";
 import { loadKinds } from "#core/api/load.ts";
 import { KINDS } from "#core/api/schema.gen.ts";
-import type { ListSchema, ObjectSchema, Schema, StringSchema } from "#core/api/schema.ts";
+import type { Schema } from "#core/api/schema.ts";
 import { fuzzRuns, fuzzSeed } from "../support/fuzz.ts";
+import { arbitraryOf } from "./arbitrary.ts";
 
-const LIST_ITEMS_MAX = 3;
 /** A whole random object costs milliseconds; more of them find nothing that these do not. */
 const RUNS_MAX = 3_000;
-
-function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
-  switch (schema.type) {
-    case "string":
-      return textOf(schema);
-    case "integer":
-      return fc.integer({ min: schema.minimum ?? 0, max: Math.min(schema.maximum ?? 1e9, 2 ** 31 - 1) });
-    case "boolean":
-      return fc.boolean();
-    case "list":
-      return listOf(schema);
-    case "object":
-      return fieldsOf(schema);
-    case "map":
-      return fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9]{0,5}$/), textOf(schema.values), {
-        minKeys: schema.minProperties ?? 0,
-        maxKeys: LIST_ITEMS_MAX,
-      });
-  }
-}
-
-function textOf({
-  enum: words,
-  pattern,
-  format,
-  minLength = 0,
-  maxLength = 20,
-}: StringSchema): fc.Arbitrary<string> {
-  if (words !== undefined) return fc.constantFrom(...words);
-  if (format === "date-time") {
-    return fc
-      .date({ min: new Date(0), max: new Date("2200-01-01"), noInvalidDate: true })
-      .map((date) => date.toISOString());
-  }
-  if (pattern === undefined) return fc.string({ minLength, maxLength: Math.min(maxLength, 20) });
-  return fc
-    .stringMatching(new RegExp(pattern), { size: "xsmall" })
-    .filter((text) => text.length <= maxLength && !/[\0\ufffd]/.test(text));
-}
-
-function listOf({ items, minItems = 0, unique }: ListSchema): fc.Arbitrary<unknown> {
-  const selector = (item: unknown): unknown => {
-    return unique?.by === "key" ? (item as Record<string, unknown>)[unique.key] : item;
-  };
-  const bounds = { minLength: minItems, maxLength: Math.max(minItems, LIST_ITEMS_MAX) };
-  const item = arbitraryOf(items);
-  return unique === undefined ? fc.array(item, bounds) : fc.uniqueArray(item, { ...bounds, selector });
-}
-
-function fieldsOf({ properties, required = [], minProperties = 0 }: ObjectSchema): fc.Arbitrary<unknown> {
-  const shape = Object.fromEntries(
-    Object.entries(properties).map(([name, field]) => [name, arbitraryOf(field)]),
-  );
-  return fc
-    .record(shape, { requiredKeys: [...required] })
-    .filter((value) => Object.keys(value as object).length >= minProperties);
-}
 
 /** What was written, with the defaults that the reader adds. */
 function withDefaults(schema: Schema, value: unknown): unknown {

@@ -1,0 +1,96 @@
+/** What the suites of this folder share: one API server, the kinds in it, and ways to ask it. */
+import assert from "node:assert/strict";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { KINDS_IN_CLUSTER } from "#operator/reconcile/controllers.ts";
+import { type Kube, openKube } from "#operator/kube/client.ts";
+import { KubeError } from "#operator/kube/error.ts";
+import type { OwnKind } from "#operator/kube/resource.ts";
+import type { ApiTier } from "#tools/cluster/api-tier.ts";
+
+export interface Live {
+  readonly api: ApiTier;
+  /** The administrator's. */
+  readonly kube: Kube;
+}
+
+export type KindOf = keyof typeof KINDS_IN_CLUSTER;
+export const API_VERSION = "sallyport.dev/v1alpha1";
+
+export async function installKinds(api: ApiTier): Promise<Live> {
+  await succeed(api, ["apply", "-f", "crds/assembled"]);
+  await succeed(api, ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"]);
+  return { api, kube: openKube(api.config) };
+}
+
+export async function succeed(api: ApiTier, args: readonly string[], stdin?: string): Promise<string> {
+  const { code, stdout, stderr } = await api.kubectl(args, stdin === undefined ? {} : { stdin });
+  assert.equal(code, 0, `kubectl ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+export interface Verdict {
+  readonly accepted: boolean;
+  readonly message: string;
+}
+
+/** Whether the API server would take the object. */
+export async function tryCreate(kube: Kube, object: OwnKind): Promise<Verdict> {
+  const { resource } = KINDS_IN_CLUSTER[object.kind as KindOf];
+  try {
+    await kube.create<OwnKind>(resource, object, { signal: AbortSignal.timeout(30_000), dryRun: true });
+    return { accepted: true, message: "" };
+  } catch (error) {
+    if (error instanceof KubeError && error.status >= 400 && error.status < 500) {
+      return { accepted: false, message: error.message };
+    }
+    throw error;
+  }
+}
+
+export function kubeAs(api: ApiTier, config: KubeConfig): Kube {
+  assert.ok(api.url !== "");
+  return openKube(config);
+}
+
+export function connectionObject(namespace: string, name: string, spec: object = {}): OwnKind {
+  return {
+    apiVersion: API_VERSION,
+    kind: "Connection",
+    metadata: { namespace, name },
+    spec: {
+      protocol: "postgres",
+      address: { host: "db.example.com", port: 5432 },
+      credential: { mode: "static", source: { secret: { name: "db", key: "password" } } },
+      postgres: { database: "orders", user: "reader" },
+      ...spec,
+    },
+  };
+}
+
+export function tcpObject(namespace: string, name: string): OwnKind {
+  return {
+    apiVersion: API_VERSION,
+    kind: "Connection",
+    metadata: { namespace, name },
+    spec: {
+      protocol: "tcp",
+      address: { host: "search.example.com", port: 9243 },
+      credential: { mode: "none" },
+      tcp: { requireTls: true },
+    },
+  };
+}
+
+export function policyObject(namespace: string, name: string, spec: object = {}): OwnKind {
+  return {
+    apiVersion: API_VERSION,
+    kind: "SecretAccessPolicy",
+    metadata: { namespace, name },
+    spec: {
+      subjects: [{ serviceAccount: { name: "runner" } }],
+      connections: { names: ["orders"] },
+      allow: [{ name: "read", postgres: { preset: "readOnly" } }],
+      ...spec,
+    },
+  };
+}
