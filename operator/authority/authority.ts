@@ -21,6 +21,8 @@ export interface AuthorityOptions {
 export interface Authority {
   readonly record: AuthorityRecord;
   readonly certificate: Serving["certificate"];
+  /** Which authority the certificate is by. */
+  readonly signer: Serving["signer"];
   /** Called when the record or the certificate is another. Returns what stops that. */
   onChange(listener: () => void): () => void;
   /** Looks at the configurations again: something about them has changed. */
@@ -85,6 +87,9 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     },
     get certificate() {
       return serving.certificate;
+    },
+    get signer() {
+      return serving.signer;
     },
     onChange(listener) {
       listeners.add(listener);

@@ -1,0 +1,15 @@
+/** Every webhook there is. The chart registers them; WEBHOOK_PATHS says where. */
+import type { Webhook, WebhookName } from "../server/webhook.ts";
+import { validateKinds } from "./kinds.ts";
+import { type PodWebhookOptions, mutatePods, validatePods } from "./pods.ts";
+import { mutateWorkloads, validateWorkloads } from "./workloads.ts";
+
+export function webhooks(options: PodWebhookOptions): Readonly<Record<WebhookName, Webhook>> {
+  return {
+    mutatePods: mutatePods(options),
+    mutateWorkloads,
+    validatePods: validatePods(options),
+    validateWorkloads,
+    validateKinds,
+  };
+}

@@ -1,0 +1,40 @@
+/** What the program is started with. */
+import { parseArgs } from "node:util";
+import { KubeConfig } from "@kubernetes/client-node";
+
+export interface Arguments {
+  readonly config: string;
+  /** Left out: that of the pod's own service account, or of KUBECONFIG where there is none. */
+  readonly kubeconfig: string | undefined;
+}
+
+export const USAGE = "node operator.js --config FILE [--kubeconfig FILE]";
+
+/** In words: what is wrong with them. */
+export function readArguments(words: readonly string[]): Arguments | string {
+  try {
+    const { values } = parseArgs({
+      args: [...words],
+      options: { config: { type: "string" }, kubeconfig: { type: "string" } },
+      strict: true,
+    });
+    if (values.config === undefined) return `--config is missing: ${USAGE}`;
+    return { config: values.config, kubeconfig: values.kubeconfig };
+  } catch (error) {
+    // parseArgs' own words name the word that it does not know.
+    if (!(error instanceof TypeError)) throw error;
+    return `${error.message}: ${USAGE}`;
+  }
+}
+
+/** Throws client-node's own errors, which name the file. */
+export function kubeConfigOf(
+  { kubeconfig }: Arguments,
+  variables: Readonly<Record<string, string | undefined>>,
+): KubeConfig {
+  const config = new KubeConfig();
+  if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
+  else if (variables["KUBERNETES_SERVICE_HOST"] === undefined) config.loadFromDefault();
+  else config.loadFromCluster();
+  return config;
+}

@@ -1,0 +1,132 @@
+/** What only one replica does: write conditions and owned objects, and keep the webhook configurations. */
+import type { Log } from "#runtime/log.ts";
+import { errorFields } from "#runtime/log.ts";
+import { bundleOf } from "../authority/bundle.ts";
+import type { Authority } from "../authority/authority.ts";
+import { type Damage, guardKey, guardReconciler } from "../authority/guard.ts";
+import { ownerOf } from "../authority/owner.ts";
+import type { OperatorSettings, WebhookConfiguration } from "../config/settings.ts";
+import { watchDesired } from "../desired/watch.ts";
+import type { Kube } from "../kube/client.ts";
+import { type Clock, systemClock } from "../kube/clock.ts";
+import { type Trigger, runController } from "../kube/controller.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import { fenced } from "../kube/fence.ts";
+import type { Term } from "../kube/lease.ts";
+import type { KubeMeters } from "../kube/metrics.ts";
+import { type KubeObject, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
+import { controllers } from "../reconcile/controllers.ts";
+import { BY_NAMESPACE } from "../reconcile/namespace.ts";
+import { MANAGED_SELECTOR } from "../reconcile/owned.ts";
+import { type Stores, follow } from "./stores.ts";
+
+export interface LeadingOptions {
+  readonly settings: OperatorSettings;
+  readonly kube: Kube;
+  readonly stores: Stores;
+  readonly authority: Authority;
+  readonly events: EventRecorder;
+  readonly meters: KubeMeters;
+  readonly onRestored: (configuration: WebhookConfiguration, damage: Damage) => void;
+  readonly log: Log;
+}
+
+/** Resolves when the term is over and nothing acts any more. */
+export async function lead(options: LeadingOptions, term: Term): Promise<void> {
+  const { settings, stores, events, meters, log } = options;
+  const { signal } = term;
+  const kube = fenced(options.kube, term);
+  const following = { kube, meters, log, signal };
+  const owned = { labelSelector: MANAGED_SELECTOR, indexes: { [BY_NAMESPACE]: namespaceOf } };
+  using desired = watchDesired({
+    stores: stores.kinds,
+    onError: (error) => log.error("the kinds cannot be read", errorFields(error)),
+  });
+  const { kinds, namespaces } = controllers({
+    stores: {
+      kinds: stores.kinds,
+      namespaces: stores.namespaces.store,
+      roleBindings: follow(ROLE_BINDINGS, { name: "rolebindings", ...owned }, following).store,
+      networkPolicies: follow(NETWORK_POLICIES, { name: "networkpolicies", ...owned }, following).store,
+    },
+    desired,
+    owner: { systemNamespace: settings.namespace, networkPolicy: settings.networkPolicy.enabled },
+    kube,
+    events,
+  });
+  const running = { log, signal };
+  await Promise.all([
+    ...kinds.map((each) =>
+      runController({ ...each, ...running, meter: meters.controller(each.reconciler.name) }),
+    ),
+    runController({ ...namespaces, ...running, meter: meters.controller(namespaces.reconciler.name) }),
+    guard(options, kube, systemClock, signal),
+  ]);
+}
+
+function guard(options: LeadingOptions, kube: Kube, clock: Clock, signal: AbortSignal): Promise<void> {
+  const { settings, stores, authority, events, meters, log } = options;
+  const { configurations, owner } = settings.webhook;
+  const reconciler = guardReconciler({
+    kube,
+    desired: configurations,
+    caBundle: () => bundleOf(authority.record),
+    owner: (lookUp) => ownerOf(kube, owner, { signal: lookUp }),
+    monotonicMs: () => clock.monotonicMs(),
+    onRestored: (configuration, damage) => {
+      options.onRestored(configuration, damage);
+      log.warn("a webhook configuration was put right", { configuration: guardKey(configuration), damage });
+      events.record({
+        regarding: configuration,
+        // What we fill in ourselves, at installation and rotation, is no alarm.
+        type: damage === "caBundle" ? "Normal" : "Warning",
+        reason: "WebhookConfigurationRestored",
+        action: "Restore",
+        note: NOTES[damage],
+      });
+    },
+  });
+  return runController({
+    reconciler,
+    triggers: [configurationsTrigger(configurations, stores, authority)],
+    workers: 1,
+    meter: meters.controller(reconciler.name),
+    log,
+    signal,
+  });
+}
+
+const NOTES = {
+  caBundle: "caBundle was filled in with the operator's certificate authority",
+  changed: "Somebody had changed it; it is again as the chart has it",
+  deleted: "Somebody had deleted it; it was made anew",
+} as const satisfies Record<Damage, string>;
+
+/** All of them, whenever anything changes about any: one that is not there has no store that could name it. */
+function configurationsTrigger(
+  configurations: readonly WebhookConfiguration[],
+  stores: Stores,
+  authority: Authority,
+): Trigger {
+  const keys = configurations.map(guardKey);
+  return {
+    synced: async (signal) => {
+      await Promise.all(stores.configurations.map(({ store }) => store.synced(signal)));
+    },
+    all: () => keys,
+    subscribe: (enqueue) => {
+      const enqueueAll = (): void => keys.forEach(enqueue);
+      const stops = [
+        authority.onChange(enqueueAll),
+        ...stores.configurations.map(({ store }) => store.onChange(enqueueAll)),
+      ];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+  };
+}
+
+function namespaceOf({ metadata }: KubeObject): readonly string[] {
+  return metadata.namespace === undefined ? [] : [metadata.namespace];
+}
