@@ -48,7 +48,7 @@ export interface Reflector {
 const TIMING: ReflectorTiming = {
   watchSeconds: [290, 580],
   quietMsMax: 75_000,
-  pauseMs: [200, 5_000],
+  pauseMs: [200, 3_000],
 };
 
 export function startReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector {

@@ -215,7 +215,7 @@ test("whatever happens to watches, lists and memory of the server: the store com
         await turn();
       }
       server.hold(false);
-      // Each refusal costs a pause of five seconds at most.
+      // Each refusal costs a pause of three seconds at most.
       for (let round = 0; round < 20; round += 1) await clock.advance(5_000);
       const truth = valuesOf(server.objects.values());
       assert.deepEqual(valuesOf(store.list()), truth);
