@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { skipWithoutApiTier } from "../support/cluster.ts";
 import { crdSuite } from "./live/crds.ts";
+import { deputySuite } from "./live/deputy.ts";
 import { installKinds, type Live } from "./live/server.ts";
 
 describe("our kinds on a real API server", { skip: skipWithoutApiTier() }, () => {
@@ -22,4 +23,5 @@ describe("our kinds on a real API server", { skip: skipWithoutApiTier() }, () =>
   };
 
   describe("as definitions", () => crdSuite(there));
+  describe("in the hands of those who may write them", () => deputySuite(there));
 });
