@@ -5,6 +5,7 @@ import { skipWithoutApiTier } from "../support/cluster.ts";
 import { crdSuite } from "./live/crds.ts";
 import { deputySuite } from "./live/deputy.ts";
 import { installKinds, type Live } from "./live/server.ts";
+import { writersSuite } from "./live/writers.ts";
 
 describe("our kinds on a real API server", { skip: skipWithoutApiTier() }, () => {
   let api: ApiTier | undefined;
@@ -24,4 +25,5 @@ describe("our kinds on a real API server", { skip: skipWithoutApiTier() }, () =>
 
   describe("as definitions", () => crdSuite(there));
   describe("in the hands of those who may write them", () => deputySuite(there));
+  describe("and the service accounts that may write them", () => writersSuite(there));
 });

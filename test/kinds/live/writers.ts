@@ -1,0 +1,144 @@
+/** T49: a service account that may write our kinds could grant the agents that run as it whatever it wants. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type WriterFacts, writerFacts } from "#operator/admission/facts/writers.ts";
+import type { Clock } from "#operator/kube/clock.ts";
+import { openKube } from "#operator/kube/client.ts";
+import { KubeError } from "#operator/kube/error.ts";
+import { POLICIES } from "#operator/kube/resource.ts";
+import { type Live, policyObject, succeed } from "./server.ts";
+
+const WRITERS = [
+  ["create", "secretaccesspolicies", "create secretaccesspolicies.sallyport.dev in namespace NS"],
+  ["update", "connections", "update connections.sallyport.dev in namespace NS"],
+  ["patch", "connections", "patch connections.sallyport.dev in namespace NS"],
+  ["delete", "secretaccesspolicies", "delete secretaccesspolicies.sallyport.dev in namespace NS"],
+  ["deletecollection", "connections", "deletecollection connections.sallyport.dev in namespace NS"],
+  ["*", "*", "create secretaccesspolicies.sallyport.dev in namespace NS"],
+] as const;
+
+export function writersSuite(live: () => Live): void {
+  const signal = AbortSignal.timeout(120_000);
+  const facts = (others: readonly string[] = [], clock?: Clock): WriterFacts => {
+    const { kube } = live();
+    return writerFacts({ kube, namespaces: () => others, signal, ...(clock === undefined ? {} : { clock }) });
+  };
+  const bind = async (namespace: string, verb: string, resource: string, account: string): Promise<void> => {
+    const { api } = live();
+    const name = `${account.replace(":", "-")}-writes`;
+    const what = [`--verb=${verb}`, `--resource=${resource}.sallyport.dev`];
+    await succeed(api, ["create", "role", name, "--namespace", namespace, ...what]);
+    const subject = [`--role=${name}`, `--serviceaccount=${account}`];
+    await succeed(api, ["create", "rolebinding", name, "--namespace", namespace, ...subject]);
+  };
+
+  test("T49: every right to write our kinds is found, and reading them is none", async () => {
+    const namespace = await live().api.namespace();
+    const asked = facts();
+    await Promise.all(
+      WRITERS.map(async ([verb, resource], at) => {
+        await bind(namespace, verb, resource, `${namespace}:writer-${at}`);
+      }),
+    );
+    await bind(namespace, "get,list,watch", "secretaccesspolicies", `${namespace}:reader`);
+    for (const [at, [, , what]] of WRITERS.entries()) {
+      const found = await asked.writesOf({ namespace, name: `writer-${at}` }, signal);
+      assert.equal(found, what.replace("NS", namespace));
+    }
+    assert.equal(await asked.writesOf({ namespace, name: "reader" }, signal), undefined);
+    assert.equal(await asked.writesOf({ namespace, name: "default" }, signal), undefined);
+  });
+
+  test("T49: rights on the cluster's kinds, and on all namespaces, are found", async () => {
+    const { api } = live();
+    const namespace = await api.namespace();
+    for (const [name, resource, what] of [
+      ["guards", "clustersecretaccesspolicies", "create clustersecretaccesspolicies.sallyport.dev"],
+      ["believes", "identityproviders", "create identityproviders.sallyport.dev"],
+      ["everywhere", "connections", "create connections.sallyport.dev in every namespace"],
+    ] as const) {
+      const role = `${namespace}-${name}`;
+      await succeed(api, [
+        "create",
+        "clusterrole",
+        role,
+        "--verb=create",
+        `--resource=${resource}.sallyport.dev`,
+      ]);
+      const subject = [`--clusterrole=${role}`, `--serviceaccount=${namespace}:${name}`];
+      await succeed(api, ["create", "clusterrolebinding", role, ...subject]);
+      assert.equal(await facts().writesOf({ namespace, name }, signal), what);
+    }
+  });
+
+  test("T49: a right in another namespace counts where there are Connections, since a policy there may name any account", async () => {
+    const { api } = live();
+    const [home, prod] = [await api.namespace(), await api.namespace()];
+    await bind(prod, "create", "secretaccesspolicies", `${home}:reaching`);
+    const account = { namespace: home, name: "reaching" };
+    assert.equal(
+      await facts([prod]).writesOf(account, signal),
+      `create secretaccesspolicies.sallyport.dev in namespace ${prod}`,
+    );
+    assert.equal(await facts().writesOf(account, signal), undefined);
+    // What the right is good for: the account gives itself the right to read.
+    const kube = openKube(await api.asServiceAccount(home, "default"));
+    await bind(prod, "create", "secretaccesspolicies", `${home}:default`);
+    const grant = policyObject(prod, "mine", {
+      subjects: [{ serviceAccount: { namespace: home, name: "default" } }],
+    });
+    await kube.create(POLICIES, grant, { signal });
+    kube[Symbol.dispose]();
+  });
+
+  test("an answer is remembered for half a minute and not longer", async () => {
+    const { api } = live();
+    const namespace = await api.namespace();
+    let nowMs = 0;
+    const clock = { monotonicMs: () => nowMs, wallMs: () => nowMs, sleep: () => Promise.resolve() };
+    const asked = facts([], clock);
+    const account = { namespace, name: "late" };
+    assert.equal(await asked.writesOf(account, signal), undefined);
+    await bind(namespace, "patch", "connections", `${namespace}:late`);
+    nowMs = 29_999;
+    assert.equal(await asked.writesOf(account, signal), undefined);
+    nowMs = 30_000;
+    assert.match((await asked.writesOf(account, signal)) ?? "", /^patch connections/);
+  });
+
+  test("what cannot be found out is an error, and is asked again by whoever comes next", async () => {
+    const { api, kube } = live();
+    const namespace = await api.namespace();
+    const account = { namespace, name: "default" };
+    let mayAsk = false;
+    const nobody = openKube(api.as("nobody"));
+    const post: typeof kube.post = (place, body, call) => (mayAsk ? kube : nobody).post(place, body, call);
+    const asked = writerFacts({ kube: { ...kube, post } as typeof kube, namespaces: () => [], signal });
+    await assert.rejects(
+      asked.writesOf(account, signal),
+      (error) => error instanceof KubeError && error.status === 403,
+    );
+    mayAsk = true;
+    assert.equal(await asked.writesOf(account, signal), undefined);
+    nobody[Symbol.dispose]();
+  });
+
+  test("many pods of one account at once are one question, and one who leaves does not end it", async () => {
+    const { api, kube } = live();
+    const namespace = await api.namespace();
+    let posts = 0;
+    const post: typeof kube.post = (place, body, call) => {
+      posts += 1;
+      return kube.post(place, body, call);
+    };
+    const asked = writerFacts({ kube: { ...kube, post } as typeof kube, namespaces: () => [], signal });
+    const leaving = new AbortController();
+    const account = { namespace, name: "default" };
+    const left = asked.writesOf(account, leaving.signal);
+    leaving.abort(new Error("gone"));
+    await assert.rejects(left, /gone/);
+    const answers = await Promise.all(Array.from({ length: 50 }, () => asked.writesOf(account, signal)));
+    assert.deepEqual(new Set(answers), new Set([undefined]));
+    assert.equal(posts, 30);
+  });
+}
