@@ -24,8 +24,8 @@ export function apiPath({ resource, key, subresource, namespace }: Place): strin
     ...(named.name === undefined ? [] : [named.name]),
     ...(subresource === undefined ? [] : [subresource]),
   ];
-  // `..` would be taken for a way up; no name of an object is empty or made of dots.
-  if (segments.some((segment) => segment === "" || segment === "." || segment === ".."))
+  // What Kubernetes itself refuses as a name, since it would lead elsewhere.
+  if (segments.some((segment) => segment === "" || /^\.\.?$|[/%]/.test(segment)))
     throw new RangeError(`"${key ?? namespace}" names nothing`);
   return `/${segments.map(encodeURIComponent).join("/")}`;
 }

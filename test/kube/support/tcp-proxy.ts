@@ -12,7 +12,8 @@ export interface TcpProxy extends AsyncDisposable {
   reset(): void;
   /** New connections are taken, and reset at once. */
   refuse(isRefusing: boolean): void;
-  readonly connections: number;
+  /** Connections that were made so far. */
+  readonly accepted: number;
 }
 
 export async function startTcpProxy(config: KubeConfig): Promise<TcpProxy> {
@@ -21,7 +22,9 @@ export async function startTcpProxy(config: KubeConfig): Promise<TcpProxy> {
   const target = new URL(cluster.server);
   const pairs = new Set<readonly [Socket, Socket]>();
   let isRefusing = false;
+  let accepted = 0;
   const server = createServer((near) => {
+    accepted += 1;
     near.on("error", () => undefined);
     if (isRefusing) {
       near.resetAndDestroy();
@@ -58,8 +61,8 @@ export async function startTcpProxy(config: KubeConfig): Promise<TcpProxy> {
     refuse: (refusing) => {
       isRefusing = refusing;
     },
-    get connections() {
-      return pairs.size;
+    get accepted() {
+      return accepted;
     },
     [Symbol.asyncDispose]: async () => {
       for (const [near, far] of pairs) {

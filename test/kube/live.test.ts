@@ -1,0 +1,24 @@
+/** What needs a real API server that nobody breaks: one for all of it. */
+import { after, before, describe } from "node:test";
+import { type Kube, openKube } from "#operator/kube/client.ts";
+import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
+import { clientTests } from "./live/client.ts";
+import { trapTests } from "./live/traps.ts";
+
+describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
+  let api: ApiTier;
+  let kube: Kube;
+  before(async () => {
+    api = await startApiTier();
+    kube = openKube(api.config);
+  });
+  after(async () => {
+    kube[Symbol.dispose]();
+    await api[Symbol.asyncDispose]();
+  });
+  const given = (): { readonly api: ApiTier; readonly kube: Kube } => ({ api, kube });
+
+  describe("the client", () => clientTests(given));
+  describe("client-node", () => trapTests(given));
+});
