@@ -17,6 +17,11 @@ Without `caBundle`, which is the operator's alone to write: an upgrade must not 
       namespaceSelector: {{ toJson $selected }}
       rules:
         - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods], scope: Namespaced}
+        - apiGroups: [""]
+          apiVersions: [v1]
+          operations: [UPDATE]
+          resources: [pods/ephemeralcontainers]
+          scope: Namespaced
       {{- include "sallyport.notNodes" . | nindent 6 }}
     - name: workloads.mutate.sallyport.dev
       {{- include "sallyport.webhook" (list . "/mutate/workloads") | nindent 6 }}

@@ -82,9 +82,9 @@ A list of rules, {field, is}, that hold a container to a shape. Takes a dict: `c
 # AlwaysPullImages asks for a pull.
 - field: .imagePullPolicy
   is: {{ printf "%s.?imagePullPolicy.orValue('') in [%s]" $c (include "sallyport.quoted" (uniq (list "Always" .pullPolicy))) | quote }}
-# A LimitRange adds what we do not say, and the API server writes 1024Mi back as 1Gi.
+# A LimitRange adds what we do not say, of these three: another name may be a device, and bring variables and mounts with it.
 - field: .resources
-  is: {{ printf "%s.?resources.orValue({}).all(key, key in ['requests', 'limits'])" $c | quote }}
+  is: {{ printf "%s.?resources.orValue({}).all(part, part in ['requests', 'limits'] && %s.resources[part].all(name, name in ['cpu', 'memory', 'ephemeral-storage']))" $c $c | quote }}
 {{- range $part, $amounts := .resources }}{{ range $name, $amount := $amounts }}
 - field: .resources.{{ $part }}.{{ $name }}
   is: {{ printf "quantity(%s.?resources[?'%s'][?'%s'].orValue('-1')).compareTo(quantity('%v')) == 0" $c $part $name $amount | quote }}

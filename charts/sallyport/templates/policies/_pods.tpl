@@ -7,8 +7,6 @@ known by name; that those names stand where they must is sallyport-pod-gateway's
   expression: "dyn(object.spec.?initContainers.orValue([]))"
 - name: others
   expression: "dyn(object.spec.containers) + variables.inits.filter(c, !(c.name in ['gw-init', 'gw']))"
-- name: ephemeral
-  expression: "dyn(object.spec.?ephemeralContainers.orValue([]))"
 - name: uid
   expression: "variables.inits.filter(c, c.name == 'gw').map(c, c.?securityContext.?runAsUser.orValue(-1))"
 - name: pod
@@ -116,4 +114,13 @@ m == {{ dict "name" "gw-ca" "mountPath" "/var/run/sallyport/ca" "readOnly" true 
 
 {{- define "sallyport.volumeKinds" -}}
 ['name', 'configMap', 'secret', 'downwardAPI', 'projected', 'emptyDir', 'persistentVolumeClaim', 'ephemeral']
+{{- end }}
+
+{{/*
+What has no gateway is refused by sallyport-pod-gateway, in words about that; which of several policies is heard is chance. Continues
+`matchConditions`.
+*/}}
+{{- define "sallyport.withGateway" -}}
+- name: with-a-gateway
+  expression: "object.spec.?initContainers.orValue([]).exists(c, c.name in ['gw-init', 'gw'])"
 {{- end }}

@@ -1,0 +1,30 @@
+/** The policies of the chart on a real API server, with our webhook configurations deleted. */
+import { after, before, describe } from "node:test";
+import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { changePolicies } from "./policies/changes.ts";
+import { connectPolicies } from "./policies/connect.ts";
+import { namespacePolicies } from "./policies/namespaces.ts";
+import { originPolicies } from "./policies/origin.ts";
+import { podPolicies } from "./policies/pods.ts";
+import { operatorRights } from "./policies/rights.ts";
+import { tokenPolicies } from "./policies/tokens.ts";
+import { type Guarded, startGuarded } from "./support/cluster.ts";
+
+describe("with our webhook configurations deleted", { skip: skipWithoutApiTier() }, () => {
+  let started: Guarded | undefined;
+  before(async () => {
+    started = await startGuarded();
+  });
+  after(() => started?.[Symbol.asyncDispose]());
+  const guarded = (): Guarded => {
+    if (started === undefined) throw new Error("the API server has not been started");
+    return started;
+  };
+  podPolicies(guarded);
+  changePolicies(guarded);
+  originPolicies(guarded);
+  connectPolicies(guarded);
+  tokenPolicies(guarded);
+  namespacePolicies(guarded);
+  operatorRights(guarded);
+});
