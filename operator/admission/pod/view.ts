@@ -55,11 +55,15 @@ export function bareView(
 export function wholeView(pod: V1Pod, facts: PodFacts, settings: InjectionSettings): PodView {
   const spec = specOf(pod);
   const { init, gateway } = gatewayOf(pod);
+  const ours = new Set([
+    ...(init === undefined ? [] : ["spec.initContainers[0]"]),
+    ...(gateway === undefined ? [] : ["spec.initContainers[1]"]),
+  ]);
   return {
     pod,
     spec,
     facts,
-    containers: containersOf(spec).filter(({ container }) => container !== init && container !== gateway),
+    containers: containersOf(spec).filter(({ field }) => !ours.has(field)),
     volumes: (spec.volumes ?? []).map(placeVolume).filter(({ volume }) => !isReservedVolume(volume.name)),
     gatewayUid: gateway?.securityContext?.runAsUser,
     settings,
