@@ -17,7 +17,7 @@ export interface Term {
 }
 
 export interface ElectionOptions {
-  readonly kube: Kube;
+  readonly kube: Pick<Kube, "create" | "get" | "update">;
   readonly namespace: string;
   readonly name: string;
   /** Of this process and no other, not even of an earlier one of the same pod. */
