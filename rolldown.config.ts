@@ -24,6 +24,7 @@ const withParser: RolldownPlugin = {
 export default defineConfig({
   input: {
     sallyport: "cli/main.ts",
+    gateway: "sidecar/pod/main.ts",
     "aside-worker": "sidecar/statements/aside-worker.ts",
     "broker-worker": "broker/process/broker-worker.ts",
     "sidecar-worker": "sidecar/process/sidecar-worker.ts",

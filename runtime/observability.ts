@@ -1,4 +1,4 @@
-/** `/livez`, `/readyz` and `/metrics` on a listener of their own, so that probing never competes with traffic. */
+/** `/livez`, `/startz`, `/readyz` and `/metrics` on a listener of their own, so that probing never competes with traffic. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -7,6 +7,8 @@ export interface ObservabilityOptions {
   readonly port: number;
   /** Undefined when ready; otherwise what is missing, one thing a line. */
   readonly notReady: () => readonly string[];
+  /** Left out: whoever answers has started. */
+  readonly hasStarted?: () => boolean;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly onError: (error: unknown) => void;
 }
@@ -57,6 +59,10 @@ async function answer(
   switch (request.url) {
     case "/livez":
       return send(response, 200, "text/plain", "ok\n");
+    case "/startz":
+      return options.hasStarted?.() === false
+        ? send(response, 503, "text/plain", "starting\n")
+        : send(response, 200, "text/plain", "ok\n");
     case "/readyz": {
       const missing = options.notReady();
       if (missing.length === 0) return send(response, 200, "text/plain", "ok\n");
@@ -67,7 +73,7 @@ async function answer(
       return send(response, 200, contentType, text);
     }
     default:
-      return send(response, 404, "text/plain", "try /livez, /readyz or /metrics\n");
+      return send(response, 404, "text/plain", "try /livez, /startz, /readyz or /metrics\n");
   }
 }
 

@@ -10,6 +10,8 @@ export const RUNTIME_CODES = {
   IDENTITY_AMBIGUOUS: "it cannot be told which local user this connection belongs to",
   ASK_NOT_AVAILABLE: "this needs the approval of a person, which this gateway cannot ask for yet",
   BROKER_UNREACHABLE: "the broker cannot be reached; no new session is opened",
+  BROKER_UNAVAILABLE:
+    "there is no broker that could decide about this pod's connections, so none is let through",
   TRAIL_UNAVAILABLE: "the record of this action cannot be stored, so the action is refused",
   TRAIL_BROKEN: "the record of this session has broken off, so the session ends",
   CREDENTIAL_UNAVAILABLE: "no credential for the upstream can be had now",

@@ -71,11 +71,11 @@ func capture(gateway uint32) []words {
 
 func leave(gateway uint32) []words {
 	return []words{
+		rule(answering(), accept),
 		rule(ownedBy(expr.CmpOpEq, gateway), protocol(tcp), setMark(gatewayMark), accept),
 		rule(ownedBy(expr.CmpOpEq, gateway), accept),
 		rule(protocol(tcp), marked(gatewayMark), ownedBy(expr.CmpOpNeq, gateway), counted(), resetting()),
 		rule(marked(gatewayMark), notOpening(), accept),
-		rule(answering(), accept),
 		rule(redirected(), toPort(tcp, capturePort), accept),
 		rule(redirected(), toPort(tcp, dnsPort), accept),
 		rule(redirected(), toPort(udp, dnsPort), accept),

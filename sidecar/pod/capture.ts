@@ -1,0 +1,88 @@
+/** Where every connection of the pod's containers arrives, whatever its destination. */
+import { type Server, type Socket, createServer } from "node:net";
+import type { Refusal } from "#core/values/refusal.ts";
+import { type Farewell, converse } from "./converse.ts";
+import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
+
+export interface CaptureOptions {
+  readonly port: number;
+  readonly refusal: Refusal;
+  readonly onFarewell: (farewell: Farewell) => void;
+  /** More at once than are carried. */
+  readonly onOverload: () => void;
+  /** A bug, or a listener that broke. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Capture extends AsyncDisposable {
+  /** The addresses that could be listened at. */
+  readonly hosts: readonly string[];
+  readonly openCount: number;
+  /** Takes no more, and waits for those that are being refused. */
+  drain(): Promise<void>;
+}
+
+const CONNECTIONS_MAX = 512;
+/** For the client to say what it speaks and to be told. */
+const CLIENT_MS_MAX = 10_000;
+
+export async function openCapture(options: CaptureOptions): Promise<Capture> {
+  const stop = new AbortController();
+  const running = new Set<Promise<void>>();
+  const take = (client: Socket): void => {
+    if (running.size >= CONNECTIONS_MAX) {
+      client.on("error", () => undefined).resetAndDestroy();
+      return options.onOverload();
+    }
+    const one = serve(client, options, stop.signal).finally(() => running.delete(one));
+    running.add(one);
+  };
+  const servers: { readonly host: string; readonly server: Server }[] = [];
+  for (const host of LOOPBACKS) {
+    const server = await listen(host, options.port, take);
+    if (server !== undefined) servers.push({ host, server: server.on("error", options.onError) });
+  }
+  const drain = async (): Promise<void> => {
+    const closed = servers.map(({ server }) => new Promise((resolve) => server.close(resolve)));
+    await Promise.all([...closed, ...running]);
+  };
+  return {
+    hosts: servers.map(({ host }) => host),
+    get openCount() {
+      return running.size;
+    },
+    drain,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await drain();
+    },
+  };
+}
+
+async function serve(client: Socket, options: CaptureOptions, stop: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(CLIENT_MS_MAX)]);
+  try {
+    options.onFarewell(await converse(client, options.refusal, signal));
+  } catch (error) {
+    options.onError(error);
+  }
+}
+
+async function listen(
+  host: string,
+  port: number,
+  take: (client: Socket) => void,
+): Promise<Server | undefined> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, take);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ host, port, exclusive: true }, resolve);
+  try {
+    await promise;
+  } catch (error) {
+    if (isWithoutAddress(error)) return undefined;
+    throw error;
+  }
+  server.off("error", reject);
+  return server;
+}
