@@ -102,12 +102,12 @@ describe("on UPDATE", () => {
   });
 
   test("a Deployment's annotations, copied onto its ReplicaSet by the controller, do not change whose that is", () => {
-    const deployment = stamp(
+    const deployment = stamp<Stampable>(
       { metadata: { annotations: { "deployment.kubernetes.io/x": "1" } } },
       originOfUser(PERSON),
     );
     const replicaSet = stamp(
-      {},
+      NEW,
       originOfUser({ username: "system:serviceaccount:kube-system:deployment-controller" }),
     );
     const synced = {

@@ -5,6 +5,7 @@ import { gatewayDifferences } from "./gateway.ts";
 import { harden } from "./harden.ts";
 import { judge } from "./judge.ts";
 import { type GatewayParts, renderGateway } from "./render.ts";
+import { withRoom } from "./resources.ts";
 import { strip } from "./strip.ts";
 import { freeUid, isGatewayUid } from "./uid.ts";
 import { bareView, gatewayOf, specOf } from "./view.ts";
@@ -45,10 +46,10 @@ function place(pod: V1Pod, { init, gateway, volumes }: GatewayParts, uid: number
       ...pod.metadata,
       annotations: { ...pod.metadata?.annotations, [ANNOTATIONS.injected]: JSON.stringify({ v: 1, uid }) },
     },
-    spec: {
+    spec: withRoom({
       ...spec,
       initContainers: [init, gateway, ...(spec.initContainers ?? [])],
       volumes: [...(spec.volumes ?? []), ...volumes],
-    },
+    }),
   };
 }

@@ -23,8 +23,16 @@ export function sameQuantity(one: unknown, other: unknown): boolean {
   return left !== undefined && left === right;
 }
 
+/** As a quantity again, in thousandths where it is not whole; finer amounts are rounded up. */
+export function quantityOf(amount: bigint): string {
+  const whole = 10n ** BigInt(SCALE);
+  if (amount % whole === 0n) return String(amount / whole);
+  const thousandth = whole / 1000n;
+  return `${(amount + thousandth - 1n) / thousandth}m`;
+}
+
 /** In units of 10^-SCALE; undefined where it is no quantity. */
-function amountOf(quantity: unknown): bigint | undefined {
+export function amountOf(quantity: unknown): bigint | undefined {
   const text = typeof quantity === "number" ? String(quantity) : quantity;
   if (typeof text !== "string" || text.length > TEXT_MAX) return undefined;
   const parts = QUANTITY.exec(text);
