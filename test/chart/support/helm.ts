@@ -6,11 +6,19 @@ import { text } from "node:stream/consumers";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { loadAll } from "js-yaml";
 import { ROOT } from "#test/architecture/sources.ts";
-import { findClients } from "#tools/cluster/clients.ts";
+import { clientsProblem, findClients } from "#tools/cluster/clients.ts";
 
 export const CHART = join(ROOT, "charts/sallyport");
 export const NAMESPACE = "sallyport-system";
 const HELM_MS_MAX = 60_000;
+
+/** For `describe(…, { skip: skipWithoutHelm() }, …)`; see skipWithoutApiTier. */
+export function skipWithoutHelm(): string | false {
+  const problem = clientsProblem();
+  if (problem === undefined) return false;
+  if (process.env["CI"] === "true") throw new Error(problem);
+  return problem;
+}
 
 export interface HelmResult {
   readonly code: number;
@@ -24,8 +32,8 @@ export async function helm(words: readonly string[], kubeconfig = "/dev/null"): 
     stdio: ["ignore", "pipe", "pipe"],
     signal: AbortSignal.timeout(HELM_MS_MAX),
     killSignal: "SIGKILL",
-    // No HOME: nothing of this machine's own may matter.
-    env: { PATH: process.env["PATH"] ?? "", KUBECONFIG: kubeconfig, HELM_CACHE_HOME: "/dev/null" },
+    // No HOME: nothing of this machine's own may matter, nor what was cached of another server at the same port.
+    env: { PATH: process.env["PATH"] ?? "", KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache` },
   });
   const closed = once(child, "close");
   const [[code], stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);

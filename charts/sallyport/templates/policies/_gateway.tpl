@@ -1,11 +1,10 @@
 {{/*
 Our two containers and three volumes as operator/admission/pod/render.ts makes them, field by field, with the defaults of the API
-server. What begins with `cel:` is an expression; `resources`, `imagePullPolicy` and the name servers are held by rules of their own.
+server. What begins with `cel:` is an expression; images, resources, pull policy and the name servers are held by rules of their own.
 */}}
 
 {{- define "sallyport.initShape" -}}
 name: gw-init
-image: {{ include "sallyport.image" (list . "init") }}
 args: ["cel:'--uid=' + string(variables.uid)", --capture=15001, --dns=15053, --reserved=15000-15099]
 securityContext:
   {{- include "sallyport.gatewaySecurity" 65533 | nindent 2 }}
@@ -16,7 +15,6 @@ terminationMessagePolicy: FallbackToLogsOnError
 
 {{- define "sallyport.gatewayShape" -}}
 name: gw
-image: {{ include "sallyport.image" (list . "gateway") }}
 restartPolicy: Always
 ports: [{name: gw-health, containerPort: 15021, protocol: TCP}]
 startupProbe: {{ include "sallyport.gatewayProbe" (list "/startz" 1 60) }}
@@ -67,18 +65,21 @@ seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
 {{/*
-A list of rules, {field, is}, that hold a container to a shape. Takes a dict: `container` (the variable), `shape`, `resources`,
-`pullPolicy`, `more` (fields that it may have beside).
+A list of rules, {field, is}, that hold a container to a shape. Takes a dict: `container` (the variable), `images`, `shape`,
+`resources`, `pullPolicy`, `more` (fields that it may have beside).
 */}}
 {{- define "sallyport.shapeRules" -}}
 {{- $c := .container -}}
-{{- $keys := concat (keys .shape | sortAlpha) (list "imagePullPolicy" "resources") .more -}}
+{{- $keys := concat (keys .shape | sortAlpha) (list "image" "imagePullPolicy" "resources") .more -}}
 - field: ""
   is: {{ printf "%s.all(key, key in [%s])" $c (include "sallyport.quoted" $keys) | quote }}
 {{- range $field, $value := .shape }}
 - field: .{{ $field }}
   is: {{ printf "%s[?'%s'] == optional.of(%s)" $c $field (include "sallyport.cel" $value) | quote }}
 {{- end }}
+# While an upgrade rolls out, the operators that still run put in what they know.
+- field: .image
+  is: {{ printf "%s.image in [%s]" $c (include "sallyport.quoted" .images) | quote }}
 # AlwaysPullImages asks for a pull.
 - field: .imagePullPolicy
   is: {{ printf "%s.?imagePullPolicy.orValue('') in [%s]" $c (include "sallyport.quoted" (uniq (list "Always" .pullPolicy))) | quote }}
