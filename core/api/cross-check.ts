@@ -15,13 +15,18 @@ import { nearest } from "./nearest.ts";
 interface Known {
   /** Every connection that a document names, broken ones too: of those it cannot be said that they do not exist. */
   readonly named: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly connections: readonly Connection[];
+  readonly connections: readonly NamedConnection[];
   readonly providers: ReadonlySet<string>;
 }
 
+/** What a Connection is to a policy that names it. */
+export type NamedConnection = Pick<Connection, "metadata"> & {
+  readonly spec: Pick<Connection["spec"], "protocol">;
+};
+
 /** Good objects that are there besides the documents that are read. */
 export interface Neighbours {
-  readonly connections: readonly Connection[];
+  readonly connections: readonly NamedConnection[];
   /** Names of identity providers. */
   readonly identityProviders: readonly string[];
 }
@@ -153,7 +158,10 @@ export interface Mismatch {
 }
 
 /** A rule for a protocol that none of the policy's connections speaks can never hold: its author meant something else. */
-export function protocolMismatches(policy: Policy, connections: readonly Connection[]): readonly Mismatch[] {
+export function protocolMismatches(
+  policy: Policy,
+  connections: readonly NamedConnection[],
+): readonly Mismatch[] {
   const selected = selectedConnections(policy, connections);
   if (selected === undefined) return [];
   const spoken = new Set<string>(selected.map(({ spec }) => spec.protocol));
@@ -168,8 +176,8 @@ export function protocolMismatches(policy: Policy, connections: readonly Connect
 /** Undefined where it is not known which they are: by label others may join, and a name may yet be created. */
 function selectedConnections(
   policy: Policy,
-  connections: readonly Connection[],
-): readonly Connection[] | undefined {
+  connections: readonly NamedConnection[],
+): readonly NamedConnection[] | undefined {
   if (policy.kind !== "SecretAccessPolicy") return undefined;
   const { names } = policy.spec.connections;
   const { namespace } = policy.metadata;

@@ -2,8 +2,10 @@
 import { after, before, describe } from "node:test";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { skipWithoutApiTier } from "../support/cluster.ts";
+import { conditionSuite } from "./live/conditions.ts";
 import { crdSuite } from "./live/crds.ts";
 import { deputySuite } from "./live/deputy.ts";
+import { namespaceSuite } from "./live/namespaces.ts";
 import { installKinds, type Live } from "./live/server.ts";
 import { writersSuite } from "./live/writers.ts";
 
@@ -23,6 +25,8 @@ describe("our kinds on a real API server", { skip: skipWithoutApiTier() }, () =>
     return live;
   };
 
+  describe("with the controllers running", () => conditionSuite(there));
+  describe("in namespaces that are enforced", () => namespaceSuite(there));
   describe("as definitions", () => crdSuite(there));
   describe("in the hands of those who may write them", () => deputySuite(there));
   describe("and the service accounts that may write them", () => writersSuite(there));

@@ -27,8 +27,10 @@ export interface WriterFacts {
   writesOf(account: Account, signal: AbortSignal): Promise<Writes>;
 }
 
+type Reviews = Pick<Kube, "post">;
+
 export interface WriterFactsOptions {
-  readonly kube: Kube;
+  readonly kube: Reviews;
   /** Those that hold Connections: elsewhere a policy reaches nothing. */
   readonly namespaces: () => Iterable<string>;
   readonly clock?: Clock;
@@ -102,7 +104,7 @@ function questionsFor({ namespace }: Account, others: Iterable<string>): readonl
 }
 
 async function firstWrite(
-  kube: Kube,
+  kube: Reviews,
   account: Account,
   questions: readonly Question[],
   signal: AbortSignal,
@@ -117,7 +119,7 @@ async function firstWrite(
 }
 
 async function isAllowed(
-  kube: Kube,
+  kube: Reviews,
   { namespace, name }: Account,
   { resource, verb, namespace: where }: Question,
   signal: AbortSignal,

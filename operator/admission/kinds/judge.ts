@@ -3,7 +3,6 @@
  * The webhook refuses by it and the reconcilers report by it, so they cannot disagree.
  */
 import type { Neighbours } from "#core/api/cross-check.ts";
-import { NO_NEIGHBOURS } from "#core/api/cross-check.ts";
 import type { Diagnostic } from "#core/api/diagnostic.ts";
 import type { Connection, IdentityProvider } from "#core/api/kinds.gen.ts";
 import { loadKinds } from "#core/api/load.ts";
@@ -30,14 +29,15 @@ export interface KindFinding {
   readonly message: string;
 }
 
-/** `origin` ties versions of the object together: its uid. */
-export function judgeKind(
-  object: unknown,
-  origin: string,
-  neighbours: Neighbours = NO_NEIGHBOURS,
-): Judgement {
+/** What can only be said by whoever knows what else there is. */
+const OF_NEIGHBOURS = new Set(["UNKNOWN_CONNECTION", "UNKNOWN_PROVIDER"]);
+
+/** `origin` ties versions of the object together: its uid. Without neighbours nothing is said of what the object names. */
+export function judgeKind(object: unknown, origin: string, neighbours?: Neighbours): Judgement {
   const loaded = loadKinds([documentOf(object, origin)], neighbours);
-  const read = loaded.diagnostics.map(ofDiagnostic);
+  const read = loaded.diagnostics
+    .filter(({ code }) => neighbours !== undefined || !OF_NEIGHBOURS.has(code))
+    .map(ofDiagnostic);
   const [connection] = loaded.connections;
   const [provider] = loaded.identityProviders;
   const [source] = loaded.policies;

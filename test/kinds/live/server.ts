@@ -1,11 +1,11 @@
 /** What the suites of this folder share: one API server, the kinds in it, and ways to ask it. */
 import assert from "node:assert/strict";
-import type { KubeConfig } from "@kubernetes/client-node";
 import { KINDS_IN_CLUSTER } from "#operator/reconcile/controllers.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
 import type { OwnKind } from "#operator/kube/resource.ts";
 import type { ApiTier } from "#tools/cluster/api-tier.ts";
+import { eventually } from "../../chart/support/wait.ts";
 
 export interface Live {
   readonly api: ApiTier;
@@ -36,20 +36,21 @@ export interface Verdict {
 /** Whether the API server would take the object. */
 export async function tryCreate(kube: Kube, object: OwnKind): Promise<Verdict> {
   const { resource } = KINDS_IN_CLUSTER[object.kind as KindOf];
-  try {
-    await kube.create<OwnKind>(resource, object, { signal: AbortSignal.timeout(30_000), dryRun: true });
-    return { accepted: true, message: "" };
-  } catch (error) {
-    if (error instanceof KubeError && error.status >= 400 && error.status < 500) {
-      return { accepted: false, message: error.message };
-    }
-    throw error;
-  }
-}
-
-export function kubeAs(api: ApiTier, config: KubeConfig): Kube {
-  assert.ok(api.url !== "");
-  return openKube(config);
+  return eventually(
+    async () => {
+      try {
+        await kube.create<OwnKind>(resource, object, { signal: AbortSignal.timeout(30_000), dryRun: true });
+        return { accepted: true, message: "" };
+      } catch (error) {
+        if (!(error instanceof KubeError)) throw error;
+        // It is not there for its kind while it makes a new storage for a definition that has changed.
+        if (error.status === 429 || error.reason === "Unreachable") return undefined;
+        if (error.status >= 400 && error.status < 500) return { accepted: false, message: error.message };
+        throw error;
+      }
+    },
+    () => "the API server is not ready for this kind",
+  );
 }
 
 export function connectionObject(namespace: string, name: string, spec: object = {}): OwnKind {

@@ -5,7 +5,7 @@ import { type WriterFacts, writerFacts } from "#operator/admission/facts/writers
 import type { Clock } from "#operator/kube/clock.ts";
 import { openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
-import { POLICIES } from "#operator/kube/resource.ts";
+import { POLICIES, ROLE_BINDINGS, ROLES } from "#operator/kube/resource.ts";
 import { type Live, policyObject, succeed } from "./server.ts";
 
 const WRITERS = [
@@ -23,13 +23,16 @@ export function writersSuite(live: () => Live): void {
     const { kube } = live();
     return writerFacts({ kube, namespaces: () => others, signal, ...(clock === undefined ? {} : { clock }) });
   };
+  const call = { signal };
   const bind = async (namespace: string, verb: string, resource: string, account: string): Promise<void> => {
-    const { api } = live();
-    const name = `${account.replace(":", "-")}-writes`;
-    const what = [`--verb=${verb}`, `--resource=${resource}.sallyport.dev`];
-    await succeed(api, ["create", "role", name, "--namespace", namespace, ...what]);
-    const subject = [`--role=${name}`, `--serviceaccount=${account}`];
-    await succeed(api, ["create", "rolebinding", name, "--namespace", namespace, ...subject]);
+    const { kube } = live();
+    const [home = "", name = ""] = account.split(":");
+    const metadata = { namespace, name: `${name}-writes` };
+    const rules = [{ apiGroups: ["sallyport.dev"], resources: [resource], verbs: verb.split(",") }];
+    const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name };
+    const subjects = [{ kind: "ServiceAccount", namespace: home, name }];
+    await kube.create(ROLES, { metadata, rules }, call);
+    await kube.create(ROLE_BINDINGS, { metadata, roleRef, subjects }, call);
   };
 
   test("T49: every right to write our kinds is found, and reading them is none", async () => {
@@ -113,7 +116,7 @@ export function writersSuite(live: () => Live): void {
     let mayAsk = false;
     const nobody = openKube(api.as("nobody"));
     const post: typeof kube.post = (place, body, call) => (mayAsk ? kube : nobody).post(place, body, call);
-    const asked = writerFacts({ kube: { ...kube, post } as typeof kube, namespaces: () => [], signal });
+    const asked = writerFacts({ kube: { post }, namespaces: () => [], signal });
     await assert.rejects(
       asked.writesOf(account, signal),
       (error) => error instanceof KubeError && error.status === 403,
@@ -131,7 +134,7 @@ export function writersSuite(live: () => Live): void {
       posts += 1;
       return kube.post(place, body, call);
     };
-    const asked = writerFacts({ kube: { ...kube, post } as typeof kube, namespaces: () => [], signal });
+    const asked = writerFacts({ kube: { post }, namespaces: () => [], signal });
     const leaving = new AbortController();
     const account = { namespace, name: "default" };
     const left = asked.writesOf(account, leaving.signal);
