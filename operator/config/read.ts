@@ -44,6 +44,7 @@ const name = text("a name of lower-case letters, digits, - and .", /^[a-z0-9]([-
 const host = text("a host name or an address", /^[0-9A-Za-z.:_-]{1,253}$/);
 const hostAndPort = text("host:port", /^([0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/);
 const ipAddress = text("an IP address", /^[0-9A-Fa-f.:]{2,45}$/);
+const audience = text("an audience", /^[\x21-\x7e]{1,256}$/);
 const image = text("an image reference", /^[a-z0-9][A-Za-z0-9._/:@-]{0,511}$/);
 const quantity = text("a quantity, such as 50m or 64Mi", /^\d{1,15}(\.\d{1,9})?([numkKMGTPE]|[KMGTPE]i)?$/);
 const path = text("an absolute path", /^\/.{1,4095}$/);
@@ -67,6 +68,7 @@ const rendering = {
 const injection = record<InjectionSettings>({
   ...rendering,
   former: optional(list(record<Rendering>(rendering), 0, 16)),
+  apiAudiences: optional(list(audience, 0, 16)),
   rootless: oneOf(ROOTLESS),
 });
 

@@ -24,6 +24,7 @@ import { type CallersFile, followCallersFile } from "./callers.ts";
 import { eventually } from "./eventually.ts";
 import { lead } from "./leading.ts";
 import { type ProcessMeters, processMeters } from "./meters.ts";
+import { apiAudiences } from "./api-audiences.ts";
 import { clusterResolvers } from "./resolvers.ts";
 import { type Stores, openStores } from "./stores.ts";
 
@@ -193,7 +194,8 @@ class Replica implements Operator {
     const named = injection.resolvers;
     const resolvers = named.length > 0 ? named : await clusterResolvers(this.#kube, { signal });
     return webhooks({
-      settings: { ...injection, resolvers },
+      kinds,
+      settings: { ...injection, resolvers, apiAudiences: await apiAudiences() },
       namespaces: namespaceFacts({
         kube: this.#kube,
         store: namespaces.store,

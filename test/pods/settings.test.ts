@@ -5,6 +5,7 @@ import type { V1Container, V1Pod } from "@kubernetes/client-node";
 import { check } from "#operator/admission/pod/check.ts";
 import { sameQuantity } from "#operator/admission/pod/quantity.ts";
 import { inject } from "#operator/admission/pod/inject.ts";
+import { apiAudiences, audiencesOf } from "#operator/process/api-audiences.ts";
 import { exampleOf, FACTS, GATEWAY_UID, injected, SETTINGS } from "./surroundings.ts";
 
 const { pod } = exampleOf("spec: {}");
@@ -82,6 +83,43 @@ test("what another webhook did to the gateway is mended when we are asked again"
   const result = inject(meddled, FACTS, SETTINGS, 30_000);
   assert.ok(result.outcome === "injected");
   assert.deepEqual(check(result.pod, FACTS, SETTINGS), []);
+});
+
+describe("annotations that runtimes and their plugins read for one container", () => {
+  const rulesFor = (key: string): readonly string[] => {
+    const annotated = { ...pod, metadata: { ...pod.metadata, annotations: { [key]: "x" } } };
+    const result = inject(annotated, FACTS, SETTINGS, GATEWAY_UID);
+    return result.outcome === "refused" ? result.findings.map(({ rule }) => rule) : [];
+  };
+  for (const key of [
+    "container.apparmor.security.beta.kubernetes.io/gw",
+    "devices.nri.io/container.gw",
+    "mounts.nri.io/container.gw-init",
+  ]) {
+    test(`${key} is refused`, () => assert.deepEqual(rulesFor(key), ["reserved-metadata"]));
+  }
+  for (const key of ["devices.nri.io/container.app", "example.com/agw", "gw"]) {
+    test(`${key} may stay`, () => assert.deepEqual(rulesFor(key), []));
+  }
+});
+
+test("a token for the API is known by what the API server calls itself", () => {
+  const audience = "https://container.example/v1/clusters/agents";
+  const { pod: asking } = exampleOf(`
+    spec: { volumes: [{ name: t, projected: { sources: [{ serviceAccountToken: { audience: "${audience}", path: t } }] } }] }
+  `);
+  assert.equal(inject(asking, FACTS, SETTINGS, GATEWAY_UID).outcome, "injected");
+  const settings = { ...SETTINGS, apiAudiences: [audience] };
+  assert.equal(inject(asking, FACTS, settings, GATEWAY_UID).outcome, "refused");
+});
+
+test("the operator's own token tells, and where there is none nothing does", async () => {
+  const token = ["{}", '{"aud":["https://a.example","b"]}', ""].map((part) =>
+    Buffer.from(part).toString("base64url"),
+  );
+  assert.deepEqual(audiencesOf(token.join(".")), ["https://a.example", "b"]);
+  assert.deepEqual(await apiAudiences("/nowhere/token"), []);
+  assert.throws(() => audiencesOf("no token"));
 });
 
 test("the gateway takes the next user when the pod uses that number itself, as user or as group", () => {

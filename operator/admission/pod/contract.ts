@@ -27,6 +27,8 @@ export interface InjectionSettings extends Rendering {
    * new pods get the present one. Without it, every running pod would lose its credentials to an upgrade.
    */
   readonly former?: readonly Rendering[];
+  /** What the API server calls itself, where that is known: a token for it is a credential for the API. */
+  readonly apiAudiences?: readonly string[];
   /** For namespaces that do not say. */
   readonly rootless: Rootless;
 }

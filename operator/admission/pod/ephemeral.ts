@@ -49,29 +49,21 @@ export const EPHEMERAL_RULES = {
 
 /** The pod with nothing in it but what is new, so that what was there before is not held against whoever debugs it. */
 function addedView(pod: V1Pod, known: ReadonlySet<string>, facts: PodFacts): PodView {
-  const spec = specOf(pod);
+  const ephemeralContainers = specOf(pod).ephemeralContainers ?? [];
+  const spec = { containers: [], automountServiceAccountToken: false, ephemeralContainers };
   const containers = containersOf(spec).filter(
     ({ kind, container }) => kind === "ephemeral" && !known.has(container.name),
   );
   return {
-    pod: {
-      spec: {
-        containers: [],
-        automountServiceAccountToken: false,
-        ephemeralContainers: spec.ephemeralContainers ?? [],
-      },
-    },
-    spec: {
-      containers: [],
-      automountServiceAccountToken: false,
-      ephemeralContainers: spec.ephemeralContainers ?? [],
-    },
+    pod: { spec },
+    spec,
     facts: { ...facts, mayWriteOurKinds: false },
     containers,
     volumes: [],
     gatewayUid: gatewayOf(pod).gateway?.securityContext?.runAsUser,
     settings: undefined,
     brokerHosts: [],
+    apiAudiences: [],
   };
 }
 

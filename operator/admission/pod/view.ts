@@ -29,6 +29,7 @@ export interface PodView {
   readonly settings: InjectionSettings | undefined;
   /** Names by which the broker is found. */
   readonly brokerHosts: readonly string[];
+  readonly apiAudiences: readonly string[];
 }
 
 /** A pod that the gateway still has to be put into: everything in it is its author's. */
@@ -48,6 +49,7 @@ export function bareView(
     gatewayUid,
     settings: undefined,
     brokerHosts: [hostOf(settings.broker)],
+    apiAudiences: settings.apiAudiences ?? [],
   };
 }
 
@@ -68,6 +70,7 @@ export function wholeView(pod: V1Pod, facts: PodFacts, settings: InjectionSettin
     gatewayUid: gateway?.securityContext?.runAsUser,
     settings,
     brokerHosts: [hostOf(settings.broker)],
+    apiAudiences: settings.apiAudiences ?? [],
   };
 }
 

@@ -1,6 +1,5 @@
 /** Profiles and switches of the kernel that a container may loosen. The lists are those of Pod Security's baseline. */
 import type { V1AppArmorProfile, V1SeccompProfile, V1SELinuxOptions } from "@kubernetes/client-node";
-import { CONTAINERS } from "../../../names.ts";
 import type { PodView } from "../view.ts";
 import type { Found, PodRule } from "./rule.ts";
 
@@ -74,13 +73,6 @@ export const appArmor: PodRule = {
       unconfined(container.securityContext?.appArmorProfile, `${field}.securityContext.appArmorProfile`),
     ),
     ...annotated(view, (key) => key.startsWith(APPARMOR)),
-    // The API server writes such an annotation into the container that it names.
-    ...Object.keys(view.pod.metadata?.annotations ?? {})
-      .filter((key) => key === `${APPARMOR}${CONTAINERS.init}` || key === `${APPARMOR}${CONTAINERS.gateway}`)
-      .map((key) => ({
-        field: `metadata.annotations[${key}]`,
-        message: "chooses a profile for the gateway",
-      })),
   ],
   wrong: "spec: { securityContext: { appArmorProfile: { type: Unconfined } } }",
   right: "spec: { securityContext: { appArmorProfile: { type: RuntimeDefault } } }",

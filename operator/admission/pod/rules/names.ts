@@ -1,5 +1,5 @@
 /** Names, ports and annotations that are the gateway's. */
-import { ANNOTATIONS, GROUP, ORIGIN, PORTS_RESERVED } from "../../../names.ts";
+import { ANNOTATIONS, CONTAINERS, GROUP, ORIGIN, PORTS_RESERVED } from "../../../names.ts";
 import { isReservedContainer, isReservedVolume, type PodView } from "../view.ts";
 import type { Found, PodRule } from "./rule.ts";
 
@@ -32,17 +32,25 @@ export const isReservedKey = (key: string): boolean => {
 };
 
 export const reservedMetadata: PodRule = {
-  title: "a label or annotation is under sallyport.dev/",
-  why: "They are written at admission and say who made the pod. None of them switches anything off.",
+  title: "a label or annotation is under sallyport.dev/, or an annotation is for the gateway's container",
+  why:
+    "Ours are written at admission and say who made the pod; none of them switches anything off. Runtimes and their plugins take " +
+    "profiles, devices and mounts for a container out of annotations that end with its name.",
   fix: "Remove it. There is no label and no annotation that opts out.",
   remedy: "refused",
   find: ({ pod }) => [
     ...reservedKeys(pod.metadata?.labels, "metadata.labels", new Set()),
     ...reservedKeys(pod.metadata?.annotations, "metadata.annotations", OUR_ANNOTATIONS),
+    ...Object.keys(pod.metadata?.annotations ?? {})
+      .filter((key) => FOR_GATEWAY.test(key))
+      .map((key) => ({ field: `metadata.annotations[${key}]`, message: "is for the gateway's container" })),
   ],
   wrong: `metadata: { annotations: { sallyport.dev/inject: "false" } }`,
   right: `metadata: { annotations: { example.com/inject: "false" } }`,
 };
+
+/** `container.apparmor.security.beta.kubernetes.io/gw`, `devices.nri.io/container.gw` */
+const FOR_GATEWAY = new RegExp(`/(?:.*\\.)?(?:${CONTAINERS.init}|${CONTAINERS.gateway})$`);
 
 function reservedKeys(
   keys: Readonly<Record<string, string>> | undefined,

@@ -37,7 +37,7 @@ export const apiCredential: PodRule = {
   remedy: "refused",
   find: (view) =>
     projections(view, ({ serviceAccountToken, podCertificate }) => [
-      ...(serviceAccountToken !== undefined && isApiAudience(serviceAccountToken.audience)
+      ...(serviceAccountToken !== undefined && isApiAudience(serviceAccountToken.audience, view.apiAudiences)
         ? ["serviceAccountToken"]
         : []),
       ...(podCertificate?.signerName.startsWith("kubernetes.io/") === true
@@ -51,9 +51,11 @@ export const apiCredential: PodRule = {
     "[{ serviceAccountToken: { audience: sts.amazonaws.com, path: token } }] } }] }",
 };
 
-/** Without an audience it is the API server's own. How a cluster calls that one is its affair; these are the names that are usual. */
-const isApiAudience = (audience = ""): boolean =>
-  audience === "" || /^(?:https?:\/\/)?kubernetes(?:\.default(?:\.svc(?:\..*)?)?)?\/?$/i.test(audience);
+/** Without an audience it is the API server's own. What a cluster calls that one may be known; these are the names that are usual. */
+const isApiAudience = (audience = "", known: readonly string[]): boolean =>
+  audience === "" || known.includes(audience) || USUAL.test(audience);
+
+const USUAL = /^(?:https?:\/\/)?kubernetes(?:\.default(?:\.svc(?:\..*)?)?)?\/?$/i;
 
 export const automount: PodRule = {
   title: "the pod lets a token of the Kubernetes API be mounted",
