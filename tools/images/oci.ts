@@ -6,11 +6,12 @@ import { createHash } from "node:crypto";
 import {
   createReadStream,
   createWriteStream,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   renameSync,
   rmSync,
-  statSync,
+  utimesSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Readable, Transform, type TransformCallback } from "node:stream";
@@ -175,7 +176,11 @@ async function layerOf(entries: readonly Entry[], folder: string): Promise<Layer
     folder,
     `${unpackedDigest.slice("sha256:".length)}.gzip-${GZIP_LEVEL}-${process.versions.zlib}`,
   );
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+  if (existsSync(file)) {
+    // Whoever prunes goes by when it was used last.
+    const now = new Date();
+    utimesSync(file, now, now);
+  } else {
     const draft = `${file}.${process.pid}`;
     try {
       await pipeline(archive(), createGzip({ level: GZIP_LEVEL }), createWriteStream(draft));

@@ -1,0 +1,17 @@
+/** Operator and broker. Which of them a pod runs, its first argument says: `operator.js` or `broker.js`. */
+import { APP, bundleLayer } from "./bundle-layer.ts";
+import { NODE_PATH, nodeLayer } from "./node-layer.ts";
+import type { Recipe } from "./recipe.ts";
+
+export async function control(tag: string, folder: string): Promise<Recipe> {
+  return {
+    name: `sallyport/control:${tag}`,
+    config: {
+      user: "65532:65532",
+      entrypoint: [`/${NODE_PATH}`, "--disable-sigusr1"],
+      folder: `/${APP}`,
+      environment: { NODE_ENV: "production" },
+    },
+    layers: [nodeLayer(), await bundleLayer(["operator"], folder)],
+  };
+}

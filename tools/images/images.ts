@@ -1,0 +1,47 @@
+/** The images of a release, from nothing: no registry, no daemon, no base image. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cacheFolder, pruneFolders } from "#tools/cluster/cache.ts";
+import { control } from "./control.ts";
+import { gateway } from "./gateway.ts";
+import { gwInit } from "./gw-init.ts";
+import { type Image, writeImage } from "./oci.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** By the names that the chart's values have for them. */
+const RECIPES = { control, gateway, init: gwInit } as const satisfies Record<
+  string,
+  (tag: string, folder: string) => Promise<Recipe>
+>;
+
+/** Shared with the images of tests. */
+const layers = (): string => `${cacheFolder()}/images/layers`;
+const LAYERS_KEPT = 32;
+
+export type ImageName = keyof typeof RECIPES;
+export const IMAGE_NAMES = Object.keys(RECIPES) as readonly ImageName[];
+
+/** Writes `<out>/<name>.tar` for each. */
+export async function buildImages<Name extends ImageName>(
+  names: readonly Name[],
+  { out, tag }: { readonly out: string; readonly tag: string },
+): Promise<Record<Name, Image>> {
+  const scratch = mkdtempSync(join(tmpdir(), "sallyport-images-"));
+  try {
+    mkdirSync(out, { recursive: true });
+    const built: Partial<Record<Name, Image>> = {};
+    for (const name of names) {
+      const recipe = await RECIPES[name](tag, join(scratch, name));
+      built[name] = await writeImage({
+        ...recipe,
+        out: join(out, `${name}.tar`),
+        layerCache: layers(),
+      });
+    }
+    await pruneFolders(layers(), /gzip/, LAYERS_KEPT);
+    return built as Record<Name, Image>;
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
