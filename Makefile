@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup clients check fmt generate test demo fuzz bench build clean accept-foundation accept-gateway
+.PHONY: help setup clients cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build clean accept-foundation accept-gateway
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -17,8 +17,18 @@ setup: ## install the locked packages (done by every other target)
 clients: setup
 	@tools/setup/clients.sh
 
-test: check clients ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
+# Kubernetes is built once per machine, which takes minutes: it begins first, and is waited for when its tests are next.
+test: cluster-ahead check clients cluster-wait ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
 	@$(NODE_TEST) '$(TESTS)'
+
+cluster-binaries: setup ## build etcd and Kubernetes for tests, once per machine
+	@node tools/cluster/build.ts
+
+cluster-ahead: setup
+	@node tools/cluster/build.ts --for='$(TESTS)' --while=$$PPID >/dev/null 2>&1 &
+
+cluster-wait: setup cluster-ahead
+	@node tools/cluster/build.ts --for='$(TESTS)'
 
 check: setup ## format, lint, types, dead code, generated files
 	@biome format --log-level=warn .

@@ -23,7 +23,7 @@ export interface Access {
   /** The administrator's. */
   readonly config: KubeConfig;
   as(user: string, more?: Omit<Identity, "user">): KubeConfig;
-  /** The same as a file, for programs. */
+  /** The same as a file, for programs; the same file for the same identity. */
   kubeconfigOf(identity: Identity): Promise<string>;
   /** With a real token of that service account; bound to a pod it says which one, as a token projected into it does. */
   asServiceAccount(namespace: string, name: string, boundTo?: BoundPod): Promise<KubeConfig>;
@@ -51,11 +51,13 @@ export async function openAccess(url: string, pki: Pki, folder: string): Promise
   const config = new KubeConfig();
   config.loadFromString(administrator);
 
-  async function kubeconfigOf(identity: Identity): Promise<string> {
-    const file = `${folder}/${randomUUID()}.kubeconfig`;
-    await writeFile(file, kubeconfigText(url, pki, identity), { mode: 0o600 });
+  const files = new Map<string, Promise<string>>();
+  const kubeconfigOf = (identity: Identity): Promise<string> => {
+    const key = JSON.stringify([identity.user, identity.groups, identity.extra]);
+    const file = files.get(key) ?? writeKubeconfig(folder, kubeconfigText(url, pki, identity));
+    files.set(key, file);
     return file;
-  }
+  };
   return {
     url,
     pki,
@@ -69,6 +71,12 @@ export async function openAccess(url: string, pki: Pki, folder: string): Promise
     kubectl: async (args, { as, ...options } = {}) =>
       kubectl(args, { ...options, kubeconfig: as === undefined ? kubeconfig : await kubeconfigOf(as) }),
   };
+}
+
+async function writeKubeconfig(folder: string, text: string): Promise<string> {
+  const file = `${folder}/${randomUUID()}.kubeconfig`;
+  await writeFile(file, text, { mode: 0o600 });
+  return file;
 }
 
 function kubeconfigText(url: string, pki: Pki, identity: Identity): string {

@@ -74,6 +74,7 @@ export async function ensurePrograms<Wanted extends Program>(
         () => true,
         () => false,
       );
+    if (!(await isThere())) say(`${program} is not there yet: building it, or waiting for whoever does`);
     try {
       await makeOnce(`${cacheFolder()}/bin/lock`, isThere, () => build(program, path, either, say), either);
     } catch (cause) {
@@ -142,7 +143,6 @@ async function build(
   const draft = `${path}.draft`;
   await rm(draft, { force: true });
   await mkdir(dirname(path), { recursive: true });
-  say(`building ${program}, once per machine`);
   const startMs = Date.now();
   const environment = { ...definedOf(process.env), ...ENVIRONMENT };
   const command = [
@@ -159,7 +159,7 @@ async function build(
     from,
   ];
   await using go = startChild(["env", ...command], { environment, endedBy: "SIGKILL" });
-  const stop = (): void => go.kill("SIGKILL");
+  const stop = (): void => endGroup(go.pid);
   signal.addEventListener("abort", stop, { once: true });
   const { code } = await go.exited;
   signal.removeEventListener("abort", stop);
@@ -168,6 +168,16 @@ async function build(
   await rename(draft, path);
   say(`built ${program} in ${Math.round((Date.now() - startMs) / 1_000)} s`);
   await pruneFolders(dirname(dirname(path)), new RegExp(`^${module}-`), KEYS_KEPT);
+}
+
+/** With the compilers that it has started. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // It has just ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 function goVersion(): string | undefined {

@@ -1,6 +1,6 @@
 /** Removes what runs left that could not clean up: a power cut, or somebody who killed the guards too. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
-import { readFile, readdir, rm, stat } from "node:fs/promises";
+import { lstat, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { cacheFolder } from "./cache.ts";
@@ -23,10 +23,10 @@ export async function sweepOrphans(prefix: string, nowMs: number = Date.now()): 
 
 async function isLeftBehind(folder: string, nowMs: number): Promise<boolean> {
   try {
-    const { uid, mtimeMs } = await stat(folder);
-    if (uid !== process.getuid?.()) return false;
+    const found = await lstat(folder);
+    if (!found.isDirectory() || found.uid !== process.getuid?.()) return false;
     const mark = await readFile(`${folder}/${OWNER_FILE}`, "utf8").catch(unlessMissing);
-    return mark === undefined ? nowMs - mtimeMs > UNMARKED_MS_MAX : isOrphaned(mark);
+    return mark === undefined ? nowMs - found.mtimeMs > UNMARKED_MS_MAX : isOrphaned(mark);
   } catch (error) {
     // Somebody else removed it while we looked.
     unlessMissing(error);
