@@ -1,15 +1,20 @@
 /** Every webhook there is. The chart registers them; WEBHOOK_PATHS says where. */
+import type { NamedKinds } from "../kinds/neighbours.ts";
 import type { Webhook, WebhookName } from "../server/webhook.ts";
 import { validateKinds } from "./kinds.ts";
 import { type PodWebhookOptions, mutatePods, validatePods } from "./pods.ts";
 import { mutateWorkloads, validateWorkloads } from "./workloads.ts";
 
-export function webhooks(options: PodWebhookOptions): Readonly<Record<WebhookName, Webhook>> {
+export interface WebhooksOptions extends PodWebhookOptions {
+  readonly kinds: NamedKinds;
+}
+
+export function webhooks(options: WebhooksOptions): Readonly<Record<WebhookName, Webhook>> {
   return {
     mutatePods: mutatePods(options),
     mutateWorkloads,
     validatePods: validatePods(options),
     validateWorkloads,
-    validateKinds,
+    validateKinds: validateKinds(options.kinds),
   };
 }
