@@ -1,5 +1,11 @@
 /** Pods that nobody would write, some of them on purpose: built of everything that a rule looks at, and of what it must not mistake. */
-import type { V1Container, V1EphemeralContainer, V1Pod, V1Volume } from "@kubernetes/client-node";
+import type {
+  V1Container,
+  V1EphemeralContainer,
+  V1Pod,
+  V1ResourceRequirements,
+  V1Volume,
+} from "@kubernetes/client-node";
 import fc, { type Arbitrary } from "fast-check";
 import type { PodFacts } from "#operator/admission/pod/contract.ts";
 import { ROOTLESS } from "#operator/admission/pod/contract.ts";
@@ -72,6 +78,11 @@ const container = fc
       { weight: 1, arbitrary: handler },
     ),
     restartPolicy: rarely("Always"),
+    resources: rarely<V1ResourceRequirements>(
+      { requests: { cpu: "250m" } },
+      { limits: { cpu: "0.3", memory: "100M" } },
+      { requests: { memory: "1e8" } },
+    ),
   })
   .map((made) => made as V1Container);
 
@@ -129,6 +140,11 @@ export const podArbitrary: Arbitrary<V1Pod> = fc
           weight: 1,
           arbitrary: fc.record({ runAsUser: ids, fsGroup: ids, runAsNonRoot: rarely(true, false) }),
         },
+      ),
+      resources: rarely<V1ResourceRequirements>(
+        { requests: { cpu: "100m" } },
+        { requests: { cpu: "1", memory: "64Mi" }, limits: { cpu: "1", memory: "64Mi" } },
+        { limits: { memory: "0.1Gi" } },
       ),
       hostNetwork: rarely(true, false),
       shareProcessNamespace: rarely(true, false),

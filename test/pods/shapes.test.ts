@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { load } from "js-yaml";
 import { check } from "#operator/admission/pod/check.ts";
 import { inject } from "#operator/admission/pod/inject.ts";
+import { jsonPatch } from "#operator/admission/pod/json-patch.ts";
 import { outcomesOf, RENDERED_PATH, renderedText, shapeFiles } from "./shapes.ts";
 import { GATEWAY_UID, SETTINGS } from "./surroundings.ts";
 
@@ -35,6 +36,19 @@ for (const file of files) {
 
 test("what is put in is what was reviewed", () => {
   assert.deepEqual(load(renderedText()), load(readFileSync(RENDERED_PATH, "utf8")));
+});
+
+test("what it costs", (t) => {
+  const shapes = files.flatMap((file) => file.shapes);
+  const from = process.hrtime.bigint();
+  for (const { pod, facts } of shapes) {
+    const result = inject(pod, facts, SETTINGS, GATEWAY_UID);
+    if (result.outcome === "refused") continue;
+    assert.notEqual(jsonPatch(pod, result.pod).length, 0);
+    assert.deepEqual(check(result.pod, facts, SETTINGS), []);
+  }
+  const microseconds = Number(process.hrtime.bigint() - from) / 1000 / shapes.length;
+  t.diagnostic(`figure pods.inject-patch-check-us=${microseconds.toFixed(0)}`);
 });
 
 test("there are many, no two alike", (t) => {
