@@ -9,6 +9,7 @@ const PROGRAMS = {
   sallyport: "cli/main.ts",
   gateway: "sidecar/pod/main.ts",
   operator: "operator/main.ts",
+  broker: "operator/broker/main.ts",
   "aside-worker": "sidecar/statements/aside-worker.ts",
   "broker-worker": "broker/process/broker-worker.ts",
   "sidecar-worker": "sidecar/process/sidecar-worker.ts",

@@ -6,7 +6,7 @@ import { serveAdmin } from "../api/admin.ts";
 import { type PortServer, servePort } from "../api/serve.ts";
 import { type Broker, createBroker } from "../broker.ts";
 import { brokerIdentifier } from "../identifier.ts";
-import type { Note, NoteName } from "../note.ts";
+import type { Note } from "../note.ts";
 import type { Disk } from "../trail/disk.ts";
 import { openTrail } from "../trail/file-trail.ts";
 import type { Trail } from "../trail/trail.ts";
@@ -14,6 +14,7 @@ import { type Folder, folderReader, keyOf } from "./folder.ts";
 import { type GatewayPlan, gatewayPlan } from "./gateway-kind.ts";
 import type { BrokerSettings, ListenerPlan } from "./messages.ts";
 import { type BrokerMetrics, openBrokerMetrics } from "./metrics.ts";
+import { noteIn } from "./notes.ts";
 
 export interface ControlPlaneOptions {
   readonly settings: Omit<BrokerSettings, "logLevel">;
@@ -167,32 +168,4 @@ type Places = Omit<BrokerSettings, "logLevel">;
 
 function trailProblem({ health }: Trail): readonly string[] {
   return health.state === "ready" ? [] : [`the trail cannot be written: ${health.cause}`];
-}
-
-/** What a person has to hear of, at once; the rest is for those who look. */
-const LOUD: ReadonlySet<NoteName> = new Set([
-  "ambient.failed",
-  "connection.unusable",
-  "janitor.failed",
-  "journal.torn",
-  "lease.failed",
-  "proof.refused",
-  "provider.unreachable",
-  "provider.unusable",
-  "role.leftover",
-  "role.take-back-failed",
-  "trail.keys-lost",
-  "trail.damaged",
-  "trail.failing",
-  "trail.torn-tail",
-  "session.fork",
-  "session.lost",
-  "port.refused",
-  "port.failed",
-  "port.slow-reader",
-  "worker.lost",
-]);
-
-function noteIn(log: Log): Note {
-  return (name, fields) => (LOUD.has(name) ? log.warn(name, fields) : log.info(name, fields));
 }

@@ -12,6 +12,6 @@ export async function control(tag: string, folder: string): Promise<Recipe> {
       folder: `/${APP}`,
       environment: { NODE_ENV: "production" },
     },
-    layers: [nodeLayer(), await bundleLayer(["operator"], folder)],
+    layers: [nodeLayer(), await bundleLayer(["operator", "broker"], folder)],
   };
 }
