@@ -1,7 +1,7 @@
 /** Policies and connections to a plan. Never throws on a policy: one that cannot be used closes what it selects. */
 import type { PolicySource } from "#core/api/loaded.ts";
 import type { Connection } from "#core/api/kinds.gen.ts";
-import { compilePolicy } from "./compile-policy.ts";
+import { type Compiled, compilePolicy } from "./compile-policy.ts";
 import { compareTexts } from "./compile-rules.ts";
 import {
   DEFAULT_NAMESPACE,
@@ -23,7 +23,18 @@ export interface Sources {
   readonly policies: readonly PolicySource[];
 }
 
-export function compile(sources: Sources): Plan {
+export type GoodSource = Extract<PolicySource, { readonly state: "good" }>;
+
+/** One that was read well may still not compile. */
+export function compileSource({ policy, origin, stale }: GoodSource): Compiled {
+  return compilePolicy(policy, origin, stale);
+}
+
+/** `compileOne`: whoever compiles again and again may remember what did not change. */
+export function compile(
+  sources: Sources,
+  compileOne: (source: GoodSource) => Compiled = compileSource,
+): Plan {
   const good: Omit<CompiledPolicy, "order">[] = [];
   const broken: BrokenPolicy[] = [];
   for (const source of sources.policies) {
@@ -31,7 +42,7 @@ export function compile(sources: Sources): Plan {
       broken.push(ofBrokenSource(source));
       continue;
     }
-    const compiled = compilePolicy(source.policy, source.origin, source.stale);
+    const compiled = compileOne(source);
     if (compiled.good) good.push(compiled.policy);
     else broken.push(compiled.broken);
   }

@@ -5,7 +5,8 @@
 import type { Connection, IdentityProvider } from "#core/api/kinds.gen.ts";
 import type { Loaded, PolicySource } from "#core/api/loaded.ts";
 import { carryForward } from "#core/policy/carry-forward.ts";
-import { compile } from "#core/policy/compile.ts";
+import type { Compiled } from "#core/policy/compile-policy.ts";
+import { compile, compileSource, type GoodSource } from "#core/policy/compile.ts";
 import type { Plan } from "#core/policy/plan.ts";
 import { errorsOf, type KindFinding } from "../admission/kinds/judge.ts";
 import type { OwnKind } from "../kube/resource.ts";
@@ -38,6 +39,12 @@ export interface DesiredState {
 /** Versions that were good are remembered here and nowhere else: after a restart a broken policy closes what it selects. */
 export function desiredState(): DesiredState {
   let known: ReadonlyMap<string, Known> = new Map();
+  const compiled = new WeakMap<GoodSource, Compiled>();
+  const compileOnce = (source: GoodSource): Compiled => {
+    const found = compiled.get(source) ?? compileSource(source);
+    compiled.set(source, found);
+    return found;
+  };
   return {
     read(objects) {
       const read = new Map<string, Known>();
@@ -46,14 +53,14 @@ export function desiredState(): DesiredState {
         // Only what the API server has stored has a uid; anything else is not in force.
         if (uid !== undefined) read.set(uid, readAgain(object, uid, known.get(uid)));
       }
-      const desired = bring(read);
+      const desired = bring(read, compileOnce);
       known = remember(read, desired.standings);
       return desired;
     },
   };
 }
 
-function bring(read: ReadonlyMap<string, Known>): Desired {
+function bring(read: ReadonlyMap<string, Known>, compileOne: (source: GoodSource) => Compiled): Desired {
   const connections: Connection[] = [];
   const identityProviders: IdentityProvider[] = [];
   for (const { judgement, good } of read.values()) {
@@ -79,7 +86,7 @@ function bring(read: ReadonlyMap<string, Known>): Desired {
   });
   const policies = [...sound, ...carryForward(broken.length === 0 ? [] : lastGood, broken)];
   const diagnostics = policies.flatMap((source) => (source.state === "broken" ? source.diagnostics : []));
-  const plan = compile({ connections, policies });
+  const plan = compile({ connections, policies }, compileOne);
   return {
     loaded: { connections, policies, identityProviders, tests: [], gateways: [], diagnostics },
     plan,

@@ -12,7 +12,8 @@ import {
 import { conditionsOf, type WrittenCondition } from "#operator/reconcile/status.ts";
 import { eventually } from "../../chart/support/wait.ts";
 import { type Operating, operate } from "./operating.ts";
-import { API_VERSION, connectionObject, type Live, policyObject, succeed, tcpObject } from "./server.ts";
+import { API_VERSION, connectionObject, policyObject, tcpObject } from "./objects.ts";
+import { type Live, succeed } from "./server.ts";
 
 export function conditionSuite(live: () => Live): void {
   let operating: Operating | undefined;

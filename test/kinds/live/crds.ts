@@ -12,15 +12,8 @@ import { KINDS_IN_CLUSTER } from "#operator/reconcile/controllers.ts";
 import { arbitraryOf } from "../../api/arbitrary.ts";
 import { RULE_SAMPLES } from "../../api/rules/samples.ts";
 import { fuzzRuns, fuzzSeed } from "../../support/fuzz.ts";
-import {
-  API_VERSION,
-  connectionObject,
-  type KindOf,
-  type Live,
-  succeed,
-  tcpObject,
-  tryCreate,
-} from "./server.ts";
+import { API_VERSION, connectionObject, tcpObject } from "./objects.ts";
+import { type KindOf, type Live, succeed, tryCreate } from "./server.ts";
 
 const ASSEMBLED = "crds/assembled";
 const KIND_NAMES = Object.keys(KINDS_IN_CLUSTER) as readonly KindOf[];

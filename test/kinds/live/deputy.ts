@@ -12,7 +12,8 @@ import { KubeError } from "#operator/kube/error.ts";
 import { CONNECTIONS, IDENTITY_PROVIDERS, type OwnKind } from "#operator/kube/resource.ts";
 import { CHART, helm, NAMESPACE } from "../../chart/support/helm.ts";
 import { eventually } from "../../chart/support/wait.ts";
-import { API_VERSION, connectionObject, type Live, succeed, tcpObject } from "./server.ts";
+import { API_VERSION, connectionObject, tcpObject } from "./objects.ts";
+import { type Live, succeed } from "./server.ts";
 
 const POLICY = "sallyport-connection-secrets";
 

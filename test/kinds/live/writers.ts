@@ -6,7 +6,8 @@ import type { Clock } from "#operator/kube/clock.ts";
 import { openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
 import { POLICIES, ROLE_BINDINGS, ROLES } from "#operator/kube/resource.ts";
-import { type Live, policyObject, succeed } from "./server.ts";
+import { policyObject } from "./objects.ts";
+import { type Live, succeed } from "./server.ts";
 
 const WRITERS = [
   ["create", "secretaccesspolicies", "create secretaccesspolicies.sallyport.dev in namespace NS"],
