@@ -21,31 +21,31 @@ func rule(parts ...words) words {
 	return all
 }
 
-func equals(op expr.CmpOp, data []byte) *expr.Cmp {
+func compared(op expr.CmpOp, data []byte) *expr.Cmp {
 	return &expr.Cmp{Op: op, Register: 1, Data: data}
 }
 
 func port(number uint16) []byte { return binary.BigEndian.AppendUint16(nil, number) }
 
-// meta skuid N; with CmpOpNeq it matches only packets whose socket is somebody else's, never those without one.
-func ownedBy(op expr.CmpOp, uid uint32) words {
-	return words{&expr.Meta{Key: expr.MetaKeySKUID, Register: 1}, equals(op, binaryutil.NativeEndian.PutUint32(uid))}
+// meta skuid N
+func ownedBy(uid uint32) words {
+	return words{&expr.Meta{Key: expr.MetaKeySKUID, Register: 1}, compared(expr.CmpOpEq, binaryutil.NativeEndian.PutUint32(uid))}
 }
 
 func protocol(number byte) words {
-	return words{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, equals(expr.CmpOpEq, []byte{number})}
+	return words{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, compared(expr.CmpOpEq, []byte{number})}
 }
 
 func toPort(proto byte, number uint16) words {
 	return append(protocol(proto),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		equals(expr.CmpOpEq, port(number)))
+		compared(expr.CmpOpEq, port(number)))
 }
 
 func toPorts(proto byte, first, last uint16) words {
 	return append(protocol(proto),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		equals(expr.CmpOpGte, port(first)), equals(expr.CmpOpLte, port(last)))
+		compared(expr.CmpOpGte, port(first)), compared(expr.CmpOpLte, port(last)))
 }
 
 // tcp flags ! syn
@@ -54,21 +54,21 @@ func notOpening() words {
 	return append(protocol(unix.IPPROTO_TCP),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: flagsOffset, Len: 1},
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{syn}, Xor: []byte{0}},
-		equals(expr.CmpOpEq, []byte{0}))
+		compared(expr.CmpOpEq, []byte{0}))
 }
 
 // fib daddr type local
 func toThePodItself() words {
 	return words{&expr.Fib{Register: 1, ResultADDRTYPE: true, FlagDADDR: true},
-		equals(expr.CmpOpEq, binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL))}
+		compared(expr.CmpOpEq, binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL))}
 }
 
 func icmp6(kind byte) words {
 	return words{
-		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals(expr.CmpOpEq, []byte{unix.NFPROTO_IPV6}),
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, equals(expr.CmpOpEq, []byte{unix.IPPROTO_ICMPV6}),
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, compared(expr.CmpOpEq, []byte{unix.NFPROTO_IPV6}),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, compared(expr.CmpOpEq, []byte{unix.IPPROTO_ICMPV6}),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
-		equals(expr.CmpOpEq, []byte{kind}),
+		compared(expr.CmpOpEq, []byte{kind}),
 	}
 }
 
@@ -76,12 +76,12 @@ func icmp6(kind byte) words {
 func overLoopback() words {
 	name := make([]byte, unix.IFNAMSIZ)
 	copy(name, "lo")
-	return words{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, equals(expr.CmpOpEq, name)}
+	return words{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, compared(expr.CmpOpEq, name)}
 }
 
 func marked(mark uint32) words {
 	return words{&expr.Ct{Key: expr.CtKeyMARK, Register: 1},
-		equals(expr.CmpOpEq, binaryutil.NativeEndian.PutUint32(mark))}
+		compared(expr.CmpOpEq, binaryutil.NativeEndian.PutUint32(mark))}
 }
 
 func setMark(mark uint32) words {
@@ -91,7 +91,7 @@ func setMark(mark uint32) words {
 
 // ct direction reply
 func answering() words {
-	return words{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals(expr.CmpOpEq, []byte{1})}
+	return words{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, compared(expr.CmpOpEq, []byte{1})}
 }
 
 // ct status dnat
@@ -101,7 +101,7 @@ func redirected() words {
 		&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4,
 			Mask: binaryutil.NativeEndian.PutUint32(statusDNAT), Xor: make([]byte, 4)},
-		equals(expr.CmpOpNeq, make([]byte, 4)),
+		compared(expr.CmpOpNeq, make([]byte, 4)),
 	}
 }
 

@@ -61,7 +61,7 @@ func chainsFor(gateway uint32) []chain {
 
 func capture(gateway uint32) []words {
 	return []words{
-		rule(ownedBy(expr.CmpOpEq, gateway), back),
+		rule(ownedBy(gateway), back),
 		rule(toThePodItself(), back),
 		rule(toPort(tcp, 53), redirectTo(dnsPort)),
 		rule(toPort(udp, 53), redirectTo(dnsPort)),
@@ -72,9 +72,8 @@ func capture(gateway uint32) []words {
 func leave(gateway uint32) []words {
 	return []words{
 		rule(answering(), accept),
-		rule(ownedBy(expr.CmpOpEq, gateway), protocol(tcp), setMark(gatewayMark), accept),
-		rule(ownedBy(expr.CmpOpEq, gateway), accept),
-		rule(protocol(tcp), marked(gatewayMark), ownedBy(expr.CmpOpNeq, gateway), counted(), resetting()),
+		rule(ownedBy(gateway), protocol(tcp), setMark(gatewayMark), accept),
+		rule(ownedBy(gateway), accept),
 		rule(marked(gatewayMark), notOpening(), accept),
 		rule(redirected(), toPort(tcp, capturePort), accept),
 		rule(redirected(), toPort(tcp, dnsPort), accept),
