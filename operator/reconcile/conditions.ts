@@ -50,6 +50,12 @@ export const CONDITIONS = {
     asks: "Can the broker get the credential?",
     reasons: {
       NotNeeded: { status: "True", means: "The Connection needs none (mode `none`).", remedy: NOTHING },
+      NamespaceNotEnforced: {
+        status: "False",
+        means:
+          "The namespace does not bear the label `sallyport.dev/enforce`, and only where it does may the broker read Secrets.",
+        remedy: "Label the namespace, or keep the Connection and its Secret in one that bears the label.",
+      },
       NotLookedAt: {
         status: "Unknown",
         means: "The Connection is not accepted, so nothing was looked up for it.",
@@ -141,6 +147,11 @@ export const CONDITIONS = {
         status: "False",
         means: "`spec.expires` has passed: the policy's rules no longer hold.",
         remedy: "Remove the policy, or set a later `spec.expires`.",
+      },
+      CredentialUnavailable: {
+        status: "False",
+        means: "The broker cannot get the credential.",
+        remedy: "See CredentialAvailable.",
       },
       CredentialUnknown: {
         status: "Unknown",

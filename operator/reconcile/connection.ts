@@ -16,8 +16,12 @@ function credentialOf(world: KindWorld): Finding {
   const { spec } = world.object;
   const credential = isRecord(spec) && isRecord(spec["credential"]) ? spec["credential"] : {};
   // Of a version that is kept this object no longer says what it needs.
-  const needsNone = world.standing.state === "good" && credential["mode"] === "none";
-  return finding("CredentialAvailable", needsNone ? "NotNeeded" : "BrokerNotConnected");
+  if (world.standing.state === "good" && credential["mode"] === "none")
+    return finding("CredentialAvailable", "NotNeeded");
+  return finding(
+    "CredentialAvailable",
+    world.isInEnforcedNamespace ? "BrokerNotConnected" : "NamespaceNotEnforced",
+  );
 }
 
 function selectedOf({ selectedBy, closedBy }: KindWorld): Finding {

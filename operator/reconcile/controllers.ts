@@ -8,6 +8,7 @@ import {
   CONNECTIONS,
   GUARDRAILS,
   IDENTITY_PROVIDERS,
+  keyOf,
   type KubeObject,
   type Namespace,
   type OwnKind,
@@ -25,14 +26,19 @@ import type { NetworkPolicy, Owner, RoleBinding } from "./owned.ts";
 import { judgePolicy } from "./policy.ts";
 
 export const KINDS_IN_CLUSTER = {
-  Connection: { resource: CONNECTIONS, judge: judgeConnection },
-  SecretAccessPolicy: { resource: POLICIES, judge: judgePolicy },
-  ClusterSecretAccessPolicy: { resource: GUARDRAILS, judge: judgePolicy },
-  IdentityProvider: { resource: IDENTITY_PROVIDERS, judge: judgeIdentityProvider },
-} as const satisfies Record<
-  KindInCluster,
-  { readonly resource: Resource<OwnKind>; readonly judge: JudgeConditions }
->;
+  // What the broker may read is decided by the namespace's label.
+  Connection: { resource: CONNECTIONS, judge: judgeConnection, followsNamespace: true },
+  SecretAccessPolicy: { resource: POLICIES, judge: judgePolicy, followsNamespace: false },
+  ClusterSecretAccessPolicy: { resource: GUARDRAILS, judge: judgePolicy, followsNamespace: false },
+  IdentityProvider: { resource: IDENTITY_PROVIDERS, judge: judgeIdentityProvider, followsNamespace: false },
+} as const satisfies Record<KindInCluster, KindQuestion>;
+
+interface KindQuestion {
+  readonly resource: Resource<OwnKind>;
+  readonly judge: JudgeConditions;
+  /** Asked again when the namespace changes. */
+  readonly followsNamespace: boolean;
+}
 
 export interface ControllerStores {
   readonly kinds: KindStores;
@@ -64,16 +70,18 @@ export interface Controllers {
 /** To be run by whoever holds the lease, each by `runController`. */
 export function controllers(options: ControllersOptions): Controllers {
   const { stores, desired, owner, kube, events, clock = systemClock } = options;
+  const { namespaces, roleBindings, networkPolicies } = stores;
   const kinds = (Object.keys(KINDS_IN_CLUSTER) as KindInCluster[]).map((kind) => {
     const store = stores.kinds[kind];
-    const { resource, judge } = KINDS_IN_CLUSTER[kind];
+    const { resource, judge, followsNamespace } = KINDS_IN_CLUSTER[kind];
+    const question = { kind, resource, judge, store, desired, namespaces, owner };
+    // The store tells of a status that somebody else has written over.
+    const triggers = [desired.affected(kind), trigger(store)];
     return {
-      reconciler: kindReconciler({ kind, resource, store, desired, judge, kube, events, clock }),
-      // The store tells of a status that somebody else has written over.
-      triggers: [desired.affected(kind), trigger(store)],
+      reconciler: kindReconciler({ ...question, kube, events, clock }),
+      triggers: followsNamespace ? [...triggers, trigger(namespaces, keysIn(store))] : triggers,
     };
   });
-  const { namespaces, roleBindings, networkPolicies } = stores;
   return {
     kinds,
     namespaces: {
@@ -93,6 +101,14 @@ export function controllers(options: ControllersOptions): Controllers {
       ],
     },
   };
+}
+
+function keysIn(store: StoreView<OwnKind>): (namespace: Namespace) => readonly string[] {
+  return ({ metadata: { name } }) =>
+    store
+      .list()
+      .filter((object) => object.metadata.namespace === name)
+      .map(keyOf);
 }
 
 function namespaceOf({ metadata }: KubeObject): readonly string[] {

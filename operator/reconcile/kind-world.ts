@@ -14,6 +14,8 @@ export interface KindWorld {
   readonly selectedBy: Names | undefined;
   /** Broken policies that close a Connection. */
   readonly closedBy: Names | undefined;
+  /** Whether the broker has been given its rights in the object's namespace. */
+  readonly isInEnforcedNamespace: boolean;
   readonly nowMs: number;
 }
 

@@ -5,9 +5,11 @@ import type { Clock } from "../kube/clock.ts";
 import type { Plan, Reconciler } from "../kube/controller.ts";
 import { isNotFound } from "../kube/error.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { keyOf, type OwnKind, type Resource } from "../kube/resource.ts";
+import { keyOf, type Namespace, type OwnKind, type Resource } from "../kube/resource.ts";
 import type { StoreView } from "../kube/store.ts";
 import type { JudgeConditions, KindWorld } from "./kind-world.ts";
+import { isEnforced } from "./namespace-plan.ts";
+import type { Owner } from "./owned.ts";
 import { changeOf, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
 
 export interface KindOptions {
@@ -15,6 +17,8 @@ export interface KindOptions {
   readonly resource: Resource<OwnKind>;
   readonly store: StoreView<OwnKind>;
   readonly desired: DesiredWatch;
+  readonly namespaces: StoreView<Namespace>;
+  readonly owner: Pick<Owner, "systemNamespace">;
   readonly judge: JudgeConditions;
   readonly kube: Kube;
   readonly events: Pick<EventRecorder, "record">;
@@ -28,7 +32,7 @@ export interface WriteStatus {
 }
 
 export function kindReconciler(options: KindOptions): Reconciler<KindWorld, WriteStatus> {
-  const { kind, resource, store, desired, judge, kube, events, clock } = options;
+  const { kind, resource, store, desired, namespaces, owner, judge, kube, events, clock } = options;
   return {
     name: kind,
     async observe(key, signal) {
@@ -39,9 +43,11 @@ export function kindReconciler(options: KindOptions): Reconciler<KindWorld, Writ
       // Changed since that reading: its own change brings it here again.
       if (object === undefined || standing === undefined || deletionTimestamp !== undefined) return undefined;
       if (standing.generation !== object.metadata.generation) return undefined;
+      const namespace = namespaces.get(object.metadata.namespace ?? "");
       return {
         object,
         standing,
+        isInEnforcedNamespace: namespace !== undefined && isEnforced(namespace, owner),
         selects: relations.selects.get(uid),
         selectedBy: relations.selectedBy.get(key),
         closedBy: relations.closedBy.get(key),

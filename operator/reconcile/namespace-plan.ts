@@ -37,21 +37,28 @@ export function planNamespace(world: NamespaceWorld): Plan<NamespaceAction> {
   const { namespace, there, owner, nowMs } = world;
   // Nothing can be made in a namespace that ends, and what is there goes with it.
   if (namespace.metadata.deletionTimestamp !== undefined) return { actions: [] };
-  const isEnforced = isEnforcedLabel(namespace) && !isExcluded(namespace, owner);
-  const wanted = isEnforced ? ownedObjects(namespace.metadata.name, owner) : [];
-  const findings = isEnforcedLabel(namespace) ? [namespaceFinding(namespace, owner)] : [];
+  const wanted = isEnforced(namespace, owner) ? ownedObjects(namespace.metadata.name, owner) : [];
+  const findings = hasLabel(namespace) ? [namespaceFinding(namespace, owner)] : [];
   return { actions: [...planOwned(wanted, there), ...planStatus(namespace, findings, nowMs)] };
 }
 
+/** Whether pods made there get the gateway, and the broker has its rights there. */
+export function isEnforced(namespace: Namespace, owner: Pick<Owner, "systemNamespace">): boolean {
+  return hasLabel(namespace) && !isExcluded(namespace, owner);
+}
+
 /** Any value: an empty one is no way out. */
-function isEnforcedLabel({ metadata }: Namespace): boolean {
+function hasLabel({ metadata }: Namespace): boolean {
   return metadata.labels?.[LABELS.enforce] !== undefined;
 }
 
 /** As the chart's webhooks leave them out: a cluster must be able to start without us. */
 const SYSTEM_NAMESPACES = ["kube-system"];
 
-function isExcluded({ metadata: { name } }: Namespace, { systemNamespace }: Owner): boolean {
+function isExcluded(
+  { metadata: { name } }: Namespace,
+  { systemNamespace }: Pick<Owner, "systemNamespace">,
+): boolean {
   return name === systemNamespace || SYSTEM_NAMESPACES.includes(name);
 }
 

@@ -10,23 +10,30 @@ import {
 
 type ReadyReason = ReasonOf<"Ready">;
 
-/** What Ready says when a condition does not hold. */
+/** What Ready says when a condition does not hold: known to be wrong, or not known. */
 const WANTING = {
-  Accepted: "NotAccepted",
-  Selected: "ClosedByPolicy",
-  CredentialAvailable: "CredentialUnknown",
-  Enforced: "EnforcementUnknown",
-  KeysAvailable: "KeysUnknown",
-} as const satisfies Partial<Record<ConditionType, ReadyReason>>;
+  Accepted: ["NotAccepted", "NotAccepted"],
+  Selected: ["ClosedByPolicy", "ClosedByPolicy"],
+  CredentialAvailable: ["CredentialUnavailable", "CredentialUnknown"],
+  Enforced: ["EnforcementUnknown", "EnforcementUnknown"],
+  KeysAvailable: ["KeysUnknown", "KeysUnknown"],
+} as const satisfies Partial<Record<ConditionType, readonly [False: ReadyReason, Unknown: ReadyReason]>>;
+
+type Wanting = keyof typeof WANTING;
 
 export function readyOf(findings: readonly Finding[]): Finding {
   const wanting = findings.filter((found) => statusOf(found) !== "True" && !isAside(found));
   // What is known to be wrong is told before what is not known.
   const worst = wanting.find((found) => statusOf(found) === "False") ?? wanting[0];
   if (worst === undefined) return finding("Ready", "AllHold");
-  const reason = Object.entries(WANTING).find(([type]) => type === worst.type)?.[1];
-  if (reason === undefined) throw new Error(`Ready has no reason for ${worst.type}`);
+  if (!isWanting(worst.type)) throw new Error(`Ready has no reason for ${worst.type}`);
+  const [whenFalse, whenUnknown] = WANTING[worst.type];
+  const reason = statusOf(worst) === "False" ? whenFalse : whenUnknown;
   return finding("Ready", reason, `${worst.type}: ${worst.message}`);
+}
+
+function isWanting(type: ConditionType): type is Wanting {
+  return type in WANTING;
 }
 
 function isAside(found: Finding): boolean {

@@ -77,7 +77,7 @@ export function conditionSuite(live: () => Live): void {
 
   test("one with a credential is not Ready before the broker has said that there is one", async () => {
     const { api } = live();
-    const namespace = await api.namespace();
+    const namespace = await api.namespace({ "sallyport.dev/enforce": "" });
     await create(CONNECTIONS, connectionObject(namespace, "orders"));
     const conditions = await settles(CONNECTIONS, `${namespace}/orders`, {
       Accepted: "True Valid",
@@ -85,6 +85,18 @@ export function conditionSuite(live: () => Live): void {
       Ready: "Unknown CredentialUnknown",
     });
     assert.match(conditions.get("Ready")?.message ?? "", /CredentialAvailable: .*broker/);
+  });
+
+  test("where the broker may read no Secret the Connection says so, until the namespace has its label", async () => {
+    const { api } = live();
+    const namespace = await api.namespace();
+    await create(CONNECTIONS, connectionObject(namespace, "orders"));
+    await settles(CONNECTIONS, `${namespace}/orders`, {
+      CredentialAvailable: "False NamespaceNotEnforced",
+      Ready: "False CredentialUnavailable",
+    });
+    await succeed(api, ["label", "namespace", namespace, "sallyport.dev/enforce="]);
+    await settles(CONNECTIONS, `${namespace}/orders`, { CredentialAvailable: "Unknown BrokerNotConnected" });
   });
 
   test("a policy and its Connection name each other, and follow when either changes", async () => {
@@ -109,7 +121,7 @@ export function conditionSuite(live: () => Live): void {
 
   test("a policy that got in although it does not compile opens nothing, closes what it selects, and says so", async () => {
     const { api } = live();
-    const namespace = await api.namespace();
+    const namespace = await api.namespace({ "sallyport.dev/enforce": "" });
     await create(CONNECTIONS, connectionObject(namespace, "orders"));
     // The schema takes it; what it says cannot be, which the webhook would have refused.
     const tcp = { allow: [{ name: "all", tcp: {} }] };
