@@ -141,18 +141,10 @@ describe("a release", { skip: skipWithoutApiTier() }, () => {
 /** `Kind name version`, of everything that bears the release's label. */
 async function versions({ kubectl }: ApiTier): Promise<readonly string[]> {
   const kinds = [
-    ...[
-      "clusterroles",
-      "clusterrolebindings",
-      "roles",
-      "rolebindings",
-      "serviceaccounts",
-      "configmaps",
-      "services",
-    ],
-    ...["deployments", "statefulsets", "poddisruptionbudgets", "networkpolicies", "priorityclasses", "crds"],
-    ...["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
-    ...["validatingadmissionpolicies", "validatingadmissionpolicybindings", "secrets"],
+    "clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,configmaps,services,secrets",
+    "deployments,statefulsets,poddisruptionbudgets,networkpolicies,priorityclasses,crds",
+    "mutatingwebhookconfigurations,validatingwebhookconfigurations",
+    "validatingadmissionpolicies,validatingadmissionpolicybindings",
   ].join(",");
   const words = [
     "get",
