@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup clients cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build clean accept-foundation accept-gateway
+.PHONY: help setup clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build clean accept-foundation accept-gateway
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -20,6 +20,12 @@ clients: setup
 # Kubernetes is built once per machine, which takes minutes: it begins first, and is waited for when its tests are next.
 test: cluster-ahead check clients cluster-wait ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
 	@$(NODE_TEST) '$(TESTS)'
+
+cluster: setup ## a Kubernetes with one node that stays; prints what your shell is to eval for kubectl and helm
+	@{ tools/setup/kubectl.sh && tools/setup/node-tier.sh; } >&2; node tools/cluster/node/up.ts
+
+cluster-down: setup ## end what make cluster left
+	@node tools/cluster/node/down.ts
 
 cluster-binaries: setup ## build etcd and Kubernetes for tests, once per machine
 	@node tools/cluster/build.ts
@@ -67,4 +73,5 @@ accept-gateway: clients ## prove the standalone gateway point by point
 	@node tools/accept/gateway.ts
 
 clean: ## remove what the targets made
+	@[ ! -e .cache/cluster/standing.json ] || node tools/cluster/node/down.ts
 	rm -rf node_modules dist .cache

@@ -7,4 +7,5 @@ cd "$(dirname "$0")"
 ./python.sh
 ./jdbc.sh
 ./kubectl.sh
+./node-tier.sh && PATH="$PWD/../../node_modules/.bin:$PATH" node ../cluster/node/prepare.ts
 exit 0

@@ -25,7 +25,7 @@ export interface Containerd {
 
 export async function startContainerd(machine: Machine, network: NodeNetwork): Promise<Containerd> {
   const { folder } = machine;
-  const socket = `${folder}/containerd/containerd.sock`;
+  const socket = `${folder}/containerd.sock`;
   await writeFile(`${folder}/etc/containerd.toml`, settings(folder, socket));
   await writeFile(`${folder}/etc/cni/10-pods.conflist`, JSON.stringify(podNetwork(folder, network)));
   const program = machine.start("containerd", ["containerd", "--config", `${folder}/etc/containerd.toml`]);

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const PREFIX = "sallyport-node-";
 /** A folder gets its lock right after it is made. */
 const WITHOUT_LOCK_MS_MAX = 60_000;
-const PARTS = ["log", "etc/cni", "containerd", "etcd", "kubelet", "addresses", "volumes"];
+const PARTS = ["log", "etc/cni", "containerd", "kubelet", "addresses", "volumes"];
 
 export async function newFolder(): Promise<string> {
   const folder = await mkdtemp(`${tmpdir()}/${PREFIX}`);

@@ -10,10 +10,7 @@ exec 9>"$folder/lock"
 flock --nonblock 9 || { echo "hold: $folder is in use" >&2; exit 1; }
 
 # When the owner goes without a word, even by SIGKILL, the kernel ends the machine (see below) and the guard clears up.
-( ( if ! read -r word <&3; then
-      while kill -0 $$ 2>/dev/null; do sleep 0.02; done
-      exec "$here/remove.sh" "$folder"
-    fi ) </dev/null >/dev/null 2>&1 & )
+( ( read -r word <&3 || exec "$here/remove.sh" "$folder" ) </dev/null >/dev/null 2>&1 & )
 
 # The owner's death kills unshare, and that kills pid 1, with which every process of the machine goes, then its mounts, its
 # interfaces and its rules. Nothing that is mounted in there is seen outside.

@@ -2,18 +2,46 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { writeImage } from "#tools/images/oci.ts";
+import { type ImageConfig, writeImage } from "#tools/images/oci.ts";
 import { cacheFolder } from "../cache.ts";
 import { makeOnce } from "../lock.ts";
 import { PAUSE_IMAGE } from "./containerd.ts";
+import { everythingIn } from "./rootfs.ts";
 
 const run = promisify(execFile);
 const PAUSE_SOURCE = fileURLToPath(new URL("pause.c", import.meta.url));
 const PAUSE_FLAGS = ["-Os", "-static", "-s"];
 const MAKE_MS_MAX = 10 * 60_000;
+
+/** What stock images of agents hold, and with what tests look around in a pod. */
+export const AGENT_IMAGE = "localhost/test/agent:1";
+/** The same with Node.js. */
+export const NODE_IMAGE = "localhost/test/node:1";
+
+const DEBIAN = { suite: "bookworm", mirror: "http://deb.debian.org/debian" } as const;
+const PACKAGES = [
+  "ca-certificates",
+  "curl",
+  "iproute2",
+  "netcat-openbsd",
+  "postgresql-client-15",
+  "procps",
+  "python3",
+];
+const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
+/** As such images come: root, a shell, no entry point. */
+const STOCK: ImageConfig = {
+  user: "0:0",
+  entrypoint: [],
+  args: ["bash"],
+  environment: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
+};
+
+/** Told what takes long. */
+type Say = (line: string) => void;
 
 /** The program that holds a machine's and every pod's namespaces. */
 export async function pauseProgram(): Promise<string> {
@@ -36,14 +64,57 @@ export async function pauseImage(): Promise<string> {
   });
 }
 
-export function keyOf(...parts: readonly (string | Uint8Array)[]): string {
+/** An archive for `import`. Debian's packages are those of the day on which it was made on this machine. */
+export async function agentImage(say: Say = () => undefined): Promise<string> {
+  const { rootfs, key } = await debian(say);
+  return made(`agent-${key}.tar`, (draft) => writeStock(draft, AGENT_IMAGE, [everythingIn(rootfs)]));
+}
+
+export async function nodeImage(say: Say = () => undefined): Promise<string> {
+  const { rootfs, key } = await debian(say);
+  const node = {
+    kind: "file",
+    path: "usr/local/bin/node",
+    content: { file: process.execPath },
+    mode: 0o755,
+  } as const;
+  return made(`node-${keyOf(key, process.version)}.tar`, (draft) =>
+    writeStock(draft, NODE_IMAGE, [everythingIn(rootfs), [node]]),
+  );
+}
+
+async function writeStock(
+  out: string,
+  name: string,
+  layers: Parameters<typeof writeImage>[0]["layers"],
+): Promise<void> {
+  await writeImage({ out, name, config: STOCK, layers, layerCache: `${cacheFolder()}/images/layers` });
+}
+
+async function debian(say: Say): Promise<{ readonly rootfs: string; readonly key: string }> {
+  const recipe = [
+    "--variant=minbase",
+    `--include=${PACKAGES.join(",")}`,
+    ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
+    "--customize-hook=rm -rf $1/var/log/* $1/var/cache/ldconfig/*",
+  ];
+  const key = keyOf(...recipe, DEBIAN.suite, process.arch);
+  const rootfs = await made(`debian-${key}`, async (draft) => {
+    await rm(draft, { recursive: true, force: true });
+    say(`making a Debian ${DEBIAN.suite} for images of agents, once per machine`);
+    await run("mmdebstrap", [...recipe, DEBIAN.suite, draft, DEBIAN.mirror]);
+  });
+  return { rootfs, key };
+}
+
+function keyOf(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:`).update(part);
   return hash.digest("hex").slice(0, 16);
 }
 
 /** Where it is, once it is there; `make` writes it to another name first. */
-export async function made(name: string, make: (draft: string) => Promise<void>): Promise<string> {
+async function made(name: string, make: (draft: string) => Promise<void>): Promise<string> {
   const folder = `${cacheFolder()}/images`;
   const path = `${folder}/${name}`;
   await mkdir(folder, { recursive: true });

@@ -41,6 +41,7 @@ done
 mkdir -p "$folder/proc"
 mount -t proc proc "$folder/proc"
 
+mount -t tmpfs tmpfs "$folder/containerd"
 echo 1 >/proc/sys/net/ipv4/ip_forward
 ip link set lo up
 echo ready

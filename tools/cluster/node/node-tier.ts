@@ -8,26 +8,20 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { type Access, openAccess } from "../access.ts";
-import { ALL_PROGRAMS, ensurePrograms, type Program as Built } from "../binaries.ts";
-import { type Flags, apiServerFlags, etcdFlags, wordsOf } from "../control-plane.ts";
-import { type Pki, makePki, writePki } from "../pki.ts";
-import { whenReady } from "../ready.ts";
+import { ALL_PROGRAMS, type Program as Built, ensurePrograms } from "../binaries.ts";
+import type { Flags } from "../control-plane.ts";
+import type { Pki } from "../pki.ts";
+import { copyTemplate } from "../template.ts";
 import { makeControlGroups } from "./cgroups.ts";
 import { type LoadedImage, startContainerd } from "./containerd.ts";
 import type { DnsSettings } from "./dns/main.ts";
 import { nameOf, newFolder, sweep } from "./folder.ts";
 import { pauseImage, pauseProgram } from "./images.ts";
-import {
-  type Command,
-  type Machine,
-  type Output,
-  type Program,
-  NodeTierFailed,
-  startMachine,
-} from "./machine.ts";
+import { type Command, type Machine, NodeTierFailed, type Output, startMachine } from "./machine.ts";
 import { type NodeNetwork, connectToHost } from "./network.ts";
 import { DNS_USER, makeObjects } from "./objects.ts";
-import { CLUSTER_DOMAIN, NODE_NAME, type NodeFiles, startPrograms } from "./programs.ts";
+import { CLUSTER_DOMAIN, NODE_NAME, startPrograms } from "./programs.ts";
+import { startServers } from "./servers.ts";
 
 export interface NodeTierOptions {
   /** Flags of the API server, over ours. */
@@ -37,6 +31,8 @@ export interface NodeTierOptions {
 export interface NodeTier extends Access, NodeNetwork, AsyncDisposable {
   readonly nodeName: string;
   readonly folder: string;
+  /** Of the process that holds its namespaces, for `nsenter`. */
+  readonly pid: number;
   /** Loads an archive of images; pods name them by their own name, by any of `names`, and by `name@sha256:…`. */
   import(archive: string, names?: readonly string[]): Promise<readonly LoadedImage[]>;
   /** Runs a command in the namespaces of the node. */
@@ -49,22 +45,18 @@ export interface NodeTier extends Access, NodeNetwork, AsyncDisposable {
   restart(): Promise<void>;
 }
 
-const API_PORT = 6443;
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 const DNS_PROGRAM = fileURLToPath(new URL("dns/main.ts", import.meta.url));
+const DNS_PORT = 53;
 const READY_MS_MAX = 60_000;
 const POLL_MS = 25;
-const ETCD_URL = "http://127.0.0.1:2379";
-const ETCD_PEER_URL = "http://127.0.0.1:2380";
-/** The first address of the range of Services. */
-const API_SERVICE_ADDRESS = "10.96.0.1";
 
 export async function startNodeTier(options: NodeTierOptions = {}): Promise<NodeTier> {
   const programs = await ensurePrograms(ALL_PROGRAMS);
   const [holder, pauseArchive] = [await pauseProgram(), await pauseImage()];
   await sweep();
   const folder = await newFolder();
-  await copyFile(holder, `${folder}/pause`);
+  await Promise.all([copyFile(holder, `${folder}/pause`), copyTemplate(programs, folder)]);
   const kept = [REPOSITORY, dirname(process.execPath), ...new Set(Object.values(programs).map(dirname))];
   await using started = new AsyncDisposableStack();
   const machine = started.use(await startMachine(folder, kept));
@@ -72,7 +64,7 @@ export async function startNodeTier(options: NodeTierOptions = {}): Promise<Node
   const network = await connectToHost(machine);
   const tier = await startIn(machine, network, { programs, pauseArchive, flags: options.flags ?? {} });
   const owned = started.move();
-  return { ...tier, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { ...tier, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
 }
 
 interface Parts {
@@ -81,56 +73,28 @@ interface Parts {
   readonly flags: Flags;
 }
 
+/** What can be started at once is: the API server is what all wait for. */
 async function startIn(
   machine: Machine,
   network: NodeNetwork,
   { programs, pauseArchive, flags }: Parts,
 ): Promise<Omit<NodeTier, typeof Symbol.asyncDispose>> {
   const { folder } = machine;
-  const { nodeAddress } = network;
-  const pki = makePki();
-  const names = [
-    "kubernetes.default.svc",
-    "kubernetes.default",
-    "kubernetes",
-    nodeAddress,
-    API_SERVICE_ADDRESS,
-  ];
-  const files = await writePki(pki, `${folder}/pki`, names);
-  const nodeFiles = { ...files, ...(await writeNodeFiles(pki, folder, nodeAddress)) };
-  const url = `https://${nodeAddress}:${API_PORT}`;
+  const outsideFile = `${folder}/etc/outside-names.json`;
+  const setOutsideNames = (names: Readonly<Record<string, readonly string[]>>): Promise<void> =>
+    writeFile(outsideFile, JSON.stringify(names));
+  const servers = await startServers(machine, network, programs, flags);
+  const { url, pki, files } = servers;
   const access = await openAccess(url, pki, folder);
-  const etcdPlace = { folder: `${folder}/etcd`, clientUrl: ETCD_URL, peerUrl: ETCD_PEER_URL };
-  const etcd = machine.start("etcd", [programs.etcd, ...wordsOf(etcdFlags(etcdPlace))]);
-  const serverWords = wordsOf({
-    ...apiServerFlags({ etcdUrl: ETCD_URL, address: nodeAddress, port: API_PORT, files }),
-    "kubelet-client-certificate": nodeFiles.toKubeletCertificate,
-    "kubelet-client-key": nodeFiles.toKubeletKey,
-    "kubelet-certificate-authority": files.ca,
-    "kubelet-preferred-address-types": "InternalIP",
-    // Nobody stands before this server; the controller manager and the scheduler ask who might, again and again.
-    "requestheader-client-ca-file": files.ca,
-    "requestheader-allowed-names": "front-proxy",
-    "requestheader-username-headers": "X-Remote-User",
-    "requestheader-group-headers": "X-Remote-Group",
-    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
-    ...flags,
-  });
-  const startServer = (): Program =>
-    machine.start("kube-apiserver", [programs["kube-apiserver"], ...serverWords]);
-  let server = startServer();
-  const containerd = await startContainerd(machine, network);
-  const setOutsideNames = (outside: Readonly<Record<string, readonly string[]>>): Promise<void> =>
-    writeFile(`${folder}/etc/outside-names.json`, JSON.stringify(outside));
   await setOutsideNames({});
-  await startDns(machine, network, pki, url);
-  const loading = containerd.load(pauseArchive);
-  await Promise.all([loading, whenReady({ url, pki }, server, etcd)]);
+  await startDns(machine, network, { pki, url, outsideFile });
+  const containerd = await startContainerd(machine, network);
+  await Promise.all([containerd.load(pauseArchive), servers.ready()]);
   await startPrograms(machine, {
     binaries: dirname(programs.kubelet),
     network,
     identities: await identities(access),
-    files: nodeFiles,
+    files,
     runtimeSocket: containerd.socket,
     controlGroup: nameOf(folder),
   });
@@ -139,44 +103,15 @@ async function startIn(
     ...access,
     ...network,
     folder,
+    pid: machine.pid,
     nodeName: NODE_NAME,
     namespace: async (labels) => makeNamespace(access, labels),
     import: containerd.load,
     inNode: machine.run,
     setOutsideNames,
-    kill: () => server.kill("SIGKILL"),
-    async restart() {
-      await server.kill("SIGKILL");
-      server = startServer();
-      await whenReady({ url, pki }, server, etcd);
-    },
+    kill: servers.kill,
+    restart: servers.restart,
   };
-}
-
-interface OwnFiles extends Pick<NodeFiles, "kubeletCertificate" | "kubeletKey"> {
-  readonly toKubeletCertificate: string;
-  readonly toKubeletKey: string;
-}
-
-/** How the kubelet shows itself to the API server that asks it for logs, and the other way round. */
-async function writeNodeFiles(pki: Pki, folder: string, nodeAddress: string): Promise<OwnFiles> {
-  const kubelet = pki.server(NODE_NAME, nodeAddress);
-  const toKubelet = pki.client("kube-apiserver-kubelet-client", ["system:masters"]);
-  const files: OwnFiles = {
-    kubeletCertificate: `${folder}/pki/kubelet.crt`,
-    kubeletKey: `${folder}/pki/kubelet.key`,
-    toKubeletCertificate: `${folder}/pki/to-kubelet.crt`,
-    toKubeletKey: `${folder}/pki/to-kubelet.key`,
-  };
-  const contents: Record<keyof OwnFiles, string> = {
-    kubeletCertificate: kubelet.certificatePem,
-    kubeletKey: kubelet.keyPem,
-    toKubeletCertificate: toKubelet.certificatePem,
-    toKubeletKey: toKubelet.keyPem,
-  };
-  for (const name of Object.keys(files) as (keyof OwnFiles)[])
-    await writeFile(files[name], contents[name], { mode: 0o600 });
-  return files;
 }
 
 async function identities(access: Access) {
@@ -193,20 +128,19 @@ async function identities(access: Access) {
 async function startDns(
   machine: Machine,
   { nodeAddress }: NodeNetwork,
-  pki: Pki,
-  url: string,
+  { pki, url, outsideFile }: { readonly pki: Pki; readonly url: string; readonly outsideFile: string },
 ): Promise<void> {
-  const { folder } = machine;
   const { certificatePem: certificate, keyPem: key } = pki.client(DNS_USER);
   const settings: DnsSettings = {
     address: nodeAddress,
-    port: 53,
+    port: DNS_PORT,
     domain: CLUSTER_DOMAIN,
     api: { url, ca: pki.caPem, certificate, key },
-    outsideFile: `${folder}/etc/outside-names.json`,
+    outsideFile,
   };
-  await writeFile(`${folder}/etc/dns.json`, JSON.stringify(settings), { mode: 0o600 });
-  machine.start("dns", [process.execPath, DNS_PROGRAM, `${folder}/etc/dns.json`]);
+  const file = `${machine.folder}/etc/dns.json`;
+  await writeFile(file, JSON.stringify(settings), { mode: 0o600 });
+  machine.start("dns", [process.execPath, DNS_PROGRAM, file]);
 }
 
 async function whenNodeIsReady({ config }: Access): Promise<void> {

@@ -1,0 +1,140 @@
+/** A whole cluster on this machine: what runs there runs as in any, and when it is gone, it is gone. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { CoreV1Api } from "@kubernetes/client-node";
+import { skipWithoutNodeTier } from "#test/support/cluster.ts";
+import { agentImage } from "#tools/cluster/node/images.ts";
+import { type NodeTier, startNodeTier } from "#tools/cluster/node/node-tier.ts";
+import { jobWithSidecar, podOf, webObjects } from "./objects.ts";
+import { NOTHING, type Traced, hostSettings, pidNamespaceOf, tracesOf } from "./traces.ts";
+
+describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
+  let node: NodeTier;
+  let namespace: string;
+  let agent: { readonly name: string; readonly digest: string };
+  let settingsBefore: object;
+  const figures: Record<string, number> = {};
+
+  before(async () => {
+    const archive = await agentImage();
+    settingsBefore = hostSettings();
+    node = await timed("cluster.node-ready-ms", () => startNodeTier());
+    const [image] = await timed("cluster.import-ms", () => node.import(archive));
+    assert.ok(image);
+    agent = image;
+    namespace = await node.namespace();
+    const client = podOf("client", `localhost/test/agent@${agent.digest}`);
+    for (const object of [...webObjects(), jobWithSidecar(), client]) await apply(object);
+  });
+  after(() => node?.[Symbol.asyncDispose]());
+
+  async function timed<Result>(figure: string, step: () => Promise<Result>): Promise<Result> {
+    const fromMs = Date.now();
+    const result = await step();
+    figures[figure] = Date.now() - fromMs;
+    return result;
+  }
+  async function kubectl(...words: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await node.kubectl(["--namespace", namespace, ...words]);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+  async function apply(object: object): Promise<void> {
+    const words = ["apply", "--namespace", namespace, "--filename", "-"];
+    const { code, stderr } = await node.kubectl(words, { stdin: JSON.stringify(object) });
+    assert.equal(code, 0, stderr);
+  }
+  const inClient = (script: string): Promise<string> => kubectl("exec", "client", "--", "bash", "-c", script);
+
+  test("a pod runs from an image that it names by digest, and its token is good for the API server", async () => {
+    await kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=30s");
+    const script = `cd /var/run/secrets/kubernetes.io/serviceaccount &&
+      curl --silent --show-error --cacert ca.crt --header "Authorization: Bearer $(cat token)" \
+        --data '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' --header 'Content-Type: application/json' \
+        https://kubernetes.default.svc/apis/authentication.k8s.io/v1/selfsubjectreviews`;
+    const { status } = JSON.parse(await inClient(script)) as { status: { userInfo: { username: string } } };
+    assert.equal(status.userInfo.username, `system:serviceaccount:${namespace}:default`);
+  });
+
+  test("volumes are bound where the pods run, and what is in them outlives the pods", async () => {
+    await kubectl("rollout", "status", "statefulset/web", "--timeout=30s");
+    await kubectl("delete", "pod", "web-0", "--now");
+    await kubectl("wait", "--for=create", "pod/web-0", "--timeout=30s");
+    await kubectl("wait", "--for=condition=Ready", "pod/web-0", "--timeout=30s");
+    assert.equal(await kubectl("exec", "web-0", "--", "cat", "/data/name"), "web-0\nweb-0\n");
+    assert.equal(await kubectl("exec", "web-1", "--", "cat", "/data/name"), "web-1\n");
+  });
+
+  test("names of Services, of their pods and of the outside mean what they should, others nothing", async () => {
+    await node.setOutsideNames({ "outside.test": [node.hostAddress] });
+    const answers = await inClient(`
+      curl --silent http://web/name | tail -n 1
+      curl --silent http://web-1.peers:8000/name
+      getent ahostsv4 peers.${namespace}.svc.cluster.local | grep --count STREAM
+      getent hosts outside.test | tr --squeeze-repeats ' '
+      getent hosts nothing.test || echo unknown
+      getent hosts nothing.${namespace}.svc.cluster.local || echo unknown`);
+    const [web, ...others] = answers.trim().split("\n");
+    assert.match(web ?? "", /^web-[01]$/);
+    assert.deepEqual(others, ["web-1", "2", `${node.hostAddress} outside.test`, "unknown", "unknown"]);
+  });
+
+  test("host and pods reach each other by their own addresses, and pods nothing beyond", async () => {
+    const core = node.config.makeApiClient(CoreV1Api);
+    const { status } = await core.readNamespacedPod({ namespace, name: "web-1" });
+    const answer = await fetch(`http://${status?.podIP}:8000/name`);
+    assert.equal(await answer.text(), "web-1\n");
+    const server = createServer((request, response) => void response.end(request.socket.remoteAddress));
+    server.listen(0, node.hostAddress);
+    await once(server, "listening");
+    const address = server.address();
+    assert.ok(typeof address === "object" && address !== null);
+    const client = await core.readNamespacedPod({ namespace, name: "client" });
+    assert.equal(
+      await inClient(`curl --silent http://${node.hostAddress}:${address.port}`),
+      client.status?.podIP,
+    );
+    server.close();
+    const words = `exec --namespace ${namespace} client -- curl --silent --show-error --max-time 5 http://192.0.2.77/`;
+    const beyond = await node.kubectl(words.split(" "));
+    assert.match(beyond.stderr, /Couldn't connect|No route|unreachable/);
+  });
+
+  test("a Job with a native sidecar completes, the sidecar around its main container", async () => {
+    await kubectl("wait", "--for=condition=Complete", "job/job", "--timeout=30s");
+    const order = await kubectl("logs", "job/job", "--container=sidecar");
+    const steps = [
+      "sidecar begins",
+      "sidecar is ready",
+      "main begins",
+      "main ends",
+      "sidecar is told to end",
+    ];
+    assert.deepEqual(order.trim().split("\n"), steps);
+  });
+
+  test("killed and started again the API server has its objects, and pods have run on", async () => {
+    const startedAt = await kubectl("get", "pod", "client", "--output=jsonpath={.status.startTime}");
+    await node.kill();
+    await assert.rejects(node.config.makeApiClient(CoreV1Api).listNode());
+    await node.restart();
+    assert.equal(await kubectl("get", "pod", "client", "--output=jsonpath={.status.startTime}"), startedAt);
+    // The kubelet has found it again when a command reaches the pod.
+    assert.equal(await inClient("echo still here"), "still here\n");
+  });
+
+  test("nothing on the host has changed while it runs, and nothing is left of it afterwards", async (t) => {
+    const traced: Traced = { ...node, pidNamespace: pidNamespaceOf(node.pid) };
+    const alive = tracesOf(traced);
+    assert.ok(alive.processes >= 8 && alive.controlGroups > 0, "what is looked for can be seen");
+    assert.deepEqual([alive.addresses, alive.routes, alive.folder], [1, 1, true]);
+    assert.equal(alive.mounts, 0, "its mounts are its own");
+    assert.deepEqual(hostSettings(), settingsBefore);
+    await timed("cluster.teardown-ms", async () => node[Symbol.asyncDispose]());
+    assert.deepEqual(tracesOf(traced), NOTHING);
+    assert.deepEqual(hostSettings(), settingsBefore);
+    for (const [name, value] of Object.entries(figures)) t.diagnostic(`figure ${name}=${value}`);
+  });
+});
