@@ -91,6 +91,15 @@ describe("the kubelet does not let ephemeral containers wait for init containers
   test("and let in when it ended well", () => assert.deepEqual(rulesFor(DEBUG, livePod()), []));
 });
 
+test("whoever asks for too much is told how to ask for less", () => {
+  const pod = livePod();
+  const securityContext = { capabilities: { add: ["SYS_PTRACE"] } };
+  const [finding] = checkEphemeral(withEphemeral(pod, { ...DEBUG, securityContext }), pod, FACTS).filter(
+    ({ rule }) => rule === "added-capability",
+  );
+  assert.match(finding?.fix ?? "", /--profile=restricted/);
+});
+
 test("what an earlier debugger was let in with is not held against the next", () => {
   const pod = withEphemeral(livePod(), { name: "old", image: "busybox" });
   const asked = withEphemeral(pod, { name: "old", image: "busybox" }, DEBUG);

@@ -34,6 +34,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
       stdin: JSON.stringify({ apiVersion: "v1", kind: "List", items: surroundings() }),
     });
     assert.equal(applied.code, 0, applied.stderr);
+    await create(exampleOf("metadata: { name: scratch }").pod, false);
   });
   after(async () => {
     kube[Symbol.dispose]();
@@ -42,6 +43,24 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
 
   const create = async (pod: unknown, dryRun: boolean): Promise<V1Pod> =>
     asPod(await kube.create(PODS, asObject(pod), { signal, dryRun }));
+
+  /** The pod as a webhook would be asked about it when kubectl debugs it. What kubectl writes it has from a pod of no use otherwise. */
+  async function debugged(profile: string, pod: Pod): Promise<V1Pod> {
+    const words = [
+      "debug",
+      "scratch",
+      "--namespace=shop",
+      "--image=busybox:1.37",
+      "--target=app",
+      "--attach=false",
+    ];
+    const { code, stderr } = await api.kubectl([...words, `--profile=${profile}`, "--", "true"]);
+    assert.equal(code, 0, stderr);
+    const scratch = await kube.get(PODS, "shop/scratch", { signal });
+    const added = scratch?.spec?.ephemeralContainers?.at(-1);
+    assert.ok(added);
+    return asPod({ ...pod, spec: { ...pod.spec, ephemeralContainers: [added] } } as unknown as Pod);
+  }
 
   test("pods from the wild are pods to it, and so are those that we make of them, which it gives back trusted", async (t) => {
     const outcomes = { injected: 0, refused: 0 };
@@ -91,18 +110,21 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
     );
     assert.deepEqual(checkUpdate(asPod(labelled), asPod(read), FACTS, SETTINGS), []);
 
-    const status = { initContainerStatuses: [{ name: "gw-init", state: { terminated: { exitCode: 0 } } }] };
-    const running = asPod({ ...labelled, status } as unknown as Pod);
-    const asked = { ...running, spec: { containers: [], ...running.spec, ephemeralContainers: [DEBUGGER] } };
-    const result = injectEphemeral(asked, running, FACTS);
+    const running = await kube.patch<Pod>(
+      PODS,
+      key,
+      [{ op: "add", path: "/status/initContainerStatuses", value: [INIT_ENDED] }],
+      { signal, subresource: "status" },
+    );
+    const result = injectEphemeral(await debugged("restricted", running), asPod(running), FACTS);
     assert.ok(result.outcome === "injected");
-    const debugged = await kube.patch<Pod>(
+    const stored = await kube.patch<Pod>(
       PODS,
       key,
       [{ op: "add", path: "/spec/ephemeralContainers", value: result.pod.spec?.ephemeralContainers }],
       { signal, subresource: "ephemeralcontainers" },
     );
-    assert.deepEqual(check(asPod(debugged), FACTS, SETTINGS), []);
+    assert.deepEqual(check(asPod(stored), FACTS, SETTINGS), []);
 
     const swapped = await kube.patch<Pod>(
       PODS,
@@ -111,10 +133,28 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
       { signal },
     );
     assert.deepEqual(
-      checkUpdate(asPod(swapped), asPod(debugged), FACTS, SETTINGS).map(({ field }) => field),
+      checkUpdate(asPod(swapped), asPod(stored), FACTS, SETTINGS).map(({ field }) => field),
       ["spec.initContainers[1].image"],
     );
     assert.notDeepEqual(check(asPod(swapped), FACTS, SETTINGS), []);
+  });
+
+  test("of the profiles of kubectl debug those that ask for rights are refused", async () => {
+    const pod = injected(exampleOf("metadata: { name: profiles }").pod);
+    const before = asObject({ ...pod, status: { initContainerStatuses: [INIT_ENDED] } });
+    const rules: Record<string, readonly string[]> = {};
+    for (const profile of ["baseline", "restricted", "general", "netadmin", "sysadmin"]) {
+      const result = injectEphemeral(await debugged(profile, before), asPod(before), FACTS);
+      rules[profile] =
+        result.outcome === "refused" ? [...new Set(result.findings.map(({ rule }) => rule))] : [];
+    }
+    assert.deepEqual(rules, {
+      baseline: [],
+      restricted: [],
+      general: ["added-capability"],
+      netadmin: ["added-capability"],
+      sysadmin: ["privileged"],
+    });
   });
 
   test("what LimitRange adds to the gateway is left to it", async () => {
@@ -139,7 +179,14 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
   });
 });
 
-const DEBUGGER = { name: "debugger", image: "busybox:1.37", targetContainerName: "app" };
+const INIT_ENDED = {
+  name: "gw-init",
+  image: "",
+  imageID: "",
+  ready: true,
+  restartCount: 0,
+  state: { terminated: { exitCode: 0 } },
+};
 
 /** What the server has given an object that it did not keep, and does not take from others. */
 function withoutServersOwn(value: unknown): Pick<Shape["pod"], "metadata"> {

@@ -32,7 +32,7 @@ export const checkEphemeral: CheckEphemeral = (pod, oldPod, facts) => {
   return [
     ...early(oldPod),
     ...view.containers.flatMap(({ field, container }) => target(field, container)),
-    ...judge(view),
+    ...judge(view).map(forDebuggers),
   ].slice(0, FINDINGS_MAX);
 };
 
@@ -65,6 +65,12 @@ function addedView(pod: V1Pod, known: ReadonlySet<string>, facts: PodFacts): Pod
     brokerHosts: [],
     apiAudiences: [],
   };
+}
+
+/** By default kubectl asks for more than a debugger gets here. */
+function forDebuggers(finding: PodFinding): PodFinding {
+  if (finding.rule !== "added-capability" && finding.rule !== "privileged") return finding;
+  return { ...finding, fix: "Ask for less: kubectl debug --profile=restricted." };
 }
 
 function early(oldPod: V1Pod): readonly PodFinding[] {
