@@ -185,7 +185,7 @@ export const CONDITIONS = {
         means:
           "The namespace's Pod Security level refuses `gw-init`, which needs NET_ADMIN to redirect the pod's traffic; so no pod can be made here.",
         remedy:
-          "`kubectl label namespace NAME --overwrite pod-security.kubernetes.io/enforce=privileged`. Sallyport itself refuses what `baseline` would, for every container but `gw-init`.",
+          "`kubectl label namespace NAME --overwrite pod-security.kubernetes.io/enforce=privileged`. Sallyport's own check of pods stands in its place: docs/pod-shape.md says what it refuses.",
       },
       RootlessUnknown: {
         status: "False",
