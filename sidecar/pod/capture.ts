@@ -1,5 +1,5 @@
 /** Where every connection of the pod's containers arrives, whatever its destination. */
-import { type Server, type Socket, createServer } from "node:net";
+import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import type { Refusal } from "#core/values/refusal.ts";
 import { type Farewell, converse } from "./converse.ts";
 import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
@@ -12,29 +12,36 @@ export interface CaptureOptions {
   readonly onOverload: () => void;
   /** A bug, or a listener that broke. */
   readonly onError: (error: unknown) => void;
+  readonly limits?: Limits;
+}
+
+interface Limits {
+  readonly connectionsMax: number;
+  /** For the client to say what it speaks and to be told. */
+  readonly clientMsMax: number;
 }
 
 export interface Capture extends AsyncDisposable {
-  /** The addresses that could be listened at. */
-  readonly hosts: readonly string[];
+  /** Where it listens: what of loopback the pod has. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
   readonly openCount: number;
   /** Takes no more, and waits for those that are being refused. */
   drain(): Promise<void>;
 }
 
-const CONNECTIONS_MAX = 512;
-/** For the client to say what it speaks and to be told. */
-const CLIENT_MS_MAX = 10_000;
+const LIMITS: Limits = { connectionsMax: 512, clientMsMax: 10_000 };
 
 export async function openCapture(options: CaptureOptions): Promise<Capture> {
+  const { connectionsMax, clientMsMax } = options.limits ?? LIMITS;
   const stop = new AbortController();
   const running = new Set<Promise<void>>();
   const take = (client: Socket): void => {
-    if (running.size >= CONNECTIONS_MAX) {
+    if (running.size >= connectionsMax) {
       client.on("error", () => undefined).resetAndDestroy();
       return options.onOverload();
     }
-    const one = serve(client, options, stop.signal).finally(() => running.delete(one));
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(clientMsMax)]);
+    const one = serve(client, options, signal).finally(() => running.delete(one));
     running.add(one);
   };
   const servers: { readonly host: string; readonly server: Server }[] = [];
@@ -47,7 +54,7 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
     await Promise.all([...closed, ...running]);
   };
   return {
-    hosts: servers.map(({ host }) => host),
+    addresses: servers.map(({ host, server }) => ({ host, port: (server.address() as AddressInfo).port })),
     get openCount() {
       return running.size;
     },
@@ -59,8 +66,7 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
   };
 }
 
-async function serve(client: Socket, options: CaptureOptions, stop: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(CLIENT_MS_MAX)]);
+async function serve(client: Socket, options: CaptureOptions, signal: AbortSignal): Promise<void> {
   try {
     options.onFarewell(await converse(client, options.refusal, signal));
   } catch (error) {

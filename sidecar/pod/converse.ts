@@ -4,6 +4,7 @@ import type { Refusal } from "#core/values/refusal.ts";
 import { sayLast } from "../protocols/postgres/handshake.ts";
 import { readSome } from "../protocols/reading.ts";
 import { type Spoken, spokenIn, voices } from "./voices/index.ts";
+import type { Step } from "./voices/voice.ts";
 
 /** How a client was let go: told why, or reset because it speaks nothing that it could be told in, or nothing at all. */
 export type Farewell =
@@ -34,22 +35,24 @@ async function hearOut(client: Socket, why: Refusal, signal: AbortSignal): Promi
   let bytes: Buffer = Buffer.alloc(0);
   let replies = 0;
   for (;;) {
-    const piece = await readSome(client, signal, FIRST_BYTES_MAX + 1 - bytes.length);
-    if (piece === undefined) return { how: "left" };
-    bytes = bytes.length === 0 ? piece : Buffer.concat([bytes, piece]);
     const spoken = spokenIn(bytes);
-    if (spoken === "other" || bytes.length > FIRST_BYTES_MAX) return reset(client, spoken ?? "other");
-    if (spoken === undefined) continue;
-    const step = voices[spoken].refuse(bytes, why);
-    if (step.kind === "more") continue;
-    if (step.kind === "last") {
+    if (spoken === "other") return reset(client, spoken);
+    const step: Step = spoken === undefined ? { kind: "more" } : voices[spoken].refuse(bytes, why);
+    if (step.kind === "last" && spoken !== undefined) {
       await sayLast(client, step.bytes);
       return { how: "told", spoken };
     }
-    replies += 1;
-    if (replies > REPLIES_MAX) return reset(client, spoken);
-    bytes = bytes.subarray(step.usedBytes);
-    client.write(step.bytes);
+    if (step.kind === "reply") {
+      replies += 1;
+      if (replies > REPLIES_MAX) return reset(client, spoken ?? "other");
+      client.write(step.bytes);
+      bytes = bytes.subarray(step.usedBytes);
+      continue;
+    }
+    if (bytes.length > FIRST_BYTES_MAX) return reset(client, spoken ?? "other");
+    const piece = await readSome(client, signal, FIRST_BYTES_MAX + 1 - bytes.length);
+    if (piece === undefined) return { how: "left" };
+    bytes = Buffer.concat([bytes, piece]);
   }
 }
 

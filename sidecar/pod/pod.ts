@@ -53,7 +53,7 @@ export async function openPodGateway(log: Log): Promise<PodGateway> {
     },
     onError,
   });
-  const missing: string[] = capture.hosts.length === 0 ? ["no loopback address to capture at"] : [];
+  const missing: string[] = capture.addresses.length === 0 ? ["no loopback address to capture at"] : [];
   const health = await serveHealth({
     port: HEALTH_PORT,
     notReady: () => missing,
@@ -65,7 +65,7 @@ export async function openPodGateway(log: Log): Promise<PodGateway> {
   });
   log.info("every connection of this pod is refused", {
     code: WHY.code,
-    capture: capture.hosts.join(" "),
+    capture: capture.addresses.map(({ host }) => host).join(" "),
     dns: dns.hosts.join(" "),
     health: health.host,
   });
