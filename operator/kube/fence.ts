@@ -11,7 +11,8 @@ export function fenced(kube: Kube, term: Term): Kube {
     return {
       ...call,
       signal: AbortSignal.any([call.signal, term.signal]),
-      deadlineMs: Math.min(call.deadlineMs ?? WRITE_MS_MAX, remainingMs),
+      // Timers take whole milliseconds.
+      deadlineMs: Math.min(call.deadlineMs ?? WRITE_MS_MAX, Math.ceil(remainingMs)),
     };
   };
   return {
