@@ -56,7 +56,8 @@ export function runGwInit(
     before = [],
   }: { as?: As; words?: readonly string[]; before?: readonly string[] } = {},
 ): Said {
-  const [program, ...rest] = inside(place, as, [...before, file, ...words]);
+  const [program, ...rest] = inside(place, undefined, before);
+  rest.push(...inside(place, as, [file, ...words]).slice(inside(place, undefined, []).length));
   const { status, stderr } = spawnSync(program, rest, { encoding: "utf8" });
   const lines = stderr.trim().split("\n");
   if (lines.length !== 1) throw new Error(`one line was expected: ${stderr}`);
