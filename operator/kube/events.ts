@@ -46,7 +46,7 @@ const REFILL_MS = 30_000;
 const ATTEMPTS = 3;
 const DEADLINE_MS = 5_000;
 /** What the API server takes. */
-const NOTE_CHARACTERS_MAX = 1_024;
+const NOTE_BYTES_MAX = 1_024;
 const NAME_CHARACTERS_MAX = 200;
 
 interface Series {
@@ -162,7 +162,7 @@ class Recorder implements EventRecorder {
       type,
       reason,
       action,
-      note: note.length > NOTE_CHARACTERS_MAX ? `${note.slice(0, NOTE_CHARACTERS_MAX - 1)}…` : note,
+      note: cut(note),
     };
     await kube.create(EVENTS, event, { signal, deadlineMs: DEADLINE_MS });
   }
@@ -198,6 +198,16 @@ function namespaceOf({ metadata }: KubeObject): string {
 function eventKey({ regarding }: Happening): ObjectKey {
   const name = regarding.metadata.name.slice(0, NAME_CHARACTERS_MAX);
   return objectKey(namespaceOf(regarding), `${name}.${randomBytes(8).toString("hex")}`);
+}
+
+/** To what is allowed, between characters. */
+function cut(note: string): string {
+  if (Buffer.byteLength(note) <= NOTE_BYTES_MAX) return note;
+  const { read } = new TextEncoder().encodeInto(
+    note,
+    new Uint8Array(NOTE_BYTES_MAX - Buffer.byteLength("…")),
+  );
+  return `${note.slice(0, read)}…`;
 }
 
 /** Keeps the youngest. */

@@ -94,21 +94,26 @@ class Candidate implements Election {
     const { signal } = this.#options;
     while (!signal.aborted) {
       await this.#attempt("take");
-      if (this.isHeld()) await this.#serve();
-      const { retryMs } = this.#timing;
+      const hasFailed = this.isHeld() && (await this.#serve()) === "failed";
+      // Whoever could not do the work lets others try first.
+      const retryMs = hasFailed ? this.#timing.leaseMs : this.#timing.retryMs;
       const drawnMs = retryMs * (0.8 + 0.4 * (this.#options.random ?? Math.random)());
       if (!(await pause(this.#clock, drawnMs, signal))) return;
     }
   }
 
-  async #serve(): Promise<void> {
+  async #serve(): Promise<"failed" | "ended"> {
     const over = new AbortController();
+    let outcome: "failed" | "ended" = "ended";
     this.#terms += 1;
     this.#log.info("leading");
     const led = this.#options
       .lead({ signal: over.signal, remainingMs: () => this.#remainingMs() })
       .catch((error: unknown) => {
-        if (!over.signal.aborted) this.#log.error("the leader's work failed", errorFields(error));
+        // Its way to end when the lease is lost.
+        if (over.signal.aborted) return;
+        outcome = "failed";
+        this.#log.error("the leader's work failed", errorFields(error));
       })
       // Without its work a leader only stands in the way of others.
       .finally(() => over.abort());
@@ -119,6 +124,7 @@ class Candidate implements Election {
     if (this.isHeld()) await this.#release();
     this.#renewed = undefined;
     this.#log.info("not leading");
+    return outcome;
   }
 
   /** Returns when the lease is lost, or the signal aborts. */

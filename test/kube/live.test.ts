@@ -4,6 +4,9 @@ import { type Kube, openKube } from "#operator/kube/client.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { clientTests } from "./live/client.ts";
+import { controllerTests } from "./live/controller.ts";
+import { eventTests } from "./live/events.ts";
+import { leaseTests } from "./live/lease.ts";
 import { trapTests } from "./live/traps.ts";
 
 describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
@@ -20,5 +23,8 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
   const given = (): { readonly api: ApiTier; readonly kube: Kube } => ({ api, kube });
 
   describe("the client", () => clientTests(given));
+  describe("a controller", () => controllerTests(given));
+  describe("events", () => eventTests(given));
+  describe("leadership", () => leaseTests(given));
   describe("client-node", () => trapTests(given));
 });

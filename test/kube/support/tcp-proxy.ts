@@ -14,6 +14,7 @@ export interface TcpProxy extends AsyncDisposable {
   refuse(isRefusing: boolean): void;
   /** Connections that were made so far. */
   readonly accepted: number;
+  readonly open: number;
 }
 
 export async function startTcpProxy(config: KubeConfig): Promise<TcpProxy> {
@@ -63,6 +64,9 @@ export async function startTcpProxy(config: KubeConfig): Promise<TcpProxy> {
     },
     get accepted() {
       return accepted;
+    },
+    get open() {
+      return pairs.size;
     },
     [Symbol.asyncDispose]: async () => {
       for (const [near, far] of pairs) {
