@@ -156,3 +156,11 @@ describe("quantities are compared as amounts", () => {
   for (const [one, other] of unequals)
     test(`${one} is not ${other}`, () => assert.ok(!sameQuantity(one, other)));
 });
+
+test("a pod without containers, or without anything, is judged and not stumbled over", () => {
+  for (const empty of [{}, { spec: null }, { spec: { containers: null } }, { metadata: null, spec: {} }]) {
+    const result = inject(empty as unknown as V1Pod, FACTS, SETTINGS, GATEWAY_UID);
+    assert.equal(result.outcome, "injected");
+    assert.notDeepEqual(check(empty as unknown as V1Pod, FACTS, SETTINGS), []);
+  }
+});

@@ -109,7 +109,10 @@ export const isReservedContainer = (name: string): boolean =>
 export const isReservedVolume = (name: string): boolean =>
   name === VOLUMES.token || name === VOLUMES.state || name === VOLUMES.ca;
 
-/** The API server sends no pod without a spec; what has none has nothing that could be trusted. */
-export const specOf = (pod: V1Pod): V1PodSpec => pod.spec ?? { containers: [] };
+/** While a pod is being made nobody has asked yet whether it has a spec with containers: the API server then says null. */
+export function specOf({ spec }: V1Pod): V1PodSpec {
+  const containers = spec?.containers as V1PodSpec["containers"] | null | undefined;
+  return { ...spec, containers: containers ?? [] };
+}
 
 const hostOf = (address: string): string => address.replace(/:\d+$/, "").toLowerCase();

@@ -12,7 +12,7 @@ export interface WebhooksOptions extends PodWebhookOptions {
 export function webhooks(options: WebhooksOptions): Readonly<Record<WebhookName, Webhook>> {
   return {
     mutatePods: mutatePods(options),
-    mutateWorkloads,
+    mutateWorkloads: mutateWorkloads(options),
     validatePods: validatePods(options),
     validateWorkloads,
     validateKinds: validateKinds(options.kinds),
