@@ -18,8 +18,7 @@ const deployment = (spec: V1PodSpec, metadata: object = {}): JsonObject => ({
 
 const known = mutateWorkloads({
   settings: SETTINGS,
-  namespaces: () =>
-    Promise.resolve({ rootless: "force", rootlessUnknown: undefined, podSecurity: undefined }),
+  namespaces: () => Promise.resolve({ rootless: "force", podSecurity: undefined }),
   writers: { writesOf: () => Promise.resolve(undefined) },
 });
 
