@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KINDS } from "#core/api/schema.gen.ts";
-import type { Schema } from "#core/api/schema.ts";
 import { errorsOf, judgeKind, sayErrors } from "#operator/admission/kinds/judge.ts";
 import { hostReferences } from "#operator/admission/kinds/host-references.ts";
 import { neighboursOf } from "#operator/admission/kinds/neighbours.ts";
 import type { Connection, IdentityProvider } from "#core/api/kinds.gen.ts";
 import type { OwnKind } from "#operator/kube/resource.ts";
 import { openStore, type Store } from "#operator/kube/store.ts";
+import { fieldsNamed } from "./fields.ts";
 import { connectionObject, policyObject, tcpObject } from "./live/objects.ts";
 
 const errorLines = (object: unknown): readonly string[] =>
@@ -71,16 +71,6 @@ test("errors are told in one line, the first five of them", () => {
   assert.equal(sayErrors(errors), "m; f1: m; f2: m; f3: m; f4: m; and 2 more");
 });
 
-/** Every field of that name in the schema, as `spec.credential.source.file`. */
-function fieldsNamed(schema: Schema, names: readonly string[], at: string): string[] {
-  if (schema.type === "list") return fieldsNamed(schema.items, names, `${at}[]`);
-  if (schema.type !== "object") return [];
-  return Object.entries(schema.properties).flatMap(([name, field]) => {
-    const path = `${at}.${name}`;
-    return names.includes(name) ? [path] : fieldsNamed(field, names, path);
-  });
-}
-
 test("every field of the kinds that names a file or variable of the host is known as one", () => {
   const file = { path: "/a" };
   const env = { name: "A" };
@@ -98,7 +88,7 @@ test("every field of the kinds that names a file or variable of the host is know
     } as unknown as IdentityProvider),
   ].map(({ field }) => field);
   const there = [KINDS.Connection, KINDS.IdentityProvider].flatMap(({ spec }) =>
-    fieldsNamed(spec, ["file", "env"], "spec"),
+    fieldsNamed(spec, ["file", "env"]),
   );
   assert.deepEqual(known.toSorted(), there.toSorted());
 });

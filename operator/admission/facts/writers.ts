@@ -1,7 +1,8 @@
 /**
  * May a service account write our kinds? Then a pod that runs as it could grant itself whatever it wants, and is refused. Asked
- * of the API server, which knows every authorizer, and remembered for a short while: it is asked for each pod that is made.
+ * of the API server, which knows every authorizer, and remembered for a while: it is asked for each pod that is made.
  */
+import { limiter } from "#broker/limiter.ts";
 import type { Kube } from "../../kube/client.ts";
 import { type Clock, systemClock } from "../../kube/clock.ts";
 import { isRecord } from "../../kube/error.ts";
@@ -13,6 +14,7 @@ import {
   type Resource,
   SUBJECT_ACCESS_REVIEWS,
 } from "../../kube/resource.ts";
+import { remembering } from "./remembering.ts";
 
 export interface Account {
   readonly namespace: string;
@@ -50,72 +52,50 @@ const VERBS = ["create", "update", "patch", "delete", "deletecollection"] as con
 const IN_NAMESPACE = [POLICIES, CONNECTIONS] as const;
 const ANYWHERE = [...IN_NAMESPACE, GUARDRAILS, IDENTITY_PROVIDERS] as const;
 
-const REMEMBERED_MS = 30_000;
-const ACCOUNTS_MAX = 4_096;
-const ASKED_AT_ONCE = 16;
+/** In the account's own namespace, and everywhere. */
+const NEAR_MS = 30_000;
+/** In another namespace: there may be many of those, and rights across namespaces are rare. */
+const FAR_MS = 300_000;
+const NEAR_MAX = 4_096;
+const FAR_MAX = 32_768;
+const ASKED_AT_ONCE = 32;
 const DEADLINE_MS = 3_000;
 
-interface Remembered {
-  readonly answer: Promise<Writes>;
-  readonly untilMs: number;
-}
+export function writerFacts(options: WriterFactsOptions): WriterFacts {
+  const { kube, namespaces, clock = systemClock, signal: ended } = options;
+  const near = remembering<Writes>({ forMs: NEAR_MS, entriesMax: NEAR_MAX, clock });
+  const far = remembering<Writes>({ forMs: FAR_MS, entriesMax: FAR_MAX, clock });
+  const line = limiter(ASKED_AT_ONCE);
 
-export function writerFacts({
-  kube,
-  namespaces,
-  clock = systemClock,
-  signal: ended,
-}: WriterFactsOptions): WriterFacts {
-  const remembered = new Map<string, Remembered>();
-
-  function remember(account: Account): Promise<Writes> {
-    const key = `${account.namespace}/${account.name}`;
-    const nowMs = clock.monotonicMs();
-    const known = remembered.get(key);
-    if (known !== undefined && nowMs < known.untilMs) return known.answer;
-    const entry = {
-      answer: firstWrite(kube, account, questionsFor(account, namespaces()), ended),
-      untilMs: nowMs + REMEMBERED_MS,
-    };
-    remembered.delete(key);
-    remembered.set(key, entry);
-    const [oldest] = remembered.keys();
-    if (remembered.size > ACCOUNTS_MAX && oldest !== undefined) remembered.delete(oldest);
-    // What could not be found out is asked again by whoever comes next.
-    entry.answer.catch(() => {
-      if (remembered.get(key) === entry) remembered.delete(key);
-    });
-    return entry.answer;
+  async function first(account: Account, questions: readonly Question[]): Promise<Writes> {
+    const answers = await Promise.all(
+      questions.map((question) => line.run(() => isAllowed(kube, account, question, ended), ended)),
+    );
+    const found = questions.find((_, index) => answers[index]);
+    return found === undefined ? undefined : say(found);
   }
 
   return {
-    writesOf: (account, signal) => untilAborted(remember(account), signal),
+    async writesOf(account, signal) {
+      const { namespace, name } = account;
+      const others = new Set(namespaces());
+      others.delete(namespace);
+      const key = `${namespace}/${name}`;
+      const here = [...questions(ANYWHERE, undefined), ...questions(IN_NAMESPACE, namespace)];
+      const found = await near.ask(key, () => first(account, here), signal);
+      if (found !== undefined) return found;
+      const there = await Promise.all(
+        [...others].map((other) =>
+          far.ask(`${key} ${other}`, () => first(account, questions(IN_NAMESPACE, other)), signal),
+        ),
+      );
+      return there.find((writes) => writes !== undefined);
+    },
   };
 }
 
-/** The widest rights first: most accounts that have any have those. */
-function questionsFor({ namespace }: Account, others: Iterable<string>): readonly Question[] {
-  const ask = (resources: readonly Resource[], where: string | undefined): readonly Question[] =>
-    VERBS.flatMap((verb) => resources.map((resource) => ({ resource, verb, namespace: where })));
-  return [
-    ...ask(ANYWHERE, undefined),
-    ...[...new Set([namespace, ...others])].flatMap((where) => ask(IN_NAMESPACE, where)),
-  ];
-}
-
-async function firstWrite(
-  kube: Reviews,
-  account: Account,
-  questions: readonly Question[],
-  signal: AbortSignal,
-): Promise<Writes> {
-  for (let at = 0; at < questions.length; at += ASKED_AT_ONCE) {
-    const some = questions.slice(at, at + ASKED_AT_ONCE);
-    const answers = await Promise.all(some.map((question) => isAllowed(kube, account, question, signal)));
-    const found = some.find((_, index) => answers[index]);
-    if (found !== undefined) return say(found);
-  }
-  return undefined;
+function questions(resources: readonly Resource[], namespace: string | undefined): readonly Question[] {
+  return VERBS.flatMap((verb) => resources.map((resource) => ({ resource, verb, namespace })));
 }
 
 async function isAllowed(
@@ -149,17 +129,4 @@ function say({ resource, verb, namespace }: Question): string {
   const what = `${verb} ${resource.plural}.${resource.group}`;
   if (!resource.namespaced) return what;
   return `${what} in ${namespace === undefined ? "every namespace" : `namespace ${namespace}`}`;
-}
-
-/** One who stops waiting leaves the question to the others who wait for it. */
-async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

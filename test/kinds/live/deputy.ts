@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import type { Connection } from "#core/api/kinds.gen.ts";
+import { KINDS } from "#core/api/schema.gen.ts";
 import { judgeKind } from "#operator/admission/kinds/judge.ts";
 import { useOf } from "#operator/credentials/usable-by.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
@@ -12,6 +13,7 @@ import { KubeError } from "#operator/kube/error.ts";
 import { CONNECTIONS, IDENTITY_PROVIDERS, type OwnKind } from "#operator/kube/resource.ts";
 import { CHART, helm, NAMESPACE } from "../../chart/support/helm.ts";
 import { eventually } from "../../chart/support/wait.ts";
+import { fieldsNamed } from "../fields.ts";
 import { API_VERSION, connectionObject, tcpObject } from "./objects.ts";
 import { type Live, succeed } from "./server.ts";
 
@@ -63,6 +65,14 @@ export function deputySuite(live: () => Live): void {
       assert.match(await create(bob, object), /may not read the Secret db/, name);
       assert.equal(await create(alice, object), "allowed", name);
     }
+  });
+
+  test("the policy has a validation for every field of a Connection that names a Secret", async () => {
+    const guarded = [...(await renderPolicy()).matchAll(/messageExpression: "'(spec\.[\w.]+\.secret): '/g)];
+    const named = [KINDS.Connection, KINDS.IdentityProvider].flatMap(({ spec }) =>
+      fieldsNamed(spec, ["secret"]),
+    );
+    assert.deepEqual(guarded.map(([, field]) => field).toSorted(), named.toSorted());
   });
 
   test("T48: whoever cannot read the Secret changes neither address, trust nor reference later", async () => {

@@ -95,19 +95,24 @@ export function writersSuite(live: () => Live): void {
     kube[Symbol.dispose]();
   });
 
-  test("an answer is remembered for half a minute and not longer", async () => {
+  test("an answer is remembered for half a minute, one of another namespace for five", async () => {
     const { api } = live();
-    const namespace = await api.namespace();
+    const [namespace, other] = [await api.namespace(), await api.namespace()];
     let nowMs = 0;
     const clock = { monotonicMs: () => nowMs, wallMs: () => nowMs, sleep: () => Promise.resolve() };
-    const asked = facts([], clock);
-    const account = { namespace, name: "late" };
-    assert.equal(await asked.writesOf(account, signal), undefined);
-    await bind(namespace, "patch", "connections", `${namespace}:late`);
+    const asked = facts([other], clock);
+    const writes = (name: string): Promise<string | undefined> => asked.writesOf({ namespace, name }, signal);
+    for (const name of ["near", "far"]) assert.equal(await writes(name), undefined);
+    await bind(namespace, "patch", "connections", `${namespace}:near`);
+    await bind(other, "patch", "connections", `${namespace}:far`);
     nowMs = 29_999;
-    assert.equal(await asked.writesOf(account, signal), undefined);
+    assert.equal(await writes("near"), undefined);
     nowMs = 30_000;
-    assert.match((await asked.writesOf(account, signal)) ?? "", /^patch connections/);
+    assert.equal(await writes("near"), `patch connections.sallyport.dev in namespace ${namespace}`);
+    nowMs = 299_999;
+    assert.equal(await writes("far"), undefined);
+    nowMs = 300_000;
+    assert.equal(await writes("far"), `patch connections.sallyport.dev in namespace ${other}`);
   });
 
   test("what cannot be found out is an error, and is asked again by whoever comes next", async () => {
