@@ -34,7 +34,7 @@ export interface OperatorOptions {
   /** Of this process and no other. */
   readonly identity: string;
   readonly log: Log;
-  /** For certificates. */
+  /** For certificates and for what guards the webhook configurations. */
   readonly clock?: Clock;
 }
 
@@ -147,7 +147,10 @@ class Replica implements Operator {
     await pause(systemClock, this.#options.settings.drainSeconds * 1_000, hurry);
     await this.#admission?.[Symbol.asyncDispose]();
     this.#ended.abort();
-    await Promise.all([this.#authority?.ended, this.#events.settled()]);
+    // It may have been about to begin.
+    await this.serving.catch(() => undefined);
+    await this.#admission?.[Symbol.asyncDispose]();
+    await Promise.all([this.#authority?.ended, this.#election?.ended, this.#events.settled()]);
     await this.#observability?.[Symbol.asyncDispose]();
     this.#kube[Symbol.dispose]();
     this.#log.info("stopped");
@@ -195,7 +198,15 @@ class Replica implements Operator {
     const resolvers = named.length > 0 ? named : await clusterResolvers(this.#kube, { signal });
     return webhooks({
       kinds,
-      settings: { ...injection, resolvers, apiAudiences: await apiAudiences() },
+      settings: {
+        ...injection,
+        resolvers,
+        // Those were looked up too, in the same Service.
+        former: (injection.former ?? []).map((one) =>
+          one.resolvers.length > 0 ? one : { ...one, resolvers },
+        ),
+        apiAudiences: await apiAudiences(),
+      },
       namespaces: namespaceFacts({
         kube: this.#kube,
         store: namespaces.store,
@@ -249,6 +260,7 @@ class Replica implements Operator {
             events: this.#events,
             meters: this.#meters.kube,
             onRestored: this.#meters.process.restored,
+            clock: this.#clock,
             log,
           },
           term,

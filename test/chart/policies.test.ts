@@ -8,6 +8,7 @@ import { originPolicies } from "./policies/origin.ts";
 import { podPolicies } from "./policies/pods.ts";
 import { operatorRights } from "./policies/rights.ts";
 import { tokenPolicies } from "./policies/tokens.ts";
+import { wildPods } from "./policies/wild.ts";
 import { type Guarded, startGuarded } from "./support/cluster.ts";
 
 describe("with our webhook configurations deleted", { skip: skipWithoutApiTier() }, () => {
@@ -21,6 +22,7 @@ describe("with our webhook configurations deleted", { skip: skipWithoutApiTier()
     return started;
   };
   podPolicies(guarded);
+  wildPods(guarded);
   changePolicies(guarded);
   originPolicies(guarded);
   connectPolicies(guarded);

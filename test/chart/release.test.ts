@@ -1,5 +1,8 @@
 /** The chart installed, upgraded and taken away with helm, on a real API server. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   AdmissionregistrationV1Api,
@@ -12,6 +15,7 @@ import {
 import { parseSettings } from "#operator/config/read.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
+import { operatorProgram } from "./release/operator.ts";
 import { install, refusalOf } from "./support/cluster.ts";
 import {
   CHART,
@@ -29,6 +33,9 @@ import { eventually } from "./support/wait.ts";
 const JSON_PATCH = setHeaderOptions("Content-Type", PatchStrategy.JsonPatch);
 const OTHER_GATEWAY: Values = { images: { gateway: { tag: "2" } } };
 const BUNDLE = Buffer.from("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n").toString("base64");
+
+const folder = mkdtempSync(join(tmpdir(), "sallyport-release-"));
+after(() => rmSync(folder, { recursive: true }));
 
 describe("a release", { skip: skipWithoutApiTier() }, () => {
   let started: ApiTier | undefined;
@@ -110,6 +117,8 @@ describe("a release", { skip: skipWithoutApiTier() }, () => {
     await upgrade(OTHER_GATEWAY);
     assert.deepEqual(await versions(api()), before);
   });
+
+  operatorProgram(api, folder);
 
   test("leaves nothing that blocks a pod when it is taken away, and its kinds with what is of them", async () => {
     const core = api().config.makeApiClient(CoreV1Api);

@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { before, describe, test } from "node:test";
 import type { V1Pod } from "@kubernetes/client-node";
-import { hardenContainer } from "#operator/admission/pod/harden.ts";
-import { renderGateway } from "#operator/admission/pod/render.ts";
 import { type RuleName, RULES } from "#operator/admission/pod/rules/index.ts";
 import type { Rootless } from "#operator/admission/pod/contract.ts";
 import { mutationsOf } from "#test/pods/mutations.ts";
 import { exampleOf } from "#test/pods/surroundings.ts";
-import { GATEWAY_UID, stamped } from "../support/agents.ts";
+import { atOnce } from "../support/at-once.ts";
 import { type Guarded, refusalOf } from "../support/cluster.ts";
+import { whole } from "../support/whole.ts";
 
 /** Rules that no policy can say, each with who says it instead. */
 const NOT_BY_POLICY: Partial<Record<RuleName, string>> = {
@@ -28,7 +27,6 @@ const REFUSED_BY_KUBERNETES: ReadonlySet<RuleName> = new Set([
 ]);
 
 const BY_KUBERNETES = /is invalid|mirror pod/;
-const ASKED_AT_ONCE = 8;
 
 export function podPolicies(guarded: () => Guarded): void {
   describe("a pod", () => {
@@ -56,7 +54,7 @@ export function podPolicies(guarded: () => Guarded): void {
       const survivors: string[] = [];
       const mutations = mutationsOf(base);
       const [{ spec: stored }] = [await create("force", base)()];
-      await atOnce(ASKED_AT_ONCE, mutations, async ({ name, pod }) => {
+      await atOnce(mutations, async ({ name, pod }) => {
         let spec: V1Pod["spec"];
         const refusal = await refusalOf(async () => {
           ({ spec } = await create("force", pod)());
@@ -100,48 +98,4 @@ function weakened({ agent }: Guarded, namespace: string): V1Pod {
       volumes: [{ name: "work", emptyDir: {} }],
     },
   });
-}
-
-async function atOnce<Item>(
-  count: number,
-  items: readonly Item[],
-  each: (item: Item) => Promise<void>,
-): Promise<void> {
-  const left = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of left) await each(item);
-  };
-  await Promise.all(Array.from({ length: count }, worker));
-}
-
-/** Hardened and with its gateway, but what the example says stays as it says it. */
-function whole({ injection, origin }: Guarded, example: string, broken?: RuleName): V1Pod {
-  const { pod, facts } = exampleOf(example);
-  const spec = pod.spec ?? { containers: [] };
-  const { init, gateway, volumes } = renderGateway(injection, GATEWAY_UID);
-  const placed = {
-    ...pod,
-    metadata: { ...pod.metadata, namespace: "" },
-    spec: {
-      automountServiceAccountToken: false,
-      ...spec,
-      initContainers:
-        broken === "gateway" ? (spec.initContainers ?? []) : [init, gateway, ...(spec.initContainers ?? [])],
-      containers: spec.containers.map((container) => {
-        const hardened = hardenContainer(container, spec, facts.rootless);
-        const capabilities = {
-          ...hardened.securityContext?.capabilities,
-          ...container.securityContext?.capabilities,
-        };
-        const securityContext = { ...hardened.securityContext, ...container.securityContext, capabilities };
-        return {
-          ...hardened,
-          securityContext,
-          ...(broken === "trust-bundle" ? { volumeMounts: [] } : {}),
-        };
-      }),
-      volumes: [...(spec.volumes ?? []), ...volumes],
-    },
-  };
-  return stamped(placed, origin);
 }

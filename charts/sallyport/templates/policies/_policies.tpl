@@ -43,5 +43,5 @@ spec:
 
 {{/* Of a label or annotation: the variable that has its key. */}}
 {{- define "sallyport.isReserved" -}}
-({{ . }}.startsWith('sallyport.dev/') || {{ . }}.contains('.sallyport.dev/'))
+({{ . }}.lowerAscii().startsWith('sallyport.dev/') || {{ . }}.lowerAscii().contains('.sallyport.dev/'))
 {{- end }}
