@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { CoreV1Api } from "@kubernetes/client-node";
+import { setTimeout as pause } from "node:timers/promises";
+import { ApiException, BatchV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
 import { agentImage } from "#tools/cluster/node/images.ts";
 import { type NodeTier, startNodeTier } from "#tools/cluster/node/node-tier.ts";
 import { jobWithSidecar, podOf, webObjects } from "./objects.ts";
 import { NOTHING, type Traced, hostSettings, pidNamespaceOf, tracesOf } from "./traces.ts";
+
+const WAIT_MS_MAX = 60_000;
 
 describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
   let node: NodeTier;
@@ -26,7 +29,7 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
     agent = image;
     namespace = await node.namespace();
     const client = podOf("client", `localhost/test/agent@${agent.digest}`);
-    for (const object of [...webObjects(), jobWithSidecar(), client]) await apply(object);
+    await apply(...webObjects(), jobWithSidecar(), client);
   });
   after(() => node?.[Symbol.asyncDispose]());
 
@@ -41,15 +44,31 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
     assert.equal(code, 0, stderr);
     return stdout;
   }
-  async function apply(object: object): Promise<void> {
+  async function apply(...items: readonly object[]): Promise<void> {
     const words = ["apply", "--namespace", namespace, "--filename", "-"];
-    const { code, stderr } = await node.kubectl(words, { stdin: JSON.stringify(object) });
+    const stdin = JSON.stringify({ apiVersion: "v1", kind: "List", items });
+    const { code, stderr } = await node.kubectl(words, { stdin });
     assert.equal(code, 0, stderr);
   }
+  const pod = (name: string): Promise<V1Pod> =>
+    node.config.makeApiClient(CoreV1Api).readNamespacedPod({ namespace, name });
+  async function until(what: string, isSo: () => Promise<boolean | undefined>): Promise<void> {
+    for (const deadlineMs = Date.now() + WAIT_MS_MAX; !(await isSo()); await pause(50))
+      assert.ok(Date.now() < deadlineMs, `not ${what}`);
+  }
+  const untilReady = (name: string, before?: string): Promise<void> =>
+    until(`${name} is Ready`, async () => {
+      // Of a StatefulSet, it may not be there for a moment.
+      const found = await pod(name).catch(unlessMissing);
+      return (
+        found?.metadata?.uid !== before &&
+        found?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True")
+      );
+    });
   const inClient = (script: string): Promise<string> => kubectl("exec", "client", "--", "bash", "-c", script);
 
   test("a pod runs from an image that it names by digest, and its token is good for the API server", async () => {
-    await kubectl("wait", "--for=condition=Ready", "pod/client", "--timeout=30s");
+    await untilReady("client");
     const script = `cd /var/run/secrets/kubernetes.io/serviceaccount &&
       curl --silent --show-error --cacert ca.crt --header "Authorization: Bearer $(cat token)" \
         --data '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}' --header 'Content-Type: application/json' \
@@ -59,10 +78,10 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
   });
 
   test("volumes are bound where the pods run, and what is in them outlives the pods", async () => {
-    await kubectl("rollout", "status", "statefulset/web", "--timeout=30s");
-    await kubectl("delete", "pod", "web-0", "--now");
-    await kubectl("wait", "--for=create", "pod/web-0", "--timeout=30s");
-    await kubectl("wait", "--for=condition=Ready", "pod/web-0", "--timeout=30s");
+    await Promise.all([untilReady("web-0"), untilReady("web-1")]);
+    const { metadata } = await pod("web-0");
+    await node.config.makeApiClient(CoreV1Api).deleteNamespacedPod({ namespace, name: "web-0" });
+    await untilReady("web-0", metadata?.uid);
     assert.equal(await kubectl("exec", "web-0", "--", "cat", "/data/name"), "web-0\nweb-0\n");
     assert.equal(await kubectl("exec", "web-1", "--", "cat", "/data/name"), "web-1\n");
   });
@@ -82,8 +101,7 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
   });
 
   test("host and pods reach each other by their own addresses, and pods nothing beyond", async () => {
-    const core = node.config.makeApiClient(CoreV1Api);
-    const { status } = await core.readNamespacedPod({ namespace, name: "web-1" });
+    const { status } = await pod("web-1");
     const answer = await fetch(`http://${status?.podIP}:8000/name`);
     assert.equal(await answer.text(), "web-1\n");
     const server = createServer((request, response) => void response.end(request.socket.remoteAddress));
@@ -91,7 +109,7 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
     await once(server, "listening");
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
-    const client = await core.readNamespacedPod({ namespace, name: "client" });
+    const client = await pod("client");
     assert.equal(
       await inClient(`curl --silent http://${node.hostAddress}:${address.port}`),
       client.status?.podIP,
@@ -103,7 +121,11 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
   });
 
   test("a Job with a native sidecar completes, the sidecar around its main container", async () => {
-    await kubectl("wait", "--for=condition=Complete", "job/job", "--timeout=30s");
+    const batch = node.config.makeApiClient(BatchV1Api);
+    await until("the Job is complete", async () => {
+      const { status } = await batch.readNamespacedJob({ namespace, name: "job" });
+      return status?.succeeded === 1;
+    });
     const order = await kubectl("logs", "job/job", "--container=sidecar");
     const steps = [
       "sidecar begins",
@@ -116,11 +138,11 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
   });
 
   test("killed and started again the API server has its objects, and pods have run on", async () => {
-    const startedAt = await kubectl("get", "pod", "client", "--output=jsonpath={.status.startTime}");
+    const { status } = await pod("client");
     await node.kill();
     await assert.rejects(node.config.makeApiClient(CoreV1Api).listNode());
     await node.restart();
-    assert.equal(await kubectl("get", "pod", "client", "--output=jsonpath={.status.startTime}"), startedAt);
+    assert.deepEqual((await pod("client")).status?.containerStatuses, status?.containerStatuses);
     // The kubelet has found it again when a command reaches the pod.
     assert.equal(await inClient("echo still here"), "still here\n");
   });
@@ -138,3 +160,7 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
     for (const [name, value] of Object.entries(figures)) t.diagnostic(`figure ${name}=${value}`);
   });
 });
+
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof ApiException && error.code === 404)) throw error;
+}

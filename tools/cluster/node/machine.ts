@@ -69,7 +69,9 @@ export async function startMachine(folder: string, kept: readonly string[]): Pro
   };
   try {
     await ready(stdout, stderr);
-    return machineOf(folder, childOf(holder), end);
+    const pid = childOf(holder);
+    if (pid === undefined) throw new NodeTierFailed("the namespaces have ended");
+    return machineOf(folder, pid, end);
   } catch (error) {
     await end();
     throw error;
@@ -87,16 +89,24 @@ async function ready(stdout: Socket, stderr: Socket): Promise<void> {
   over.catch(() => undefined);
 }
 
-/** `unshare` and `nsenter` have the one child each. */
-function childOf({ pid }: ChildProcess): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());
+/** `unshare` and `nsenter` have one child each, once they have begun. */
+function childOf({ pid }: ChildProcess): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return children === "" ? undefined : Number(children);
 }
 
+/** By its pid 1, which is not collected before every other process in there is gone, and then `unshare` ends. */
 async function ended(holder: ChildProcess): Promise<void> {
   if (holder.exitCode !== null || holder.signalCode !== null) return;
   const exited = once(holder, "exit");
-  holder.kill("SIGKILL");
+  killChildOf(holder, "SIGKILL");
   await exited;
+}
+
+function killChildOf(parent: ChildProcess, signal: NodeJS.Signals): void {
+  const child = childOf(parent);
+  if (child === undefined) parent.kill(signal);
+  else process.kill(child, signal);
 }
 
 export async function removeWhatIsLeft(folder: string): Promise<void> {
@@ -134,7 +144,7 @@ function start(words: readonly string[], logFile: string): Program {
     async kill(signal) {
       if (hasEnded()) return;
       const exited = once(child, "exit");
-      process.kill(childOf(child), signal);
+      killChildOf(child, signal);
       await exited;
     },
   };

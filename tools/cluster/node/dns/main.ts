@@ -15,5 +15,6 @@ export interface DnsSettings {
 
 const settings = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as DnsSettings;
 const cluster = clusterOf(settings.api, settings.outsideFile);
-await serveDns(settings.address, settings.port, (question) => resolve(question, cluster, settings.domain));
-process.stdout.write("ready\n");
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+await serveDns({ ...settings, say }, (question) => resolve(question, cluster, settings.domain));
+say("ready");

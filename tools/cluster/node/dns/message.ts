@@ -1,7 +1,7 @@
 /** Questions and answers of DNS, as far as a cluster needs them (RFC 1035, section 4). */
 import { ipv4Bytes } from "#runtime/address.ts";
 
-export const TYPES = { A: 1, CNAME: 5, TXT: 16, AAAA: 28, SRV: 33, ANY: 255 } as const;
+export const TYPES = { A: 1, CNAME: 5, AAAA: 28, SRV: 33, ANY: 255 } as const;
 const INTERNET = 1;
 export const CODES = { ok: 0, malformed: 1, failed: 2, unknownName: 3, unsupported: 4 } as const;
 export type Code = keyof typeof CODES;

@@ -13,12 +13,18 @@ const IDLE_MS_MAX = 10_000;
 
 export type Resolver = (question: Question) => Promise<Answer>;
 
+export interface DnsOptions {
+  readonly address: string;
+  readonly port: number;
+  /** Told why a question was answered with a failure. */
+  readonly say: (line: string) => void;
+}
+
 export async function serveDns(
-  address: string,
-  port: number,
+  { address, port, say }: DnsOptions,
   resolver: Resolver,
 ): Promise<AsyncDisposable & { readonly port: number }> {
-  const answer = careful(resolver);
+  const answer = careful(resolver, say);
   const udp = createSocket("udp4");
   let asked = 0;
   udp.on("message", (message, from) => {
@@ -48,13 +54,13 @@ export async function serveDns(
 
 type Reply = (message: Buffer, bytesMax: number) => Promise<Buffer | undefined>;
 
-function careful(resolver: Resolver): Reply {
+function careful(resolver: Resolver, say: (line: string) => void): Reply {
   return async (message, bytesMax) => {
     const question = parseQuestion(message);
     if (question === undefined) return undefined;
     const failed: Answer = { code: "failed", records: [] };
     const found = await resolver(question).catch((error: Error) => {
-      process.stderr.write(`${question.name}: ${error.message}\n`);
+      say(`${question.name}: ${error.message}`);
       return failed;
     });
     return answerBytes(question, found, bytesMax);
