@@ -1,6 +1,6 @@
 /** Calls to the API server: JSON as it is on the wire, a deadline on each, and one type of error. */
 import type { Readable } from "node:stream";
-import type { KubeConfig } from "@kubernetes/client-node";
+import type { Access } from "./access.ts";
 import { brokenOff, isRecord, KubeError, kubeError } from "./error.ts";
 import { apiPath, type Place, query } from "./path.ts";
 import { apiVersionOf, keyOf, type KubeObject, type ObjectKey, type Resource } from "./resource.ts";
@@ -91,7 +91,7 @@ export interface KubeOptions {
 /** A connection whose other end is gone is noticed within their sum. */
 const PING: PingTiming = { everyMs: 5_000, withinMs: 5_000 };
 
-export function openKube(config: KubeConfig, options: KubeOptions = {}): Kube {
+export function openKube(config: Access, options: KubeOptions = {}): Kube {
   return new Client(
     openTransport(config, options.userAgent ?? "sallyport", options.ping ?? PING),
     options.fieldManager ?? FIELD_MANAGER,

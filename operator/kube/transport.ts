@@ -1,12 +1,12 @@
 /**
- * One request to the API server, and its answer as a stream. client-node says who we are and whom we trust, anew for each request, so
- * that rotated tokens and certificates are picked up; the sockets are ours, since client-node opens a new one for every request.
+ * One request to the API server, and its answer as a stream. Who we are and whom we trust is asked anew for each, so that rotated
+ * tokens and certificates are picked up; the sockets are ours, since client-node opens a new one for every request.
  */
 import { createHash } from "node:crypto";
 import type { RequestOptions } from "node:https";
 import type { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { KubeConfig } from "@kubernetes/client-node";
+import type { Access } from "./access.ts";
 import { KubeError } from "./error.ts";
 import { openPool, type Pool } from "./http1.ts";
 import { connectTls, openSession, type Session } from "./http2.ts";
@@ -45,7 +45,7 @@ export type Trust = Pick<
   "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized"
 >;
 
-export function openTransport(config: KubeConfig, userAgent: string, ping: PingTiming): Transport {
+export function openTransport(config: Access, userAgent: string, ping: PingTiming): Transport {
   const server = config.getCurrentCluster()?.server;
   if (server === undefined)
     throw new KubeError({ status: 0, reason: "NoCluster", message: "the kubeconfig names no cluster" });
@@ -53,7 +53,7 @@ export function openTransport(config: KubeConfig, userAgent: string, ping: PingT
 }
 
 class Sender implements Transport {
-  readonly #config: KubeConfig;
+  readonly #config: Access;
   readonly #base: URL;
   readonly #userAgent: string;
   readonly #ping: PingTiming;
@@ -61,7 +61,7 @@ class Sender implements Transport {
   #current: { readonly fingerprint: string; readonly session: Promise<Session | undefined> } | undefined;
   #isDisposed = false;
 
-  constructor(config: KubeConfig, base: URL, userAgent: string, ping: PingTiming) {
+  constructor(config: Access, base: URL, userAgent: string, ping: PingTiming) {
     this.#config = config;
     this.#base = base;
     this.#userAgent = userAgent;

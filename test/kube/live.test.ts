@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
+import { accessTests } from "./live/access.ts";
 import { clientTests } from "./live/client.ts";
 import { controllerTests } from "./live/controller.ts";
 import { eventTests } from "./live/events.ts";
@@ -22,6 +23,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
   });
   const given = (): { readonly api: ApiTier; readonly kube: Kube } => ({ api, kube });
 
+  describe("access", () => accessTests(given));
   describe("the client", () => clientTests(given));
   describe("a controller", () => controllerTests(given));
   describe("events", () => eventTests(given));
