@@ -18,6 +18,7 @@ describe("our kinds on a real API server", { skip: skipWithoutApiTier() }, () =>
   });
   after(async () => {
     live?.kube[Symbol.dispose]();
+    live?.operator[Symbol.dispose]();
     await api?.[Symbol.asyncDispose]();
   });
   const there = (): Live => {

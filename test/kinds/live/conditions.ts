@@ -18,13 +18,13 @@ import { type Live, succeed } from "./server.ts";
 export function conditionSuite(live: () => Live): void {
   let operating: Operating | undefined;
   before(() => {
-    operating = operate(live().kube);
+    operating = operate(live().operator);
   });
   after(async () => {
     await operating?.[Symbol.asyncDispose]();
     assert.deepEqual(operating?.failures, []);
   });
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(300_000);
   const create = (resource: Resource<OwnKind>, object: OwnKind): Promise<OwnKind> =>
     live().kube.create<OwnKind>(resource, object, { signal });
   const patch = (resource: Resource<OwnKind>, key: string, path: string, value: unknown): Promise<OwnKind> =>

@@ -11,11 +11,10 @@ import { useOf } from "#operator/credentials/usable-by.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
 import { CONNECTIONS, IDENTITY_PROVIDERS, type OwnKind } from "#operator/kube/resource.ts";
-import { CHART, helm, NAMESPACE } from "../../chart/support/helm.ts";
 import { eventually } from "../../chart/support/wait.ts";
 import { fieldsNamed } from "../fields.ts";
 import { API_VERSION, connectionObject, tcpObject } from "./objects.ts";
-import { type Live, succeed } from "./server.ts";
+import { type Live, renderChart, succeed } from "./server.ts";
 
 const POLICY = "sallyport-connection-secrets";
 
@@ -170,12 +169,8 @@ export function deputySuite(live: () => Live): void {
   });
 }
 
-async function renderPolicy(): Promise<string> {
-  const template = "templates/policies/connection-secrets.yaml";
-  const words = ["template", "sallyport", CHART, "--namespace", NAMESPACE, "--show-only", template];
-  const { code, stdout, stderr } = await helm(words);
-  assert.equal(code, 0, stderr);
-  return stdout;
+function renderPolicy(): Promise<string> {
+  return renderChart(["policies/connection-secrets.yaml"]);
 }
 
 async function setStage({ api }: Live): Promise<Stage> {

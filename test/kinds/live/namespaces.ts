@@ -25,13 +25,13 @@ const OWNED = [
 export function namespaceSuite(live: () => Live): void {
   let operating: Operating | undefined;
   before(() => {
-    operating = operate(live().kube);
+    operating = operate(live().operator);
   });
   after(async () => {
     await operating?.[Symbol.asyncDispose]();
     assert.deepEqual(operating?.failures, []);
   });
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(300_000);
   const get = (resource: Resource, namespace: string, name: string): Promise<KubeObject | undefined> =>
     live().kube.get(resource, `${namespace}/${name}`, { signal });
 
@@ -198,7 +198,7 @@ export function namespaceSuite(live: () => Live): void {
     const namespace = await api.namespace(ENFORCED);
     await has(namespace, 3);
     await operating?.[Symbol.asyncDispose]();
-    operating = operate(live().kube, false);
+    operating = operate(live().operator, false);
     await has(namespace, 2);
     assert.equal(await get(NETWORK_POLICIES, namespace, "sallyport-agents"), undefined);
   });

@@ -5,12 +5,15 @@ import { type Kube, openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
 import type { OwnKind } from "#operator/kube/resource.ts";
 import type { ApiTier } from "#tools/cluster/api-tier.ts";
+import { CHART, helm, NAMESPACE } from "../../chart/support/helm.ts";
 import { eventually } from "../../chart/support/wait.ts";
 
 export interface Live {
   readonly api: ApiTier;
   /** The administrator's. */
   readonly kube: Kube;
+  /** The operator's own. */
+  readonly operator: Kube;
 }
 
 export type KindOf = keyof typeof KINDS_IN_CLUSTER;
@@ -18,7 +21,25 @@ export type KindOf = keyof typeof KINDS_IN_CLUSTER;
 export async function installKinds(api: ApiTier): Promise<Live> {
   await succeed(api, ["apply", "-f", "crds/assembled"]);
   await succeed(api, ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"]);
-  return { api, kube: openKube(api.config) };
+  return { api, kube: openKube(api.config), operator: await asOperator(api) };
+}
+
+/** Those files of the chart, as helm makes them. */
+export async function renderChart(files: readonly string[]): Promise<string> {
+  const only = files.flatMap((file) => ["--show-only", `templates/${file}`]);
+  const words = ["template", "sallyport", CHART, "--namespace", NAMESPACE, ...only];
+  const { code, stdout, stderr } = await helm(words);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+/** With the rights that the chart gives the operator, and no other. */
+async function asOperator(api: ApiTier): Promise<Kube> {
+  const { code } = await api.kubectl(["get", "namespace", NAMESPACE]);
+  if (code !== 0) await succeed(api, ["create", "namespace", NAMESPACE]);
+  const rights = ["operator/rbac.yaml", "broker/rbac.yaml", "policies/operator-bindings.yaml"];
+  await succeed(api, ["apply", "-f", "-"], await renderChart(rights));
+  return openKube(await api.asServiceAccount(NAMESPACE, "sallyport-operator"));
 }
 
 export async function succeed(api: ApiTier, args: readonly string[], stdin?: string): Promise<string> {

@@ -19,7 +19,7 @@ const WRITERS = [
 ] as const;
 
 export function writersSuite(live: () => Live): void {
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(300_000);
   const facts = (others: readonly string[] = [], clock?: Clock): WriterFacts => {
     const { kube } = live();
     return writerFacts({ kube, namespaces: () => others, signal, ...(clock === undefined ? {} : { clock }) });
