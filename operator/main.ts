@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { errorFields, openLog } from "#runtime/log.ts";
 import { readSettings } from "./config/read.ts";
-import { kubeConfigOf, readArguments } from "./process/arguments.ts";
+import { accessOf, readArguments } from "./process/arguments.ts";
 import { startOperator } from "./process/operator.ts";
 
 /** By convention of sysexits(3). */
@@ -40,7 +40,7 @@ async function run(): Promise<number> {
   try {
     const operator = await startOperator({
       settings,
-      kubeConfig: kubeConfigOf(words, process.env),
+      kubeConfig: await accessOf(words, process.env),
       // A pod that is started anew has the same name, and is another.
       identity: `${hostname()}_${randomUUID()}`,
       log,

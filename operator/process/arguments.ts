@@ -1,6 +1,6 @@
 /** What the program is started with. */
 import { parseArgs } from "node:util";
-import { KubeConfig } from "@kubernetes/client-node";
+import { type Access, podAccess } from "../kube/access.ts";
 
 export interface Arguments {
   readonly config: string;
@@ -28,13 +28,16 @@ export function readArguments(words: readonly string[]): Arguments | string {
 }
 
 /** Throws client-node's own errors, which name the file. */
-export function kubeConfigOf(
+export async function accessOf(
   { kubeconfig }: Arguments,
   variables: Readonly<Record<string, string | undefined>>,
-): KubeConfig {
+): Promise<Access> {
+  const pod = kubeconfig === undefined ? podAccess(variables) : undefined;
+  if (pod !== undefined) return pod;
+  // Only where a kubeconfig has to be understood: a replica in a cluster never loads it.
+  const { KubeConfig } = await import("@kubernetes/client-node");
   const config = new KubeConfig();
-  if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
-  else if (variables["KUBERNETES_SERVICE_HOST"] === undefined) config.loadFromDefault();
-  else config.loadFromCluster();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
   return config;
 }

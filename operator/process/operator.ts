@@ -1,6 +1,5 @@
 /** The operator as one replica: each serves admission, and one of them leads. */
 import { X509Certificate } from "node:crypto";
-import type { KubeConfig } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { errorFields, type Log } from "#runtime/log.ts";
 import { type Observability, serveObservability } from "#runtime/observability.ts";
@@ -15,6 +14,7 @@ import { trusts } from "../authority/bundle.ts";
 import { guardKey } from "../authority/guard.ts";
 import { ownerOf } from "../authority/owner.ts";
 import type { Address, OperatorSettings, WebhookConfiguration } from "../config/settings.ts";
+import type { Access } from "../kube/access.ts";
 import { type Kube, openKube } from "../kube/client.ts";
 import { type Clock, pause, systemClock } from "../kube/clock.ts";
 import { type EventRecorder, openEventRecorder } from "../kube/events.ts";
@@ -30,7 +30,7 @@ import { type Stores, openStores } from "./stores.ts";
 
 export interface OperatorOptions {
   readonly settings: OperatorSettings;
-  readonly kubeConfig: KubeConfig;
+  readonly kubeConfig: Access;
   /** Of this process and no other. */
   readonly identity: string;
   readonly log: Log;
