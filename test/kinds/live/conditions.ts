@@ -72,7 +72,7 @@ export function conditionSuite(live: () => Live): void {
       Ready: "True AllHold",
     });
     const shown = await succeed(api, ["get", "conn", "--namespace", namespace]);
-    assert.match(shown, /search .* none +True/);
+    assert.match(shown, /search .* none +True +AllHold/);
   });
 
   test("one with a credential is not Ready before the broker has said that there is one", async () => {
