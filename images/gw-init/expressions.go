@@ -72,11 +72,11 @@ func icmp6(kind byte) words {
 	}
 }
 
-// iifname "lo"
-func overLoopback() words {
+// iifname "lo", oifname "lo"
+func overLoopback(end expr.MetaKey) words {
 	name := make([]byte, unix.IFNAMSIZ)
 	copy(name, "lo")
-	return words{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, compared(expr.CmpOpEq, name)}
+	return words{&expr.Meta{Key: end, Register: 1}, compared(expr.CmpOpEq, name)}
 }
 
 func marked(mark uint32) words {
@@ -89,9 +89,14 @@ func setMark(mark uint32) words {
 		&expr.Ct{Key: expr.CtKeyMARK, Register: 1, SourceRegister: true}}
 }
 
-// ct direction reply
-func answering() words {
-	return words{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, compared(expr.CmpOpEq, []byte{1})}
+const (
+	original byte = 0
+	reply    byte = 1
+)
+
+// ct direction original, ct direction reply
+func inDirection(which byte) words {
+	return words{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, compared(expr.CmpOpEq, []byte{which})}
 }
 
 // ct status dnat

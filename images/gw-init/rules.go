@@ -54,6 +54,8 @@ func chainsFor(gateway uint32) []chain {
 			nftables.ChainPolicyAccept, capture(gateway)},
 		{"leave", nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityFilter,
 			nftables.ChainPolicyDrop, leave(gateway)},
+		{"wire", nftables.ChainTypeFilter, nftables.ChainHookPostrouting, nftables.ChainPriorityFilter,
+			nftables.ChainPolicyAccept, wire()},
 		{"enter", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter,
 			nftables.ChainPolicyAccept, enter()},
 	}
@@ -71,7 +73,7 @@ func capture(gateway uint32) []words {
 
 func leave(gateway uint32) []words {
 	return []words{
-		rule(answering(), accept),
+		rule(inDirection(reply), accept),
 		rule(ownedBy(gateway), protocol(tcp), setMark(gatewayMark), accept),
 		rule(ownedBy(gateway), accept),
 		rule(marked(gatewayMark), notOpening(), accept),
@@ -89,10 +91,18 @@ func leave(gateway uint32) []words {
 	}
 }
 
+func wire() []words {
+	return []words{
+		rule(overLoopback(expr.MetaKeyOIFNAME), accept),
+		rule(inDirection(original), redirected(), counted(), drop),
+		rule(toThePodItself(), counted(), drop),
+	}
+}
+
 func enter() []words {
 	return []words{
-		rule(overLoopback(), accept),
-		rule(answering(), accept),
+		rule(overLoopback(expr.MetaKeyIIFNAME), accept),
+		rule(inDirection(reply), accept),
 		rule(toPort(tcp, healthPort), accept),
 		rule(toPorts(tcp, firstPort, lastPort), counted(), drop),
 		rule(toPorts(udp, firstPort, lastPort), counted(), drop),

@@ -99,10 +99,29 @@ describe("a captured pod", { skip: problem ?? false }, () => {
     assert.equal((await attemptOne(network.pod, one(network.pod))).by, `GATEWAY ${WORLD.v4} 443`);
   });
 
-  test("a socket bound to its device gets nowhere (T26)", async () => {
-    const one: Attempt = { protocol: "tcp", host: WORLD.v4, port: 443, device: "eth0" };
-    assert.match((await attemptOne(network.bare, one)).by ?? "nobody", /^WORLD/);
-    assert.equal((await attemptOne(network.pod, one)).outcome, "silence");
+  test("a socket bound to the device that leads out gets nowhere, not even to the node (T26)", async () => {
+    const device = "eth0";
+    const outside: Attempt = { protocol: "tcp", host: WORLD.v4, port: 443, device };
+    assert.match((await attemptOne(network.bare, outside)).by ?? "nobody", /^WORLD/);
+    const sent: Attempt[] = [
+      outside,
+      { protocol: "udp", host: WORLD.v4, port: 53, device },
+      // Addresses of the pod's own, which the device takes to the node: its loopback may be open to them.
+      { protocol: "udp", host: "127.0.0.1", port: 5000, device },
+      { protocol: "tcp", host: "127.0.0.1", port: 5000, device },
+      { protocol: "udp", host: "127.0.0.1", port: 15_053, device },
+    ].map((one): Attempt => ({ ...one, seconds: 0.1 }) as Attempt);
+    const without = await leaving(fromBare(), () => attempt(network.bare, sent));
+    assert.ok(without.includes(`17 ${network.bare.ipv4} 127.0.0.1 5000`), without.join("\n"));
+    assert.ok(without.includes(`6 ${network.bare.ipv4} 127.0.0.1 5000`), without.join("\n"));
+    const left = await leaving(fromPod(), async () => {
+      const outcomes = await attempt(network.pod, sent);
+      assert.deepEqual(
+        outcomes.filter(({ outcome }) => outcome === "answered"),
+        [],
+      );
+    });
+    assert.deepEqual(left, []);
   });
 
   test("whoever is asked for a name, the gateway answers, in their name", async () => {
@@ -272,5 +291,19 @@ describe("a captured pod", { skip: problem ?? false }, () => {
       /^WORLD/,
     );
     assert.match((await attemptOne(network.pod, one, GATEWAY)).by ?? "nobody", /^WORLD/);
+  });
+
+  test("NET_RAW writes to the wire past every rule, which is why no container keeps it (T6)", async () => {
+    const frame: Attempt = { protocol: "frame", host: WORLD.v4, device: "eth0" };
+    const left = await leaving(fromPod(), async () => {
+      assert.equal((await attemptOne(network.pod, frame, { uid: 0 })).outcome, "EPERM");
+      assert.equal((await attemptOne(network.pod, frame)).outcome, "EPERM");
+    });
+    assert.deepEqual(left, []);
+    const written = await leaving(fromPod(), async () => {
+      const outcome = await attemptOne(network.pod, frame, { uid: 0, capabilities: ["net_raw"] });
+      assert.equal(outcome.outcome, "sent");
+    });
+    assert.deepEqual(written, ["ethertype 0x88b5 - -"]);
   });
 });

@@ -6,7 +6,6 @@ import socket
 import struct
 import sys
 
-SOL_IPV6, ORIGINAL_DST = 41, 80
 PROTOCOLS = {"tcp": (socket.SOCK_STREAM, 0), "mptcp": (socket.SOCK_STREAM, 262), "udp": (socket.SOCK_DGRAM, 0),
              "udplite": (socket.SOCK_DGRAM, 136), "sctp": (socket.SOCK_STREAM, 132), "ping": (socket.SOCK_DGRAM, 1),
              "ping6": (socket.SOCK_DGRAM, 58), "raw": (socket.SOCK_RAW, 253)}
@@ -49,10 +48,20 @@ def send(attempt):
         return {"outcome": "answered", "by": by, "from": address[0], "fromPort": address[1]}
 
 
+def write_frame(attempt):
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind((attempt["device"], 0))
+        # To everyone, of the type for experiments.
+        wire.send(b"\xff" * 6 + b"\x02" + b"\x00" * 5 + b"\x88\xb5" + b"hello" * 10)
+    return {"outcome": "sent"}
+
+
 def attempt_one(attempt):
     try:
         if attempt.get("setuid") is not None:
             os.setuid(attempt["setuid"])
+        if attempt["protocol"] == "frame":
+            return write_frame(attempt)
         return (connect if PROTOCOLS[attempt["protocol"]][0] == socket.SOCK_STREAM else send)(attempt)
     except socket.timeout:
         return {"outcome": "silence"}

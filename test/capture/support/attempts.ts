@@ -4,7 +4,7 @@ import type { Child } from "#tools/world/child.ts";
 import { AGENT, type As, GATEWAY, type Place, WORLD, outputIn, startIn } from "./network.ts";
 
 export interface Attempt {
-  readonly protocol: "tcp" | "mptcp" | "udp" | "udplite" | "sctp" | "ping" | "ping6" | "raw";
+  readonly protocol: "tcp" | "mptcp" | "udp" | "udplite" | "sctp" | "ping" | "ping6" | "raw" | "frame";
   readonly host: string;
   readonly port?: number;
   readonly source?: string;
