@@ -76,6 +76,29 @@ export function tokenPolicies(guarded: () => Guarded): void {
         /only a kubelet/,
       );
     });
+    test("a pod that has no gateway has none in a volume", async () => {
+      const { api, core } = guarded();
+      const withToken = (audience: string) => ({
+        metadata: { name: "asking" },
+        spec: {
+          containers: [{ name: "app", image: "app" }],
+          volumes: [
+            { name: "token", projected: { sources: [{ serviceAccountToken: { audience, path: "token" } }] } },
+          ],
+        },
+      });
+      const other = await api.namespace();
+      const create = (where: string, audience: string) => () =>
+        core.createNamespacedPod({ namespace: where, body: withToken(audience), dryRun: "All" });
+      await refusedBy("sallyport-token-volumes", create(other, BROKER_AUDIENCE), /are for gateways/);
+      await allowed(create(other, "vault.example"));
+      // Where nothing is enforced by name, the label changes nothing.
+      await core.createNamespacedServiceAccount({
+        namespace: NAMESPACE,
+        body: { metadata: { name: "default" } },
+      });
+      await refusedBy("sallyport-token-volumes", create(NAMESPACE, BROKER_AUDIENCE), /are for gateways/);
+    });
     test("a kubelet has one for a pod of its own", async () => {
       const kubelet = guarded().api.as(`system:node:${NODE}`, { groups: ["system:nodes"] });
       await allowed(ask(kubelet, { namespace, audiences: [BROKER_AUDIENCE], boundTo: boundTo() }));

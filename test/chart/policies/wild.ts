@@ -1,7 +1,7 @@
 /** Pods as people write them: what the webhook makes of them is let through, and nothing gets past it by what it says of itself. */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { RbacAuthorizationV1Api, type V1Pod } from "@kubernetes/client-node";
+import { CoreV1Api, RbacAuthorizationV1Api, type V1Pod } from "@kubernetes/client-node";
 import { inject } from "#operator/admission/pod/inject.ts";
 import { OPT_OUTS } from "#test/pods/opt-outs.ts";
 import { NAMESPACES, shapeFiles } from "#test/pods/shapes.ts";
@@ -72,6 +72,43 @@ export function wildPods(guarded: () => Guarded): void {
           name,
         );
       });
+    });
+  });
+
+  describe("a mirror pod", () => {
+    const NODE = "node-2";
+    const mirror = (uid: string): V1Pod => ({
+      metadata: {
+        name: "mirror",
+        annotations: { "kubernetes.io/config.mirror": "1", "kubernetes.io/config.source": "file" },
+        ownerReferences: [{ apiVersion: "v1", kind: "Node", name: NODE, uid, controller: true }],
+      },
+      spec: {
+        nodeName: NODE,
+        containers: [{ name: "app", image: "app" }],
+        automountServiceAccountToken: false,
+      },
+    });
+    test("is what a node makes of its own files, and nobody else's way in", async () => {
+      const { api, core, enforced } = guarded();
+      const namespace = await enforced();
+      const node = await core.createNode({ body: { metadata: { name: NODE } } });
+      const body = mirror(node.metadata?.uid ?? "");
+      const by = (user: string, groups: readonly string[], pod: V1Pod) => () =>
+        api
+          .as(user, { groups })
+          .makeApiClient(CoreV1Api)
+          .createNamespacedPod({ namespace, body: pod, dryRun: "All" });
+      await allowed(by(`system:node:${NODE}`, ["system:nodes"], body));
+      const plain = { metadata: { name: "plain" }, spec: { containers: [{ name: "app", image: "app" }] } };
+      const attempts = [
+        by("eve", ["testers", "system:nodes"], body),
+        by("eve", ["testers", "system:nodes"], plain),
+        by("system:node:eve", ["testers"], body),
+        by("eve", ["testers"], body),
+      ];
+      for (const attempt of attempts)
+        await refusedBy("sallyport-pod-gateway", attempt, /must begin with gw-init/);
     });
   });
 

@@ -22,7 +22,7 @@ Without `caBundle`, which is the operator's alone to write: an upgrade must not 
           operations: [UPDATE]
           resources: [pods/ephemeralcontainers]
           scope: Namespaced
-      {{- include "sallyport.notNodes" . | nindent 6 }}
+      {{- include "sallyport.notMirrors" . | nindent 6 }}
     - name: workloads.mutate.sallyport.dev
       {{- include "sallyport.webhook" (list . "/mutate/workloads") | nindent 6 }}
       reinvocationPolicy: IfNeeded
@@ -44,7 +44,7 @@ Without `caBundle`, which is the operator's alone to write: an upgrade must not 
           operations: [UPDATE]
           resources: [pods/ephemeralcontainers, pods/resize]
           scope: Namespaced
-      {{- include "sallyport.notNodes" . | nindent 6 }}
+      {{- include "sallyport.notMirrors" . | nindent 6 }}
     - name: workloads.validate.sallyport.dev
       {{- include "sallyport.webhook" (list . "/validate/workloads") | nindent 6 }}
       namespaceSelector: {{ toJson $selected }}
@@ -81,11 +81,14 @@ sideEffects: None
 timeoutSeconds: {{ int (index . 0).Values.webhook.timeoutSeconds }}
 {{- end }}
 
-{{/* Mirror pods of a kubelet. By who asks, never by what the pod says of itself. */}}
-{{- define "sallyport.notNodes" -}}
+{{/*
+Mirror pods, which stand for what a node runs out of its own files. The mark alone anybody writes, and the group alone is no node;
+NodeRestriction holds a node to pods of its own, and no mirror pod may have a token.
+*/}}
+{{- define "sallyport.notMirrors" -}}
 matchConditions:
-  - name: not-a-node
-    expression: "!('system:nodes' in request.userInfo.groups)"
+  - name: not-a-mirror
+    expression: "!('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:') && object.metadata.?annotations[?'kubernetes.io/config.mirror'].hasValue())"
 {{- end }}
 
 {{/* What pods are made from and who made it is stamped on. Takes a list of operations. */}}
