@@ -1,6 +1,6 @@
 /**
  * How a cluster is reached, and as whom. client-node's `KubeConfig` is one for everything that a kubeconfig file can say. A pod's own
- * account is simpler, and what every replica in a cluster uses: it needs none of client-node, which is 60 MB of memory once loaded.
+ * account is simpler, and what every replica in a cluster uses: it needs none of client-node, which is 45 MB of memory once loaded.
  */
 import { readFile } from "node:fs/promises";
 import type { RequestOptions } from "node:https";

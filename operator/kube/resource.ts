@@ -1,7 +1,6 @@
 /** What the API server serves, as values: where a kind lives, and what one of its objects is called. */
 import type {
   V1ClusterRole,
-  V1ClusterRoleBinding,
   V1ConfigMap,
   V1CustomResourceDefinition,
   V1Lease,
@@ -120,12 +119,6 @@ export const NETWORK_POLICIES = resource<Of<V1NetworkPolicy>>(
 export const ROLES = resource<Of<V1Role>>(RBAC, "Role", "roles");
 export const ROLE_BINDINGS = resource<Of<V1RoleBinding>>(RBAC, "RoleBinding", "rolebindings");
 export const CLUSTER_ROLES = resource<Of<V1ClusterRole>>(RBAC, "ClusterRole", "clusterroles", "cluster");
-export const CLUSTER_ROLE_BINDINGS = resource<Of<V1ClusterRoleBinding>>(
-  RBAC,
-  "ClusterRoleBinding",
-  "clusterrolebindings",
-  "cluster",
-);
 export const CUSTOM_RESOURCE_DEFINITIONS = resource<Of<V1CustomResourceDefinition>>(
   "apiextensions.k8s.io/v1",
   "CustomResourceDefinition",
