@@ -1,6 +1,6 @@
 /** Nothing of a cluster with a node outlives its owner, however that one ends; and clusters do not meet. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnSyncReturns, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +15,7 @@ import { sweep } from "#tools/cluster/node/folder.ts";
 import { NOTHING, type Traced, hostSettings, pidNamespaceOf, tracesOf } from "./traces.ts";
 
 const run = promisify(execFile);
+const skipUnlessRoot = process.getuid?.() === 0 ? false : "only root can be somebody else";
 const GONE_MS_MAX = 20_000;
 const START_MS_MAX = 120_000;
 
@@ -98,6 +99,26 @@ describe("a cluster with a node", { skip: skipWithoutNodeTier() }, () => {
     await sweep();
     assert.deepEqual(tracesOf(traced), NOTHING);
   });
+});
+
+test("without root the node tier says so in one line; under CI=true that is an error", {
+  skip: skipUnlessRoot,
+}, () => {
+  const script = `
+    import { skipWithoutNodeTier } from "#test/support/cluster.ts";
+    console.log(skipWithoutNodeTier());`;
+  const asNobody = (environment: Record<string, string>): SpawnSyncReturns<string> =>
+    spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      uid: 65_534,
+      gid: 65_534,
+      env: environment,
+    });
+  const locally = asNobody({});
+  assert.deepEqual([locally.status, locally.stdout], [0, "a node for tests needs root\n"], locally.stderr);
+  const inCi = asNobody({ CI: "true" });
+  assert.notEqual(inCi.status, 0);
+  assert.match(inCi.stderr, /a node for tests needs root/);
 });
 
 interface Started extends AsyncDisposable {

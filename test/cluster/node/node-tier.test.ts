@@ -1,14 +1,16 @@
 /** A whole cluster on this machine: what runs there runs as in any, and when it is gone, it is gone. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { ApiException, BatchV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
-import { agentImage } from "#tools/cluster/node/images.ts";
+import { agentImage, pauseProgram } from "#tools/cluster/node/images.ts";
 import { type NodeTier, startNodeTier } from "#tools/cluster/node/node-tier.ts";
-import { jobWithSidecar, podOf, webObjects } from "./objects.ts";
+import { writeImage } from "#tools/images/oci.ts";
+import { jobWithSidecar, podOf, serviceBefore, webObjects, webhookOf } from "./objects.ts";
+import { startMirror, startRefuser } from "./servers.ts";
 import { NOTHING, type Traced, hostSettings, pidNamespaceOf, tracesOf } from "./traces.ts";
 
 const WAIT_MS_MAX = 60_000;
@@ -104,20 +106,64 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
     const { status } = await pod("web-1");
     const answer = await fetch(`http://${status?.podIP}:8000/name`);
     assert.equal(await answer.text(), "web-1\n");
-    const server = createServer((request, response) => void response.end(request.socket.remoteAddress));
-    server.listen(0, node.hostAddress);
-    await once(server, "listening");
-    const address = server.address();
-    assert.ok(typeof address === "object" && address !== null);
+    await using server = await startMirror(node.hostAddress);
     const client = await pod("client");
     assert.equal(
-      await inClient(`curl --silent http://${node.hostAddress}:${address.port}`),
+      await inClient(`curl --silent http://${node.hostAddress}:${server.port}`),
       client.status?.podIP,
     );
-    server.close();
     const words = `exec --namespace ${namespace} client -- curl --silent --show-error --max-time 5 http://192.0.2.77/`;
     const beyond = await node.kubectl(words.split(" "));
     assert.match(beyond.stderr, /Couldn't connect|No route|unreachable/);
+  });
+
+  test("the API server asks webhooks on the host, by address and by Service", async () => {
+    const service = `hooks.${namespace}.svc`;
+    const { hostAddress } = node;
+    await using server = await startRefuser(node.pki.server(hostAddress, service), hostAddress);
+    const caBundle = Buffer.from(node.pki.caPem).toString("base64");
+    const host = `${hostAddress}:${server.port}`;
+    await apply(
+      ...serviceBefore("hooks", hostAddress, server.port),
+      webhookOf("by-address", namespace, { url: `https://${host}/`, caBundle }),
+      webhookOf("by-service", namespace, { service: { namespace, name: "hooks" }, caBundle }),
+    );
+    const core = node.config.makeApiClient(CoreV1Api);
+    const asked = { "by-address": host, "by-service": `${service}:443` };
+    // Configurations and Services take effect soon, not at once.
+    for (const [asks, as] of Object.entries(asked))
+      await until(`asked ${asks}`, async () => {
+        const body = { metadata: { name: asks, labels: { asks } } };
+        const made = core.createNamespacedConfigMap({ namespace, body, dryRun: "All" });
+        const refusal = await made.then(() => "", String);
+        return refusal.includes(`${as} was asked about ${asks}`);
+      });
+  });
+
+  test("a program's file capability comes with its image, and works for a user who is not root", async () => {
+    await using folder = await temporaryFolder();
+    const capabilities = { permitted: ["cap_net_admin"], effective: true } as const;
+    const file = {
+      kind: "file",
+      path: "stand",
+      content: { file: await pauseProgram() },
+      mode: 0o755,
+    } as const;
+    const image = await writeImage({
+      out: `${folder.path}/stand.tar`,
+      name: "localhost/test/stand:1",
+      config: { user: "65534:65534", entrypoint: ["/stand"] },
+      layers: [[{ ...file, capabilities }]],
+    });
+    const [loaded] = await node.import(image.file, ["localhost/test/other:1"]);
+    assert.equal(loaded?.digest, image.digest);
+    const granted = { securityContext: { capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] } } };
+    const command = { command: ["/stand"] };
+    await apply(podOf("granted", "localhost/test/other:1", { ...command, ...granted }));
+    await untilReady("granted");
+    const { stdout } = await node.inNode(["pgrep", "--full", "--exact", "/stand"]);
+    const status = await node.inNode(["grep", "CapEff", `/proc/${stdout.trim()}/status`]);
+    assert.equal(status.stdout.trim(), "CapEff:\t0000000000001000");
   });
 
   test("a Job with a native sidecar completes, the sidecar around its main container", async () => {
@@ -160,6 +206,11 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
     for (const [name, value] of Object.entries(figures)) t.diagnostic(`figure ${name}=${value}`);
   });
 });
+
+async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(`${tmpdir()}/sallyport-image-`);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
 
 function unlessMissing(error: unknown): undefined {
   if (!(error instanceof ApiException && error.code === 404)) throw error;

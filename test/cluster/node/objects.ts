@@ -92,3 +92,46 @@ export function podOf(name: string, image: string, more: object = {}): object {
     spec: { terminationGracePeriodSeconds: 0, containers: [container] },
   };
 }
+
+/** A webhook that is asked about ConfigMaps with a label of its name. */
+export function webhookOf(name: string, namespace: string, clientConfig: object): object {
+  return {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingWebhookConfiguration",
+    metadata: { name },
+    webhooks: [
+      {
+        name: `${name}.example.com`,
+        clientConfig,
+        rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }],
+        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+        objectSelector: { matchLabels: { asks: name } },
+        admissionReviewVersions: ["v1"],
+        sideEffects: "None",
+        timeoutSeconds: 5,
+      },
+    ],
+  };
+}
+
+/** A Service whose one endpoint is a server outside of the cluster. */
+export function serviceBefore(name: string, address: string, port: number): readonly object[] {
+  const labels = { "kubernetes.io/service-name": name };
+  const ports = [{ name: "https", protocol: "TCP", port }];
+  return [
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name },
+      spec: { ports: [{ name: "https", port: 443, targetPort: port }] },
+    },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name, labels },
+      addressType: "IPv4",
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      ports,
+    },
+  ];
+}

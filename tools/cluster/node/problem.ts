@@ -21,9 +21,10 @@ const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "
 
 /** Why it cannot run here, in one line; nothing when it can. */
 export function nodeTierProblem(): string | undefined {
+  if (process.platform !== "linux") return `a node for tests runs on Linux, not on ${process.platform}`;
+  if (process.getuid?.() !== 0) return "a node for tests needs root";
   const problem = apiTierProblem();
   if (problem !== undefined) return problem;
-  if (process.getuid?.() !== 0) return "a node for tests needs root";
   const missing = PROGRAMS.filter((program) => !FOLDERS.some((folder) => isProgram(`${folder}/${program}`)));
   if (!isProgram(`${CNI_PLUGINS}/ptp`)) missing.push("containernetworking-plugins");
   if (missing.length > 0) return `a node for tests lacks ${missing.join(", ")}: run \`make clients\``;
