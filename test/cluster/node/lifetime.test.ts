@@ -68,7 +68,9 @@ describe("a cluster with a node", { skip: skipWithoutNodeTier() }, () => {
     await untilGone(doomed.traced);
 
     const nodes = (): Promise<{ stdout: string }> =>
-      run(clientPaths().kubectl, ["get", "nodes", "--no-headers"], { env: { KUBECONFIG: kubeconfig } });
+      run(clientPaths().kubectl, ["get", "nodes", "--no-headers"], {
+        env: { KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache` },
+      });
     assert.match((await nodes()).stdout, /^node +Ready /);
     assert.equal(await standing.up(), words, "there is one already");
     await standing.down();

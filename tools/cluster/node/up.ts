@@ -40,5 +40,12 @@ async function start(): Promise<Standing | undefined> {
 
 function tell({ kubeconfig, images }: Standing): void {
   say(`up, until \`make cluster-down\`; images in it: ${images.join(", ") || "none"}`);
-  process.stdout.write(`export KUBECONFIG=${kubeconfig} PATH=${dirname(clientPaths().kubectl)}:$PATH\n`);
+  const variables = {
+    KUBECONFIG: kubeconfig,
+    // What kubectl remembers of a server must not be found by the next one at the same address.
+    KUBECACHEDIR: `${kubeconfig}.cache`,
+    PATH: `${dirname(clientPaths().kubectl)}:$PATH`,
+  };
+  const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  process.stdout.write(`export ${words.join(" ")}\n`);
 }
