@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build clean accept-foundation accept-gateway
+.PHONY: help setup clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images clean accept-foundation accept-gateway
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -64,6 +64,9 @@ bench: setup ## side-by-side figures: decisions, and the gateway beside haproxy 
 
 build: setup ## bundle the programs into dist/
 	@rolldown -c rolldown.config.ts --log-level warn
+
+images: setup ## the images of a release under dist/images, with nothing but Node and Go at hand
+	@node tools/images/make.ts
 
 accept-foundation: setup ## prove the foundation point by point
 	@node tools/accept/foundation.ts
