@@ -5,7 +5,7 @@
 import type { Log } from "#runtime/log.ts";
 import { errorFields } from "#runtime/log.ts";
 import type { Kube, Selection } from "./client.ts";
-import { backoff, type Clock, pause, type Random, systemClock } from "./clock.ts";
+import { type Backoff, backoff, type Clock, pause, type Random, systemClock } from "./clock.ts";
 import { isGone, KubeError } from "./error.ts";
 import { keyOf, type KubeObject, type ObjectKey, type Resource } from "./resource.ts";
 import type { Store } from "./store.ts";
@@ -62,6 +62,16 @@ export function withoutManagedFields<T extends KubeObject>(object: T): T {
   return { ...object, metadata };
 }
 
+/** An API server that does not know how to begin a watch with a list. */
+function isRefusedList(error: unknown): boolean {
+  return error instanceof KubeError && (error.status === 400 || error.status === 422);
+}
+
+/** A version that the API server has not come to: it was set back to an older state, or is another. */
+function isOfTheFuture(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 504 && error.reason === "Timeout";
+}
+
 class Follower<T extends KubeObject> implements Reflector {
   readonly ended: Promise<void>;
   readonly #options: ReflectorOptions<T>;
@@ -78,12 +88,18 @@ class Follower<T extends KubeObject> implements Reflector {
   #lists = 0;
   #lastEventMs: number | undefined;
   #isConnected = false;
+  /** Whether the present watch has said anything. */
+  #hasHeard = false;
+  /** Attempts in a row that nothing was heard from. */
+  #failures = 0;
+  readonly #pauses: Backoff;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
+    this.#pauses = backoff(...this.#timing.pauseMs, this.#random);
     this.#log = options.log.with({ store: options.store.name });
     this.ended = this.#run();
   }
@@ -106,12 +122,11 @@ class Follower<T extends KubeObject> implements Reflector {
 
   async #run(): Promise<void> {
     const { signal } = this.#options;
-    const pauses = backoff(...this.#timing.pauseMs, this.#random);
     while (!signal.aborted) {
-      let retryAfterMs: number | undefined;
+      let retryAfterMs = 0;
       try {
-        await this.#follow(() => pauses.reset());
-        pauses.reset();
+        await this.#follow();
+        this.#pauses.reset();
       } catch (error) {
         if (signal.aborted) return;
         retryAfterMs = this.#failed(error);
@@ -119,25 +134,12 @@ class Follower<T extends KubeObject> implements Reflector {
         this.#isConnected = false;
         this.#listed = undefined;
       }
-      if (!(await pause(this.#clock, Math.max(pauses.next(), retryAfterMs ?? 0), signal))) return;
+      if (!(await pause(this.#clock, Math.max(this.#pauses.next(), retryAfterMs), signal))) return;
     }
   }
 
-  /** What may be done about it, and how long the API server wants to be left alone. */
-  #failed(error: unknown): number | undefined {
-    const status = error instanceof KubeError ? error.status : undefined;
-    if (isGone(error)) this.#resourceVersion = undefined;
-    else if (this.#resourceVersion === undefined && this.#canWatchLists && (status === 400 || status === 422))
-      // An API server that does not know how to begin a watch with a list.
-      this.#canWatchLists = false;
-    else if (status === 504 || (error instanceof KubeError && error.reason === "Invalid"))
-      // A version of the future: the API server was set back to an older state. Only a list tells which.
-      this.#resourceVersion = undefined;
-    this.#log.warn("watch ended", errorFields(error));
-    return error instanceof KubeError ? error.retryAfterMs : undefined;
-  }
-
-  async #follow(heard: () => void): Promise<void> {
+  async #follow(): Promise<void> {
+    this.#hasHeard = false;
     if (this.#resourceVersion === undefined) {
       this.#lists += 1;
       if (!this.#canWatchLists) await this.#list();
@@ -148,8 +150,35 @@ class Follower<T extends KubeObject> implements Reflector {
       this.#isConnected = true;
       this.#take(batch);
       // Not the head alone: a watch that is refused can begin well, and would be begun again without a pause.
-      if (batch.length > 0) heard();
+      if (batch.length > 0) this.#heard();
     }
+  }
+
+  #heard(): void {
+    this.#hasHeard = true;
+    this.#pauses.reset();
+    if (this.#failures > 0) this.#log.info("watch is back", { failures: this.#failures });
+    this.#failures = 0;
+  }
+
+  /** Says how long the API server wants to be left alone. */
+  #failed(error: unknown): number {
+    const tell = this.#failures === 0 ? this.#log.warn : this.#log.debug;
+    tell("watch ended", errorFields(error));
+    this.#failures += 1;
+    if (this.#mustList(error)) {
+      this.#resourceVersion = undefined;
+      // The API server is there: what it wants is another question.
+      if (isGone(error)) this.#pauses.reset();
+    } else if (isRefusedList(error) && this.#resourceVersion === undefined) this.#canWatchLists = false;
+    return error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+  }
+
+  /** Whether there is no going on from the last version. */
+  #mustList(error: unknown): boolean {
+    if (isGone(error) || isOfTheFuture(error)) return true;
+    // An API server that was set back to an older state says nothing to whoever asks for what is newer, not even that.
+    return error instanceof KubeError && error.reason === "Stalled" && !this.#hasHeard;
   }
 
   #watch(): AsyncGenerator<WatchBatch<T>> {

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
+import { KubeError } from "#operator/kube/error.ts";
 import { startReflector, withoutManagedFields } from "#operator/kube/reflector.ts";
 import type { KubeObject, Resource } from "#operator/kube/resource.ts";
 import { type Change, openStore, type Store } from "#operator/kube/store.ts";
+import type { WatchBatch, WatchEvent, WatchOptions } from "#operator/kube/watch.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { keptLog } from "./support/log.ts";
 import { manualClock } from "./support/manual-clock.ts";
@@ -92,6 +94,62 @@ test("managed fields are not kept, and an object without them is not copied", ()
   assert.deepEqual(withoutManagedFields(object).metadata, { name: "a" });
   const plain = item("a", 1);
   assert.equal(withoutManagedFields(plain), plain);
+});
+
+async function afterStalls(
+  watches: readonly (readonly WatchEvent<Item>[])[],
+): Promise<{ readonly values: Record<string, number>; readonly asked: readonly (string | undefined)[] }> {
+  const clock = manualClock();
+  const stop = new AbortController();
+  const store = itemStore();
+  const asked: (string | undefined)[] = [];
+  const left = [...watches];
+  const reflector = startReflector({
+    kube: {
+      pages: () => assert.fail("it lists"),
+      async *watch<T extends KubeObject>(_: unknown, { resourceVersion }: WatchOptions) {
+        asked.push(resourceVersion);
+        yield (left.shift() ?? []) as WatchBatch<never> as WatchBatch<T>;
+        throw new KubeError({ status: 0, reason: "Stalled", message: "nothing arrived" });
+      },
+    },
+    resource: ITEMS,
+    store,
+    clock,
+    random: () => 0.5,
+    log: keptLog().log,
+    signal: stop.signal,
+  });
+  for (let attempt = 1; attempt < watches.length; attempt += 1) await clock.advance(3_000);
+  stop.abort();
+  await reflector.ended;
+  return { values: valuesOf(store.list()), asked: asked.slice(0, watches.length) };
+}
+
+const listEnd = (resourceVersion: string): WatchEvent<Item> => ({
+  type: "BOOKMARK",
+  resourceVersion,
+  complete: true,
+});
+
+test("an API server that was set back to an older state says nothing to a watch from the future: then it is read anew", async () => {
+  const { values, asked } = await afterStalls([
+    [{ type: "ADDED", object: item("a", 1, "u", "100") }, listEnd("100")],
+    [],
+    [{ type: "ADDED", object: item("b", 2, "v", "50") }, listEnd("50")],
+  ]);
+  assert.deepEqual(asked, [undefined, "100", undefined]);
+  assert.deepEqual(values, { b: 2 });
+});
+
+test("a watch that spoke before it fell silent goes on from what it said", async () => {
+  const { values, asked } = await afterStalls([
+    [{ type: "ADDED", object: item("a", 1, "u", "100") }, listEnd("100")],
+    [{ type: "MODIFIED", object: item("a", 2, "u", "101") }],
+    [{ type: "MODIFIED", object: item("a", 3, "u", "102") }],
+  ]);
+  assert.deepEqual(asked, [undefined, "100", "101"]);
+  assert.deepEqual(values, { a: 3 });
 });
 
 type Step =

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { isAlreadyThere, isConflict, isGone, isNotFound, KubeError } from "#operator/kube/error.ts";
-import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS } from "#operator/kube/resource.ts";
+import {
+  CONFIG_MAPS,
+  NAMESPACES,
+  PODS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SUBJECT_ACCESS_REVIEWS,
+} from "#operator/kube/resource.ts";
 import type { ApiTier } from "#tools/cluster/api-tier.ts";
 
 export const soon = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(20_000) });
@@ -49,6 +56,26 @@ export function clientTests(given: () => { readonly api: ApiTier; readonly kube:
     await assert.rejects(kube.get(CONFIG_MAPS, "default/", soon()), RangeError);
     await assert.rejects(kube.get(CONFIG_MAPS, "fruit", soon()), RangeError);
     await assert.rejects(kube.get(NAMESPACES, "default/default", soon()), RangeError);
+  });
+
+  test("answers that come at once and whole, while this process is busy with something else, are read all the same", async () => {
+    const { kube } = given();
+    const resourceAttributes = { verb: "get", resource: "pods", namespace: "default" };
+    const review = { spec: { user: "somebody", resourceAttributes } };
+    const busy = setInterval(() => {
+      const untilMs = performance.now() + 15;
+      while (performance.now() < untilMs);
+    }, 5);
+    try {
+      for (let round = 0; round < 20; round += 1) {
+        const asked = Array.from({ length: 32 }, () =>
+          kube.post({ resource: SUBJECT_ACCESS_REVIEWS }, review, soon()),
+        );
+        await Promise.all(asked);
+      }
+    } finally {
+      clearInterval(busy);
+    }
   });
 
   test("server-side apply owns its fields: it takes back what it leaves out, and others' only by force", async () => {
@@ -191,7 +218,26 @@ export function clientTests(given: () => { readonly api: ApiTier; readonly kube:
     assert.match(message, /GET \/api\/v1\/pods within 0 ms/);
   });
 
-  test("a continuation that has expired is told as such", async () => {
+  test("a watch from a version of the future hears nothing, no bookmark and no refusal: silence has to be enough to begin anew", async () => {
+    const { api, kube } = given();
+    const namespace = await api.namespace();
+    const future = {
+      ...soon(),
+      namespace,
+      resourceVersion: "99999999",
+      timeoutSeconds: 2,
+      quietMsMax: 5_000,
+    };
+    const heard: unknown[] = [];
+    for await (const batch of kube.watch(CONFIG_MAPS, future)) {
+      heard.push(...batch);
+      await kube.apply(CONFIG_MAPS, { metadata: { namespace, name: "fruit" } }, soon());
+    }
+    assert.deepEqual(heard, []);
+    assert.ok((await kube.get(CONFIG_MAPS, `${namespace}/fruit`, soon())) !== undefined);
+  });
+
+  test("a watch from a version that is forgotten is told so", async () => {
     const { kube } = given();
     const watching = kube.watch(NAMESPACES, {
       ...soon(),
