@@ -6,7 +6,8 @@ import { DNS_SERVICE_ADDRESS, NODE_NAME } from "./programs.ts";
 
 /** Two StatefulSets of three, twice: a volume that was bound once is not bound again. */
 const VOLUMES = 12;
-const VOLUME_SIZE = "1Gi";
+/** What a claim may ask for at most: they are folders of the machine's disk, which nothing divides. */
+const VOLUME_SIZE = "100Gi";
 const STORAGE_CLASS = "local";
 export const DNS_USER = "test-dns";
 const DNS_PORTS = [
