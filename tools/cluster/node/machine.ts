@@ -25,6 +25,7 @@ export class NodeTierFailed extends Error {
 export type Command = readonly [string, ...string[]];
 
 export interface Program {
+  readonly name: string;
   hasEnded(): boolean;
   readonly exited: Promise<unknown>;
   /** The end of what it has said. */
@@ -118,7 +119,7 @@ function machineOf(folder: string, pid: number, end: () => Promise<void>): Machi
   return {
     folder,
     pid,
-    start: (name, command) => start([...inside, ...command], `${folder}/log/${name}.log`),
+    start: (name, command) => start(name, [...inside, ...command], `${folder}/log/${name}.log`),
     run: (command, stdin) => runInside([...inside, ...command], stdin),
     [Symbol.asyncDispose]: end,
   };
@@ -126,7 +127,7 @@ function machineOf(folder: string, pid: number, end: () => Promise<void>): Machi
 
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
-function start(words: readonly string[], logFile: string): Program {
+function start(name: string, words: readonly string[], logFile: string): Program {
   const log = openSync(logFile, "a");
   // nsenter stays the program's parent, and ends as the program does.
   const child = spawn("nsenter", words, {
@@ -138,6 +139,7 @@ function start(words: readonly string[], logFile: string): Program {
   closeSync(log);
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
+    name,
     hasEnded,
     exited: once(child, "exit"),
     output: () => readFileSync(logFile, "utf8").slice(-OUTPUT_CHARS),

@@ -2,7 +2,7 @@
  * A whole Kubernetes with one node on this machine: `await using node = await startNodeTier()`. Pods run; what runs on the host
  * reaches the API server and pods by their addresses, and they reach the host by `hostAddress`, and nothing further.
  */
-import { copyFile, writeFile } from "node:fs/promises";
+import { copyFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -14,10 +14,17 @@ import type { Pki } from "../pki.ts";
 import { copyTemplate } from "../template.ts";
 import { makeControlGroups } from "./cgroups.ts";
 import { type LoadedImage, startContainerd } from "./containerd.ts";
-import type { DnsSettings } from "./dns/main.ts";
+import { DNS_READY, type DnsSettings } from "./dns/settings.ts";
 import { nameOf, newFolder, sweep } from "./folder.ts";
 import { pauseImage, pauseProgram } from "./images.ts";
-import { type Command, type Machine, NodeTierFailed, type Output, startMachine } from "./machine.ts";
+import {
+  type Command,
+  type Machine,
+  NodeTierFailed,
+  type Output,
+  type Program,
+  startMachine,
+} from "./machine.ts";
 import { type NodeNetwork, connectToHost } from "./network.ts";
 import { DNS_USER, makeObjects } from "./objects.ts";
 import { CLUSTER_DOMAIN, NODE_NAME, startPrograms } from "./programs.ts";
@@ -50,15 +57,17 @@ const DNS_PROGRAM = fileURLToPath(new URL("dns/main.ts", import.meta.url));
 const DNS_PORT = 53;
 const READY_MS_MAX = 60_000;
 const POLL_MS = 25;
+const OUTPUT_CHARS = 1_000;
 
 export async function startNodeTier(options: NodeTierOptions = {}): Promise<NodeTier> {
   const programs = await ensurePrograms(ALL_PROGRAMS);
   const [holder, pauseArchive] = [await pauseProgram(), await pauseImage()];
   await sweep();
   const folder = await newFolder();
+  await using started = new AsyncDisposableStack();
+  started.defer(() => rm(folder, { recursive: true, force: true }));
   await Promise.all([copyFile(holder, `${folder}/pause`), copyTemplate(programs, folder)]);
   const kept = [REPOSITORY, dirname(process.execPath), ...new Set(Object.values(programs).map(dirname))];
-  await using started = new AsyncDisposableStack();
   const machine = started.use(await startMachine(folder, kept));
   makeControlGroups(nameOf(folder));
   const network = await connectToHost(machine);
@@ -87,10 +96,10 @@ async function startIn(
   const { url, pki, files } = servers;
   const access = await openAccess(url, pki, folder);
   await setOutsideNames({});
-  await startDns(machine, network, { pki, url, outsideFile });
+  const dns = await startDns(machine, network, { pki, url, outsideFile });
   const containerd = await startContainerd(machine, network);
   await Promise.all([containerd.load(pauseArchive), servers.ready()]);
-  await startPrograms(machine, {
+  const nodePrograms = await startPrograms(machine, {
     binaries: dirname(programs.kubelet),
     network,
     identities: await identities(access),
@@ -98,7 +107,10 @@ async function startIn(
     runtimeSocket: containerd.socket,
     controlGroup: nameOf(folder),
   });
-  await Promise.all([makeObjects(access.config, folder, network), whenNodeIsReady(access)]);
+  await Promise.all([
+    makeObjects(access.config, folder, network),
+    whenNodeIsReady(access, [dns, ...nodePrograms]),
+  ]);
   return {
     ...access,
     ...network,
@@ -129,7 +141,7 @@ async function startDns(
   machine: Machine,
   { nodeAddress }: NodeNetwork,
   { pki, url, outsideFile }: { readonly pki: Pki; readonly url: string; readonly outsideFile: string },
-): Promise<void> {
+): Promise<Program> {
   const { certificatePem: certificate, keyPem: key } = pki.client(DNS_USER);
   const settings: DnsSettings = {
     address: nodeAddress,
@@ -140,17 +152,29 @@ async function startDns(
   };
   const file = `${machine.folder}/etc/dns.json`;
   await writeFile(file, JSON.stringify(settings), { mode: 0o600 });
-  machine.start("dns", [process.execPath, DNS_PROGRAM, file]);
+  return machine.start("dns", [process.execPath, DNS_PROGRAM, file]);
 }
 
-async function whenNodeIsReady({ config }: Access): Promise<void> {
+/** And all programs run that it is made of: logs go with the cluster, so what one has said is told here. */
+async function whenNodeIsReady({ config }: Access, programs: readonly Program[]): Promise<void> {
   const api = config.makeApiClient(CoreV1Api);
-  await poll("the node is not Ready", async () => {
-    const { items } = await api.listNode();
-    return items.some(({ status }) =>
-      status?.conditions?.some(({ type, status: state }) => type === "Ready" && state === "True"),
-    );
-  });
+  const said = (some: readonly Program[]): string =>
+    some.map((program) => `\n${program.name}: ${program.output().slice(-OUTPUT_CHARS)}`).join("");
+  await poll(
+    async () => {
+      const ended = programs.filter((program) => program.hasEnded());
+      if (ended.length > 0) throw new NodeTierFailed(`the node loses a program${said(ended)}`);
+      const { items } = await api.listNode();
+      return items.some(({ status }) =>
+        status?.conditions?.some(({ type, status: state }) => type === "Ready" && state === "True"),
+      );
+    },
+    () => `the node is not Ready${said(programs)}`,
+  );
+  await poll(
+    async () => programs.some(({ name, output }) => name === "dns" && output().includes(DNS_READY)),
+    () => `DNS does not start${said(programs)}`,
+  );
 }
 
 /** Unlike on the api tier, a controller makes the service account. */
@@ -163,14 +187,15 @@ async function makeNamespace(
     body: { metadata: { generateName: "test-", labels: { ...labels } } },
   });
   const namespace = metadata?.name ?? "";
-  await poll(`${namespace} gets no service account`, async () => {
+  const isThere = async (): Promise<boolean> => {
     const { items } = await api.listNamespacedServiceAccount({ namespace });
     return items.some(({ metadata: found }) => found?.name === "default");
-  });
+  };
+  await poll(isThere, () => `${namespace} gets no service account`);
   return namespace;
 }
 
-async function poll(otherwise: string, isSo: () => Promise<boolean>): Promise<void> {
+async function poll(isSo: () => Promise<boolean>, otherwise: () => string): Promise<void> {
   for (const deadlineMs = Date.now() + READY_MS_MAX; !(await isSo()); await pause(POLL_MS))
-    if (Date.now() > deadlineMs) throw new NodeTierFailed(otherwise);
+    if (Date.now() > deadlineMs) throw new NodeTierFailed(otherwise());
 }

@@ -1,7 +1,7 @@
 /** The programs of Kubernetes on the node besides etcd and the API server, and how each is set. */
 import { writeFile } from "node:fs/promises";
 import { type Flags, wordsOf } from "../control-plane.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, Program } from "./machine.ts";
 import type { NodeNetwork } from "./network.ts";
 
 export const NODE_NAME = "node";
@@ -32,7 +32,7 @@ export interface NodeSetting {
   readonly controlGroup: string;
 }
 
-export async function startPrograms(machine: Machine, setting: NodeSetting): Promise<void> {
+export async function startPrograms(machine: Machine, setting: NodeSetting): Promise<readonly Program[]> {
   const { binaries } = setting;
   const configuration = (name: string): string => `${machine.folder}/etc/${name}.json`;
   await writeFile(configuration("kubelet"), JSON.stringify(kubeletSettings(machine.folder, setting)));
@@ -45,13 +45,13 @@ export async function startPrograms(machine: Machine, setting: NodeSetting): Pro
     "node-ip": setting.network.nodeAddress,
     "root-dir": `${machine.folder}/kubelet`,
   };
-  machine.start("kubelet", [`${binaries}/kubelet`, ...wordsOf(kubelet)]);
-  machine.start("kube-controller-manager", [
-    `${binaries}/kube-controller-manager`,
-    ...wordsOf(controllerManagerFlags(machine.folder, setting)),
-  ]);
-  machine.start("kube-scheduler", [`${binaries}/kube-scheduler`, ...wordsOf(schedulerFlags(setting))]);
-  machine.start("kube-proxy", [`${binaries}/kube-proxy`, `--config=${configuration("kube-proxy")}`]);
+  const words = {
+    kubelet: wordsOf(kubelet),
+    "kube-controller-manager": wordsOf(controllerManagerFlags(machine.folder, setting)),
+    "kube-scheduler": wordsOf(schedulerFlags(setting)),
+    "kube-proxy": [`--config=${configuration("kube-proxy")}`],
+  };
+  return Object.entries(words).map(([name, all]) => machine.start(name, [`${binaries}/${name}`, ...all]));
 }
 
 function controllerManagerFlags(folder: string, { identities, files }: NodeSetting): Flags {
