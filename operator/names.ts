@@ -51,8 +51,11 @@ export const GATEWAY_UIDS = { first: 20_000, last: 59_999 } as const;
  * `nobody` (65534): too many images run as that.
  */
 export const INIT_UID = 65_533;
-/** Containers that say nothing get this uid where a namespace says `rootless: force`. */
-export const FORCED_UID = 10_001;
+/**
+ * Containers that say nothing get this uid where a namespace says `rootless: force`. It is `nobody` in nearly every image: a uid
+ * without an account breaks programs that ask for their own name, psql among them.
+ */
+export const FORCED_UID = 65_534;
 
 /** Tokens for it are projected into gateways alone; everything below the prefix is reserved. */
 export const AUDIENCE_PREFIX = `${GROUP}/`;

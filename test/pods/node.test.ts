@@ -124,7 +124,7 @@ describe("on a node", { skip: skipWithoutNodeTier() }, () => {
       await ready(name);
       const inAgent = (...command: string[]): Promise<string> =>
         kubectl("exec", name, "--container=app", "--", ...command);
-      assert.equal(await inAgent("id", "--user"), rootless === "force" ? "10001\n" : "0\n");
+      assert.equal(await inAgent("id", "--user"), rootless === "force" ? "65534\n" : "0\n");
       assert.equal(await inAgent("python3", "-c", ATTACKS), HELD);
       assert.match(await inAgent("bash", "-c", DIAL), /BROKER_UNAVAILABLE/);
       assert.equal(await inAgent("ls", "/var/run/sallyport"), "ca\n");

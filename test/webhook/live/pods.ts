@@ -142,7 +142,7 @@ export function podCases(world: () => World): void {
       spec: { containers: [app] },
     });
     const { stderr } = await api.kubectl(["create", "-f", "-"], { stdin });
-    assert.match(stderr, /Warning: container app says no user: it runs as uid 10001/);
+    assert.match(stderr, /Warning: container app says no user: it runs as uid 65534/);
   });
 
   test("a namespace whose Pod Security level cannot take the gateway says so, and which command helps", async () => {
