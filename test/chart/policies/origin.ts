@@ -151,5 +151,41 @@ export function originPolicies(guarded: () => Guarded): void {
         ),
       );
     });
+    test("is not brought along from where nothing is enforced", async () => {
+      const other = await guarded().api.namespace();
+      const apps = alice.makeApiClient(AppsV1Api);
+      const elsewhere = (body: V1Deployment) => () =>
+        apps.createNamespacedDeployment({ namespace: other, body, dryRun: "All" });
+      await allowed(elsewhere(deployment({})));
+      await refusedBy("sallyport-origin-elsewhere", elsewhere(deployment(FORGED)), /origin-/);
+      await refusedBy("sallyport-origin-elsewhere", elsewhere(deployment(origin)), /origin-/);
+      await apps.createNamespacedDeployment({ namespace: other, body: deployment({}) });
+      const forge = { namespace: other, name: "shop", body: { metadata: { annotations: FORGED } } };
+      await refusedBy(
+        "sallyport-origin-elsewhere",
+        () => apps.patchNamespacedDeployment(forge, MERGE),
+        /origin-/,
+      );
+      await refusedBy(
+        "sallyport-origin-elsewhere",
+        () => apps.patchNamespacedDeploymentStatus(forge, MERGE),
+        /origin-/,
+      );
+    });
+    test("is not written by the way, by whoever binds the pod to a node", async () => {
+      const { core, agent } = guarded();
+      const pod = await core.createNamespacedPod({ namespace, body: agent(namespace) });
+      const target = { apiVersion: "v1", kind: "Node", name: "node-3" };
+      const name = pod.metadata?.name ?? "";
+      const bind = (annotations: Readonly<Record<string, string>>) => () =>
+        core.createNamespacedPodBinding({
+          namespace,
+          name,
+          body: { metadata: { name, annotations: { ...annotations } }, target },
+          dryRun: "All",
+        });
+      await refusedBy("sallyport-origin-bindings", bind(FORGED), /annotations/);
+      await allowed(bind({ note: "1" }));
+    });
   });
 }
