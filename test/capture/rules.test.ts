@@ -306,4 +306,23 @@ describe("a captured pod", { skip: problem ?? false }, () => {
     });
     assert.deepEqual(written, ["ethertype 0x88b5 - -"]);
   });
+
+  test("a socket that is not IP is beyond the rules: seccomp has to refuse it", async () => {
+    const vsock = "import socket; socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM); print('opened')";
+    const outcome = outputIn(network.pod, AGENT, "/usr/bin/python3", "-c", vsock).catch(String);
+    // A kernel without it has nothing to refuse.
+    assert.match(await outcome, /^opened|Address family not supported/);
+  });
+
+  test("who listens in the place of a gateway that is down gets what it would get, and sends nothing out (T22)", async () => {
+    await using other = await openNetwork();
+    assert.equal(runGwInit(init.file, other.pod).status, 0);
+    await using _impostor = await serve(other.pod, AGENT, { ...CAPTURE, name: "IMPOSTOR" });
+    const one: Attempt = { protocol: "tcp", host: WORLD.v4, port: 443 };
+    const left = await leaving({ world: other.world, place: other.pod, device: "pod1" }, async () => {
+      const seen = await attemptOne(other.pod, one, { uid: 10_002 });
+      assert.equal(seen.by, `IMPOSTOR ${WORLD.v4} 443`);
+    });
+    assert.deepEqual(left, []);
+  });
 });

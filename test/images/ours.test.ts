@@ -8,13 +8,11 @@ import { after, before, describe, test } from "node:test";
 import { type ImageName, IMAGE_NAMES, buildImages } from "#tools/images/images.ts";
 import type { Image } from "#tools/images/oci.ts";
 
-const isRoot = process.getuid?.() === 0;
-const hasGo = spawnSync("go", ["version"]).status === 0;
-const problem = !isRoot
-  ? "unpacking images with capabilities needs root"
-  : hasGo
-    ? false
-    : "Go is not installed";
+const absent = ["go", "getcap", "tar"].filter((program) => spawnSync("which", [program]).status !== 0);
+const problem =
+  process.getuid?.() !== 0
+    ? "unpacking images with capabilities needs root"
+    : absent.length > 0 && `not installed: ${absent.join(" ")}`;
 
 describe("the images of a release", { skip: problem }, () => {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-ours-"));

@@ -45,7 +45,7 @@ export const WORLD = {
 export function captureProblem(): string | undefined {
   if (process.platform !== "linux") return "network namespaces are Linux's";
   if (process.getuid?.() !== 0) return "network namespaces need root";
-  const missing = ["ip", "nft", "nsenter", "setpriv", "unshare", "go"].filter(
+  const missing = ["ip", "nft", "nsenter", "setcap", "setpriv", "unshare", "go"].filter(
     (program) => spawnSync("which", [program]).status !== 0,
   );
   if (!existsSync("/usr/bin/python3")) missing.push("/usr/bin/python3");
