@@ -88,8 +88,8 @@ export interface KubeOptions {
   readonly ping?: PingTiming;
 }
 
-/** A connection whose other end is gone is noticed within their sum. */
-const PING: PingTiming = { everyMs: 5_000, withinMs: 5_000 };
+/** A connection whose other end is gone is noticed within their sum, in time for the next renewal of a lease. */
+const PING: PingTiming = { everyMs: 2_000, withinMs: 3_000 };
 
 export function openKube(config: Access, options: KubeOptions = {}): Kube {
   return new Client(

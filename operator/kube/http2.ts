@@ -3,6 +3,7 @@
  * end has silently gone would keep every watch deaf until the next bookmark is overdue, and every request until its deadline.
  */
 import { once } from "node:events";
+import { PassThrough, pipeline } from "node:stream";
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectSocket, type TLSSocket } from "node:tls";
 import type { Answer, Headers, PingTiming, Sent, Trust } from "./transport.ts";
@@ -101,12 +102,15 @@ async function send(
   stream.on("error", reject);
   // A stream can also be closed without a word.
   stream.once("close", () => reject(new Error(`the connection ended (${stream.rstCode})`)));
+  // Taken over from the first byte on: a stream whose answer comes at once and whole is gone before whoever awaits its head reads it.
+  const answer = new PassThrough();
+  pipeline(stream, answer, () => undefined);
   if (body !== undefined) stream.end(body);
   const head = await promise;
   return {
     status: head[":status"] ?? 0,
     retryAfter: head["retry-after"],
-    body: stream,
+    body: answer,
     // Node ends the stream of a connection that broke like any other, but for this code.
     isWhole: () => stream.rstCode === constants.NGHTTP2_NO_ERROR,
   };

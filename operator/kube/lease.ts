@@ -129,24 +129,29 @@ class Candidate implements Election {
 
   /** Returns when the lease is lost, or the signal aborts. */
   async #renew(signal: AbortSignal): Promise<void> {
+    let pauseMs = this.#timing.retryMs;
     while (this.isHeld()) {
-      const waitMs = Math.min(this.#timing.retryMs, this.#remainingMs());
-      if (!(await pause(this.#clock, waitMs, signal))) return;
-      if (this.isHeld()) await this.#attempt("renew", signal);
+      if (!(await pause(this.#clock, Math.min(pauseMs, this.#remainingMs()), signal))) return;
+      if (!this.isHeld()) return;
+      // What is left of the term is too short to wait long after a failure.
+      const isDone = await this.#attempt("renew", signal);
+      pauseMs = isDone ? this.#timing.retryMs : this.#timing.retryMs / 4;
     }
   }
 
   /** Takes the lease, or renews it; whatever goes wrong is tried again by the caller. */
-  async #attempt(what: "take" | "renew", signal: AbortSignal = this.#options.signal): Promise<void> {
+  async #attempt(what: "take" | "renew", signal: AbortSignal = this.#options.signal): Promise<boolean> {
     const deadlineMs =
       what === "renew" ? Math.min(this.#timing.requestMs, this.#remainingMs()) : this.#timing.requestMs;
     try {
       await this.#claim(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(deadlineMs))]));
+      return true;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       // Written by somebody else, or by us without our having heard: the next attempt reads it first.
       if (isConflict(error) || isAlreadyThere(error)) this.#lease = undefined;
       this.#log.warn(`could not ${what} the lease`, errorFields(error));
+      return false;
     }
   }
 

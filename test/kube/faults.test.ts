@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { makeInformer } from "@kubernetes/client-node";
-import { CoreV1Api } from "@kubernetes/client-node";
+import { CoreV1Api, makeInformer } from "@kubernetes/client-node";
 import { type Kube, openKube } from "#operator/kube/client.ts";
-import { CONFIG_MAPS } from "#operator/kube/resource.ts";
+import { runElection } from "#operator/kube/lease.ts";
+import { CONFIG_MAPS, LEASES } from "#operator/kube/resource.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { follow, secondsUntilSeen } from "./support/followed.ts";
+import { keptLog } from "./support/log.ts";
 import { startTcpProxy } from "./support/tcp-proxy.ts";
 import { until } from "./support/until.ts";
 
@@ -37,6 +38,36 @@ describe("a store goes on following", { skip: skipWithoutApiTier() }, () => {
       deaf(t, "stalled", await secondsUntilSeen(straight, namespace, followed));
       assert.match(followed.logLines.join(""), /did not answer a ping/);
       assert.equal(followed.reflector.relists, 0, "what was known was read again");
+    });
+
+    test("a leader whose connection stalls has renewed its lease before it is lost, by another connection", async () => {
+      const namespace = await api.namespace();
+      await using proxy = await startTcpProxy(api.config);
+      using kube = openKube(proxy.config);
+      const stop = new AbortController();
+      const election = runElection({
+        kube,
+        namespace,
+        name: "leader",
+        identity: "one",
+        lead: ({ signal }) =>
+          new Promise((ended) => signal.addEventListener("abort", () => ended(), { once: true })),
+        log: keptLog().log,
+        signal: stop.signal,
+      });
+      try {
+        await until("it leads", () => election.isHeld());
+        const before = await straight.get(LEASES, `${namespace}/leader`, soon());
+        proxy.stall();
+        await until("it is renewed", async () => {
+          const lease = await straight.get(LEASES, `${namespace}/leader`, soon());
+          return lease?.metadata.resourceVersion !== before?.metadata.resourceVersion;
+        });
+        assert.deepEqual([election.isHeld(), election.terms], [true, 1]);
+      } finally {
+        stop.abort();
+        await election.ended;
+      }
     });
 
     test("without pings the same connection is given up when its bookmark is overdue", async () => {
