@@ -8,7 +8,7 @@ import { ownerOf } from "../authority/owner.ts";
 import type { OperatorSettings, WebhookConfiguration } from "../config/settings.ts";
 import { watchDesired } from "../desired/watch.ts";
 import type { Kube } from "../kube/client.ts";
-import { type Clock, systemClock } from "../kube/clock.ts";
+import type { Clock } from "../kube/clock.ts";
 import { type Trigger, runController } from "../kube/controller.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { fenced } from "../kube/fence.ts";
@@ -28,6 +28,8 @@ export interface LeadingOptions {
   readonly events: EventRecorder;
   readonly meters: KubeMeters;
   readonly onRestored: (configuration: WebhookConfiguration, damage: Damage) => void;
+  /** By which it is told how long something is missing. */
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -60,12 +62,12 @@ export async function lead(options: LeadingOptions, term: Term): Promise<void> {
       runController({ ...each, ...running, meter: meters.controller(each.reconciler.name) }),
     ),
     runController({ ...namespaces, ...running, meter: meters.controller(namespaces.reconciler.name) }),
-    guard(options, kube, systemClock, signal),
+    guard(options, kube, signal),
   ]);
 }
 
-function guard(options: LeadingOptions, kube: Kube, clock: Clock, signal: AbortSignal): Promise<void> {
-  const { settings, stores, authority, events, meters, log } = options;
+function guard(options: LeadingOptions, kube: Kube, signal: AbortSignal): Promise<void> {
+  const { settings, stores, authority, events, meters, clock, log } = options;
   const { configurations, owner } = settings.webhook;
   const reconciler = guardReconciler({
     kube,
@@ -90,6 +92,7 @@ function guard(options: LeadingOptions, kube: Kube, clock: Clock, signal: AbortS
     reconciler,
     triggers: [configurationsTrigger(configurations, stores, authority)],
     workers: 1,
+    clock,
     meter: meters.controller(reconciler.name),
     log,
     signal,

@@ -12,7 +12,7 @@ import { judge } from "./judging.ts";
 import { ADMISSION_LIMITS, type AdmissionLimits, deadlineFor } from "./limits.ts";
 import type { AdmissionMeters, TurnedAway } from "./meters.ts";
 import { Malformed, type Review, readReview } from "./review.ts";
-import { answerOf } from "./verdict.ts";
+import { type Answer, answerOf } from "./verdict.ts";
 import { WEBHOOK_PATHS, type Webhook, type WebhookName } from "./webhook.ts";
 
 export interface ServingCertificate {
@@ -42,6 +42,13 @@ export interface AdmissionServer extends AsyncDisposable {
   drain(): void;
 }
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** When its head had been read, by the clock that is never set back. */
+    startMs: number;
+  }
+}
+
 const REFUSED_WITH: Readonly<Record<TurnedAway, { readonly code: number; readonly text: string }>> = {
   busy: { code: 503, text: "too many reviews are under way" },
   caller: { code: 403, text: "this port answers the API server, which shows a certificate" },
@@ -68,6 +75,7 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
     // What is left of a body that was not read must not pass for the next request.
     return reply.code(code).header("connection", "close").type("text/plain").send(`${text}\n`);
   };
+  app.decorateRequest("startMs", 0);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     "application/json",
@@ -145,6 +153,7 @@ function bound(
   let reviews = 0;
   let bytes = 0;
   app.addHook("onRequest", async (request, reply) => {
+    request.startMs = performance.now();
     const isVerified = isLetIn(request.raw.socket as TLSSocket, callers);
     meters.called(isVerified ? "verified" : "unverified");
     if (certificate.callersCaPem !== undefined && !isVerified) return turnAway(reply, "caller");
@@ -180,19 +189,20 @@ function route(
   { webhooks, meters, log }: AdmissionServerOptions,
   limits: AdmissionLimits,
 ): void {
-  app.post(path, async (request, reply) => {
+  const handler = async (request: FastifyRequest): Promise<Answer> => {
     const review = readReview(request.body);
     const about = log.with({ webhook: name, review: review.uid, namespace: review.namespace });
-    const verdict = await judge(webhooks[name], review, remainingMs(request, reply, limits), about);
-    meters.answered(name, verdict, reply.elapsedTime / 1_000);
+    const verdict = await judge(webhooks[name], review, remainingMs(request, limits), about);
+    meters.answered(name, verdict, (performance.now() - request.startMs) / 1_000);
     if (verdict.outcome === "refused") about.info("refused", refusedFields(review, verdict.findings));
     return answerOf(review.uid, verdict);
-  });
+  };
+  app.route({ method: "POST", url: path, handler });
 }
 
 /** Reading the body has taken some of the time already. */
-function remainingMs(request: FastifyRequest, reply: FastifyReply, { deadlineMs }: AdmissionLimits): number {
-  return Math.max(0, deadlineFor(request.query, deadlineMs) - reply.elapsedTime);
+function remainingMs({ query, startMs }: FastifyRequest, { deadlineMs }: AdmissionLimits): number {
+  return Math.max(0, deadlineFor(query, deadlineMs) - (performance.now() - startMs));
 }
 
 function refusedFields(

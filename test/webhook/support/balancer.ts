@@ -10,6 +10,8 @@ export interface Backend {
 export interface Balancer extends AsyncDisposable {
   readonly port: number;
   readonly backends: Set<Backend>;
+  /** Ends every connection that is open, as a network does. */
+  cut(): void;
 }
 
 export async function openBalancer(): Promise<Balancer> {
@@ -41,6 +43,9 @@ export async function openBalancer(): Promise<Balancer> {
   return {
     port: (server.address() as AddressInfo).port,
     backends,
+    cut: () => {
+      for (const socket of open) socket.destroy();
+    },
     [Symbol.asyncDispose]: async () => {
       for (const socket of open) socket.destroy();
       server.close();

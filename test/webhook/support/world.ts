@@ -4,10 +4,10 @@
  */
 import { type KubeConfig, AdmissionregistrationV1Api } from "@kubernetes/client-node";
 import type { OperatorSettings, WebhookConfiguration } from "#operator/config/settings.ts";
-import { CONFIGURATION_RESOURCES, guardKey } from "#operator/authority/guard.ts";
+import { CONFIGURATION_RESOURCES } from "#operator/authority/guard.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import type { Clock } from "#operator/kube/clock.ts";
-import type { KubeObject, Resource } from "#operator/kube/resource.ts";
+import type { Resource } from "#operator/kube/resource.ts";
 import { type Operator, startOperator } from "#operator/process/operator.ts";
 import { type Log, openLog } from "#runtime/log.ts";
 import { operatorSettings } from "#test/chart/support/agents.ts";
@@ -40,8 +40,10 @@ export interface ReplicaOptions {
 export interface Replica {
   readonly operator: Operator;
   readonly health: string;
-  /** Taken from the balancer as a Service would: as soon as it is not ready. */
+  /** At once, and with it whatever it is doing. */
   stop(): Promise<void>;
+  /** As it does when it is told to end: a Service takes it out as soon as it is not ready. */
+  leave(): Promise<void>;
   logged(): string;
   metrics(): Promise<string>;
 }
@@ -93,13 +95,16 @@ export async function configurationNow(
   return found;
 }
 
+/** Long, since a machine under load takes its time; what is waited for comes or the test has found something. */
+const UNTIL_MS = 40_000;
+
 /** Polls until there is an answer. */
 export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const endMs = Date.now() + 20_000;
+  const endMs = Date.now() + UNTIL_MS;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (Date.now() > endMs) throw new Error(`not within 20 s: ${what}`);
+    if (Date.now() > endMs) throw new Error(`not within ${UNTIL_MS} ms: ${what}`);
     await new Promise((resume) => setTimeout(resume, 25));
   }
 }
@@ -149,7 +154,7 @@ async function startReplica(
   });
   const { port: healthPort } = operator.observability;
   const health = `http://127.0.0.1:${healthPort}`;
-  const { port } = await operator.serving;
+  const { port } = await within(operator.serving, () => lines.join(""));
   const backend = { port, isReady: () => operator.notReady().length === 0 };
   balancer.backends.add(backend);
   return {
@@ -161,8 +166,20 @@ async function startReplica(
       await operator[Symbol.asyncDispose]();
       balancer.backends.delete(backend);
     },
+    leave: async () => {
+      await operator.stop(forever);
+      balancer.backends.delete(backend);
+    },
   };
 }
 
-export { guardKey };
-export type { KubeObject };
+/** An operator waits for its API server as long as it takes; a test does not. */
+async function within<T>(promise: Promise<T>, story: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`does not serve after 30 s:\n${story()}`)), 30_000);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,226 @@
+/** Whoever makes pods: controllers, people who debug, and what the API server itself adds. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openKube } from "#operator/kube/client.ts";
+import { type KubeObject, PODS, type Pod, type Resource } from "#operator/kube/resource.ts";
+import { ORIGIN } from "#operator/names.ts";
+import { type World, forever } from "../support/world.ts";
+import { app, refusal, reservedOf } from "./pods.ts";
+
+const call = { signal: forever };
+type Workload = KubeObject & { readonly spec?: unknown };
+
+function workload(group: string, plural: string, kind: string): Resource<Workload> {
+  return { group, version: "v1", plural, kind, namespaced: true };
+}
+const RESOURCES = {
+  Job: workload("batch", "jobs", "Job"),
+  CronJob: workload("batch", "cronjobs", "CronJob"),
+  Deployment: workload("apps", "deployments", "Deployment"),
+  ReplicaSet: workload("apps", "replicasets", "ReplicaSet"),
+  StatefulSet: workload("apps", "statefulsets", "StatefulSet"),
+  DaemonSet: workload("apps", "daemonsets", "DaemonSet"),
+} as const;
+type Kind = keyof typeof RESOURCES;
+
+const labels = { app: "agent" };
+const template = { metadata: { labels }, spec: { containers: [app] } };
+const jobTemplate = {
+  spec: { template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } } },
+};
+const SPECS: Readonly<Record<Kind, object>> = {
+  Job: jobTemplate.spec,
+  CronJob: { schedule: "* * * * *", jobTemplate },
+  Deployment: { selector: { matchLabels: labels }, template },
+  ReplicaSet: { selector: { matchLabels: labels }, template },
+  StatefulSet: { serviceName: "agent", selector: { matchLabels: labels }, template },
+  DaemonSet: { selector: { matchLabels: labels }, template },
+};
+
+/** Which controller makes what of it: no controller manager runs here, so the test does what it would, as who it is. */
+const MADE_BY = [
+  { kind: "Job", makes: "Pod", controller: "job-controller" },
+  { kind: "CronJob", makes: "Job", controller: "cronjob-controller" },
+  { kind: "Deployment", makes: "ReplicaSet", controller: "deployment-controller" },
+  { kind: "ReplicaSet", makes: "Pod", controller: "replicaset-controller" },
+  { kind: "StatefulSet", makes: "Pod", controller: "statefulset-controller" },
+  { kind: "DaemonSet", makes: "Pod", controller: "daemon-set-controller" },
+] as const satisfies readonly { kind: Kind; makes: Kind | "Pod"; controller: string }[];
+
+export function makerCases(world: () => World): void {
+  for (const { kind, makes, controller } of MADE_BY)
+    test(`${kind}: who made it is on it, and on the ${makes} is the controller`, async () => {
+      const { api, kube, enforced } = world();
+      const namespace = await enforced();
+      const forged = { [ORIGIN.user]: "somebody-else" };
+      const owner = await kube.create(
+        RESOURCES[kind],
+        { metadata: { name: "agent", namespace, annotations: forged }, spec: SPECS[kind] },
+        call,
+      );
+      assert.equal(owner.metadata.annotations?.[ORIGIN.user], "administrator");
+      const user = `system:serviceaccount:kube-system:${controller}`;
+      using as = openKube(api.as(user, { groups: ["system:serviceaccounts", "system:authenticated"] }));
+      const { uid = "" } = owner.metadata;
+      const ownerReferences = [{ apiVersion: owner.apiVersion, kind, name: "agent", uid, controller: true }];
+      // As controllers do: annotations of the owner, and of the template, are copied.
+      const metadata = {
+        name: "agent-x",
+        namespace,
+        labels,
+        ownerReferences,
+        annotations: owner.metadata.annotations ?? {},
+      };
+      const made =
+        makes === "Pod"
+          ? await as.create(PODS, { metadata, spec: template.spec }, call)
+          : await as.create(RESOURCES[makes], { metadata, spec: SPECS[makes] }, call);
+      assert.equal(made.metadata.annotations?.[ORIGIN.user], user);
+      if (makes === "Pod") assert.deepEqual(reservedOf(made as Pod), ["gw-init", "gw"]);
+    });
+
+  test("a change keeps who made it, whatever the change says, and is not refused for saying it", async () => {
+    const { api, kube, enforced } = world();
+    const namespace = await enforced();
+    const resource = RESOURCES.Deployment;
+    await kube.create(resource, { metadata: { name: "agent", namespace }, spec: SPECS.Deployment }, call);
+    using as = openKube(api.as("editor", { groups: ["system:masters"] }));
+    for (const value of ["editor", ""]) {
+      const path = `/metadata/annotations/${ORIGIN.user.replace("/", "~1")}`;
+      const changed = await as.patch(resource, `${namespace}/agent`, [{ op: "replace", path, value }], call);
+      assert.equal(changed.metadata.annotations?.[ORIGIN.user], "administrator");
+    }
+    const scaled = await as.patch(
+      resource,
+      `${namespace}/agent`,
+      [{ op: "replace", path: "/spec/replicas", value: 3 }],
+      call,
+    );
+    assert.equal(scaled.metadata.annotations?.[ORIGIN.user], "administrator");
+  });
+
+  test("a workload in a namespace of agents is refused when its pods would be, by its pods", async () => {
+    const { kube, enforced } = world();
+    const namespace = await enforced();
+    const hostile = { ...template, spec: { ...template.spec, hostNetwork: true } };
+    const spec = { selector: { matchLabels: labels }, template: hostile };
+    await kube.create(RESOURCES.ReplicaSet, { metadata: { name: "agent", namespace }, spec }, call);
+    const { message } = await refusal(() =>
+      kube.create(PODS, { metadata: { name: "a", namespace }, spec: hostile.spec }, call),
+    );
+    assert.match(message, /hostNetwork/);
+  });
+
+  test("ephemeral containers wait for the gateway, and are held to what all containers are held to", async () => {
+    const { kube, enforced } = world();
+    const namespace = await enforced();
+    const key = `${namespace}/agent`;
+    await kube.create(PODS, { metadata: { name: "agent", namespace }, spec: { containers: [app] } }, call);
+    const debug = (container: object) =>
+      kube.patch<Pod>(
+        PODS,
+        key,
+        [
+          {
+            op: "add",
+            path: "/spec/ephemeralContainers",
+            value: [{ name: "debug", image: "tools", ...container }],
+          },
+        ],
+        { ...call, subresource: "ephemeralcontainers" },
+      );
+    assert.match((await refusal(() => debug({}))).message, /not captured yet/);
+    const terminated = { exitCode: 0, reason: "Completed", startedAt: null, finishedAt: null };
+    await kube.patch(
+      PODS,
+      key,
+      [
+        {
+          op: "add",
+          path: "/status/initContainerStatuses",
+          value: [
+            {
+              name: "gw-init",
+              image: "i",
+              imageID: "i",
+              ready: true,
+              restartCount: 0,
+              state: { terminated },
+              lastState: {},
+            },
+          ],
+        },
+      ],
+      { ...call, subresource: "status" },
+    );
+    assert.match((await refusal(() => debug({ targetContainerName: "gw" }))).message, /targetContainerName/);
+    assert.match(
+      (await refusal(() => debug({ securityContext: { privileged: true } }))).message,
+      /privileged/,
+    );
+    const debugged = await debug({});
+    const [container] = debugged.spec?.ephemeralContainers ?? [];
+    assert.deepEqual(container?.securityContext?.capabilities?.drop, ["ALL"]);
+    assert.equal(container?.securityContext?.allowPrivilegeEscalation, false);
+  });
+
+  test("what LimitRange and ResourceQuota ask for, the gateway has", async () => {
+    const { api, kube, enforced } = world();
+    const namespace = await enforced();
+    const stdin = JSON.stringify({
+      apiVersion: "v1",
+      kind: "List",
+      items: [
+        {
+          apiVersion: "v1",
+          kind: "LimitRange",
+          metadata: { name: "limits", namespace },
+          spec: {
+            limits: [
+              {
+                type: "Container",
+                default: { cpu: "500m", memory: "300Mi", "ephemeral-storage": "1Gi" },
+                defaultRequest: { cpu: "100m", memory: "100Mi", "ephemeral-storage": "10Mi" },
+                max: { memory: "1Gi" },
+              },
+            ],
+          },
+        },
+        {
+          apiVersion: "v1",
+          kind: "ResourceQuota",
+          metadata: { name: "quota", namespace },
+          spec: { hard: { "limits.memory": "10Gi", "requests.cpu": "10", "limits.cpu": "10" } },
+          // A controller would count; without one nothing is known, and nothing is let in.
+          status: {},
+        },
+      ],
+    });
+    assert.equal((await api.kubectl(["apply", "-f", "-"], { stdin })).code, 0);
+    const hard = { "limits.memory": "10Gi", "requests.cpu": "10", "limits.cpu": "10" };
+    const used = { "limits.memory": "0", "requests.cpu": "0", "limits.cpu": "0" };
+    const counted = await api.kubectl([
+      "patch",
+      "resourcequota",
+      "quota",
+      "-n",
+      namespace,
+      "--subresource=status",
+      "--type=merge",
+      "-p",
+      JSON.stringify({ status: { hard, used } }),
+    ]);
+    assert.equal(counted.code, 0, counted.stderr);
+    const made = await kube.create(
+      PODS,
+      { metadata: { name: "agent", namespace }, spec: { containers: [app] } },
+      call,
+    );
+    assert.deepEqual(reservedOf(made), ["gw-init", "gw"]);
+    for (const container of made.spec?.initContainers?.slice(0, 2) ?? []) {
+      assert.ok(container.resources?.limits?.["memory"] !== undefined, container.name);
+      assert.ok(container.resources?.limits?.["cpu"] !== undefined, container.name);
+    }
+    assert.equal(made.spec?.containers[0]?.resources?.limits?.["memory"], "300Mi");
+  });
+}
