@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { EPHEMERAL_RULES } from "#operator/admission/pod/ephemeral.ts";
 import { RULES } from "#operator/admission/pod/rules/index.ts";
+import { SIZE_RULES } from "#operator/admission/pod/size.ts";
 import { UPDATE_RULES } from "#operator/admission/pod/update.ts";
 import { FORCED_UID, GATEWAY_UIDS, INIT_UID, PATHS } from "#operator/names.ts";
 
@@ -38,7 +39,11 @@ describe("docs/pod-shape.md", () => {
   test("tells what happens to living pods", () => {
     assert.deepEqual(
       tableAfter("later"),
-      rowsOf([...Object.entries(EPHEMERAL_RULES), ...Object.entries(UPDATE_RULES)]),
+      rowsOf([
+        ...Object.entries(EPHEMERAL_RULES),
+        ...Object.entries(UPDATE_RULES),
+        ...Object.entries(SIZE_RULES),
+      ]),
     );
   });
 

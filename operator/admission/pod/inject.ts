@@ -6,11 +6,14 @@ import { harden } from "./harden.ts";
 import { judge } from "./judge.ts";
 import { type GatewayParts, renderGateway } from "./render.ts";
 import { withRoom } from "./resources.ts";
+import { oversize } from "./size.ts";
 import { strip } from "./strip.ts";
 import { freeUid, isGatewayUid } from "./uid.ts";
 import { bareView, gatewayOf, specOf } from "./view.ts";
 
 export const inject: Inject = (pod, facts, settings, gatewayUid) => {
+  const large = oversize(pod);
+  if (large.length > 0) return { outcome: "refused", findings: large };
   const earlier = earlierRound(pod, settings);
   const bare = strip(pod);
   const uid = freeUid(earlier?.uid ?? gatewayUid, bare);

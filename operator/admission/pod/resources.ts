@@ -7,9 +7,13 @@ import { amountOf, quantityOf } from "./quantity.ts";
 
 type Amounts = Readonly<Record<string, string>>;
 
+/** Kubernetes knows of cpu, memory and the sizes of huge pages; it refuses a pod that names others, which is left as it is. */
+const NAMES_MAX = 32;
+
 export function withRoom(spec: V1PodSpec): V1PodSpec {
   if (spec.resources === undefined) return spec;
   const { requests, limits } = spec.resources;
+  if ([requests, limits].some((amounts) => Object.keys(amounts ?? {}).length > NAMES_MAX)) return spec;
   const raised = requests === undefined ? undefined : raise(requests, (name) => [requestOf(spec, name)]);
   const largest = (name: string): readonly bigint[] => [
     amountOf(raised?.[name]) ?? 0n,

@@ -42,15 +42,25 @@ export const reservedMetadata: PodRule = {
     ...reservedKeys(pod.metadata?.labels, "metadata.labels", new Set()),
     ...reservedKeys(pod.metadata?.annotations, "metadata.annotations", OUR_ANNOTATIONS),
     ...Object.keys(pod.metadata?.annotations ?? {})
-      .filter((key) => FOR_GATEWAY.test(key))
+      .filter(isForGateway)
       .map((key) => ({ field: `metadata.annotations[${key}]`, message: "is for the gateway's container" })),
   ],
   wrong: `metadata: { annotations: { sallyport.dev/inject: "false" } }`,
   right: `metadata: { annotations: { example.com/inject: "false" } }`,
 };
 
-/** `container.apparmor.security.beta.kubernetes.io/gw`, `devices.nri.io/container.gw` */
-const FOR_GATEWAY = new RegExp(`/(?:.*\\.)?(?:${CONTAINERS.init}|${CONTAINERS.gateway})$`);
+/**
+ * `container.apparmor.security.beta.kubernetes.io/gw`, `devices.nri.io/container.gw`. Not by a regular expression that looks back: the
+ * key comes before the API server has looked at it, and may be a megabyte of slashes.
+ */
+function isForGateway(key: string): boolean {
+  const slash = key.indexOf("/");
+  if (slash === -1) return false;
+  const name = key.slice(slash + 1);
+  return Object.values(CONTAINERS).some(
+    (ours) => name === ours || name.endsWith(`.${ours}`) || name.endsWith(`/${ours}`),
+  );
+}
 
 function reservedKeys(
   keys: Readonly<Record<string, string>> | undefined,
