@@ -117,7 +117,7 @@ export function wildPods(guarded: () => Guarded): void {
       { role: "Role", verb: "create", resource: "connections" },
       { role: "Role", verb: "patch", resource: "secretaccesspolicies" },
       { role: "ClusterRole", verb: "update", resource: "clustersecretaccesspolicies" },
-      { role: "ClusterRole", verb: "delete", resource: "identityproviders" },
+      { role: "ClusterRole", verb: "create", resource: "identityproviders" },
     ] as const;
     for (const { role, verb, resource } of rights)
       test(`runs no pod: ${verb} ${resource}`, async () => {
@@ -130,7 +130,7 @@ export function wildPods(guarded: () => Guarded): void {
         await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name: "writer" } } });
         await allowed(create("writer"));
         const rbac = api.config.makeApiClient(RbacAuthorizationV1Api);
-        const name = `${namespace}-${verb}`;
+        const name = `${namespace}-${verb}-${resource}`;
         const rules = [{ apiGroups: ["sallyport.dev"], resources: [resource], verbs: [verb] }];
         const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: role, name };
         const subjects = [{ kind: "ServiceAccount", name: "writer", namespace }];
