@@ -33,16 +33,20 @@ const LIMITS: Limits = { connectionsMax: 512, clientMsMax: 10_000 };
 
 export async function openCapture(options: CaptureOptions): Promise<Capture> {
   const { connectionsMax, clientMsMax } = options.limits ?? LIMITS;
-  const stop = new AbortController();
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, AbortController>();
   const take = (client: Socket): void => {
     if (running.size >= connectionsMax) {
       client.on("error", () => undefined).resetAndDestroy();
       return options.onOverload();
     }
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(clientMsMax)]);
-    const one = serve(client, options, signal).finally(() => running.delete(one));
-    running.add(one);
+    const stop = new AbortController();
+    // Cleared with its client: in a flood, timers that nobody needs any more would be what fills the memory.
+    const timer = setTimeout(() => stop.abort(), clientMsMax);
+    const one = serve(client, options, stop.signal).finally(() => {
+      clearTimeout(timer);
+      running.delete(one);
+    });
+    running.set(one, stop);
   };
   const servers: { readonly host: string; readonly server: Server }[] = [];
   for (const host of LOOPBACKS) {
@@ -51,7 +55,7 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
   }
   const drain = async (): Promise<void> => {
     const closed = servers.map(({ server }) => new Promise((resolve) => server.close(resolve)));
-    await Promise.all([...closed, ...running]);
+    await Promise.all([...closed, ...running.keys()]);
   };
   return {
     addresses: servers.map(({ host, server }) => ({ host, port: (server.address() as AddressInfo).port })),
@@ -60,7 +64,7 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
     },
     drain,
     async [Symbol.asyncDispose]() {
-      stop.abort();
+      for (const stop of running.values()) stop.abort();
       await drain();
     },
   };

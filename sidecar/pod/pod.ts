@@ -20,6 +20,8 @@ export interface PodGateway {
 const WHY = refusal("BROKER_UNAVAILABLE");
 /** An agent may try as often as it likes; the log tells of it once in a while. */
 const LINE_EVERY_MS = 1_000;
+/** For those that are being told; who has said nothing by then is reset. */
+const DRAIN_MS_MAX = 2_000;
 
 export async function openPodGateway(log: Log): Promise<PodGateway> {
   const onError = (error: unknown): void => log.error("something broke", errorFields(error));
@@ -72,7 +74,12 @@ export async function openPodGateway(log: Log): Promise<PodGateway> {
   return {
     async stop() {
       missing.push("stopping");
+      const cut = setTimeout(
+        () => void capture[Symbol.asyncDispose]().then(undefined, onError),
+        DRAIN_MS_MAX,
+      );
       await capture.drain();
+      clearTimeout(cut);
       await dns[Symbol.asyncDispose]();
       await health[Symbol.asyncDispose]();
     },

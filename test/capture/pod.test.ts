@@ -192,7 +192,14 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
   });
 
   test("told to stop it ends by itself, and connections are then refused by the kernel", async () => {
+    const silent = `
+      const client = require("node:net").connect({ host: "${WORLD.v4}", port: 443 });
+      client.on("connect", () => console.log("connected")).on("error", ({ code }) => console.log(code));`;
+    await using agent = await startIn(network.pod, AGENT, [process.execPath, "-e", silent]);
+    await agent.line(/^connected$/m);
     gateway.kill("SIGTERM");
+    // Whoever says nothing does not hold it up.
+    await agent.line(/^ECONNRESET$/m);
     assert.deepEqual(await gateway.exited, { code: 0, signal: null });
     assert.match(gateway.output(), /"message":"stopped"/);
     const one: Attempt = { protocol: "tcp", host: WORLD.v4, port: 443 };
