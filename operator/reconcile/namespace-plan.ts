@@ -4,7 +4,7 @@ import { ROOTLESS } from "../admission/pod/contract.ts";
 import type { Plan } from "../kube/controller.ts";
 import type { KubeObject, Namespace, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
 import { type Finding, finding } from "./conditions.ts";
-import { isAsWanted, mustGoFirst, type Owned, type Owner, ownedObjects } from "./owned.ts";
+import { isAsWanted, type Owned, type Owner, ownedObjects } from "./owned.ts";
 import { podSecurityForbids } from "./pod-security.ts";
 import { changeOf, conditionsOf, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
 
@@ -89,9 +89,7 @@ function planOwned(wanted: readonly Owned[], there: readonly Held[]): readonly N
   const applied = wanted.flatMap((owned): NamespaceAction[] => {
     const held = find(owned);
     if (held !== undefined && isAsWanted(held.object, owned)) return [];
-    const first: NamespaceAction[] =
-      held !== undefined && mustGoFirst(held.object, owned) ? [{ do: "delete", held }] : [];
-    return [...first, { do: "apply", owned }];
+    return [{ do: "apply", owned }];
   });
   return [...surplus.map((held): NamespaceAction => ({ do: "delete", held })), ...applied];
 }

@@ -79,28 +79,36 @@ async function takeBack(
   await kube.delete(resource, keyOf(object), { signal, ...(uid === undefined ? {} : { uid }) });
 }
 
-async function give(options: NamespaceOptions, owned: Owned, signal: AbortSignal): Promise<void> {
-  const { kube, events, namespaces } = options;
+async function give(
+  { kube, events, namespaces }: NamespaceOptions,
+  owned: Owned,
+  signal: AbortSignal,
+): Promise<void> {
+  const { resource, object } = owned;
+  const apply = (): Promise<KubeObject> => kube.apply<KubeObject>(resource, object, { signal, force: true });
   try {
-    await kube.apply<KubeObject>(owned.resource, owned.object, { signal, force: true });
+    await apply();
   } catch (error) {
-    const namespace = namespaces.get(owned.object.metadata.namespace ?? "");
-    if (namespace !== undefined && isRefused(error)) tellRefusal(events, namespace, owned, error);
+    if (isOtherRole(owned, error)) {
+      await kube.delete(resource, keyOf(object), { signal });
+      await apply();
+      return;
+    }
+    const regarding = namespaces.get(object.metadata.namespace ?? "");
+    if (regarding !== undefined && isRefused(error)) {
+      const note = `${resource.kind} ${object.metadata.name} cannot be written: ${error.message}`;
+      events.record({ regarding, type: "Warning", reason: "OwnedObjectRefused", action: "Reconcile", note });
+    }
     throw error;
   }
+}
+
+/** The role of a binding cannot be changed: one under our name that gives another role goes, and makes room for ours. */
+function isOtherRole({ resource }: Owned, error: unknown): boolean {
+  return resource === ROLE_BINDINGS && error instanceof KubeError && error.status === 422;
 }
 
 /** The API server has understood and says no: trying again does not help until somebody changes something. */
 function isRefused(error: unknown): error is KubeError {
   return error instanceof KubeError && (error.status === 403 || error.status === 422);
-}
-
-function tellRefusal(
-  events: Pick<EventRecorder, "record">,
-  regarding: KubeObject,
-  { resource, object }: Owned,
-  { message }: KubeError,
-): void {
-  const note = `${resource.kind} ${object.metadata.name} cannot be written: ${message}`;
-  events.record({ regarding, type: "Warning", reason: "OwnedObjectRefused", action: "Reconcile", note });
 }

@@ -52,11 +52,6 @@ export function isAsWanted(there: KubeObject, { object }: Owned): boolean {
   );
 }
 
-/** The role that a binding names cannot be changed: a binding to another one has to go first. */
-export function mustGoFirst(there: KubeObject, { object }: Owned): boolean {
-  return "roleRef" in object && "roleRef" in there && !isDeepStrictEqual(there.roleRef, object.roleRef);
-}
-
 function binding(namespace: string, role: string, systemNamespace: string): Applied<RoleBinding> {
   return {
     metadata: { namespace, name: role, labels: MANAGED_LABELS },

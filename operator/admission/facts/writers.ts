@@ -1,6 +1,7 @@
 /**
- * May a service account write our kinds? Then a pod that runs as it could grant itself whatever it wants, and is refused. Asked
- * of the API server, which knows every authorizer, and remembered for a while: it is asked for each pod that is made.
+ * May a service account write our kinds, or become somebody who may? Then a pod that runs as it could grant itself whatever it
+ * wants, and is refused. Asked of the API server, which knows every authorizer, and remembered for a while: it is asked for each
+ * pod that is made.
  */
 import { limiter } from "#broker/limiter.ts";
 import type { Kube } from "../../kube/client.ts";
@@ -41,7 +42,7 @@ export interface WriterFactsOptions {
 }
 
 interface Question {
-  readonly resource: Resource;
+  readonly resource: Pick<Resource, "group" | "plural" | "namespaced">;
   readonly verb: string;
   /** Undefined: in every namespace, or of a kind that is in none. */
   readonly namespace: string | undefined;
@@ -51,6 +52,14 @@ interface Question {
 const VERBS = ["create", "update", "patch", "delete", "deletecollection"] as const;
 const IN_NAMESPACE = [POLICIES, CONNECTIONS] as const;
 const ANYWHERE = [...IN_NAMESPACE, GUARDRAILS, IDENTITY_PROVIDERS] as const;
+
+/** Rights by which one becomes anybody; asked about everywhere, since that is how they are given. */
+const BECOMING: readonly Question[] = [
+  ...["users", "groups", "serviceaccounts"].map((plural) => ["impersonate", "", plural] as const),
+  ...["escalate", "bind"].map((verb) => [verb, "rbac.authorization.k8s.io", "clusterroles"] as const),
+].map(([verb, group, plural]) => {
+  return { verb, resource: { group, plural, namespaced: false }, namespace: undefined };
+});
 
 /** In the account's own namespace, and everywhere. */
 const NEAR_MS = 30_000;
@@ -81,7 +90,7 @@ export function writerFacts(options: WriterFactsOptions): WriterFacts {
       const others = new Set(namespaces());
       others.delete(namespace);
       const key = `${namespace}/${name}`;
-      const here = [...questions(ANYWHERE, undefined), ...questions(IN_NAMESPACE, namespace)];
+      const here = [...questions(ANYWHERE, undefined), ...BECOMING, ...questions(IN_NAMESPACE, namespace)];
       const found = await near.ask(key, () => first(account, here), signal);
       if (found !== undefined) return found;
       const there = await Promise.all(
@@ -126,7 +135,8 @@ async function isAllowed(
 }
 
 function say({ resource, verb, namespace }: Question): string {
-  const what = `${verb} ${resource.plural}.${resource.group}`;
+  const { group, plural } = resource;
+  const what = `${verb} ${plural}${group === "" ? "" : `.${group}`}`;
   if (!resource.namespaced) return what;
   return `${what} in ${namespace === undefined ? "every namespace" : `namespace ${namespace}`}`;
 }

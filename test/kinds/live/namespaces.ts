@@ -116,7 +116,10 @@ export function namespaceSuite(live: () => Live): void {
     );
   });
 
-  test("a binding of our name to another role is replaced", async () => {
+  for (const label of ["app.kubernetes.io/managed-by=sallyport-operator", "example.com/mine=yes"])
+    test(`a binding of our name to another role, labelled ${label}, is replaced`, () => replaces(label));
+
+  async function replaces(label: string): Promise<void> {
     const { api } = live();
     const namespace = await api.namespace();
     const args = [
@@ -129,14 +132,7 @@ export function namespaceSuite(live: () => Live): void {
       namespace,
     ];
     await succeed(api, args);
-    await succeed(api, [
-      "label",
-      "rolebinding",
-      SECRETS,
-      "app.kubernetes.io/managed-by=sallyport-operator",
-      "-n",
-      namespace,
-    ]);
+    await succeed(api, ["label", "rolebinding", SECRETS, label, "-n", namespace]);
     await succeed(api, ["label", "namespace", namespace, "sallyport.dev/enforce="]);
     await eventually(
       async () => {
@@ -145,7 +141,7 @@ export function namespaceSuite(live: () => Live): void {
       },
       () => "the binding still names another role",
     );
-  });
+  }
 
   for (const level of ["baseline", "restricted", "mistyped"]) {
     test(`Pod Security level ${level} cannot take gw-init: the namespace and an event name the remedy, which helps`, async () => {

@@ -53,22 +53,28 @@ export function writersSuite(live: () => Live): void {
     assert.equal(await asked.writesOf({ namespace, name: "default" }, signal), undefined);
   });
 
-  test("T49: rights on the cluster's kinds, and on all namespaces, are found", async () => {
+  test("T49: rights on the cluster's kinds, on all namespaces, and to become somebody else are found", async () => {
     const { api } = live();
     const namespace = await api.namespace();
-    for (const [name, resource, what] of [
-      ["guards", "clustersecretaccesspolicies", "create clustersecretaccesspolicies.sallyport.dev"],
-      ["believes", "identityproviders", "create identityproviders.sallyport.dev"],
-      ["everywhere", "connections", "create connections.sallyport.dev in every namespace"],
+    for (const [name, verb, resource, what] of [
+      [
+        "guards",
+        "create",
+        "clustersecretaccesspolicies.sallyport.dev",
+        "create clustersecretaccesspolicies.sallyport.dev",
+      ],
+      ["believes", "create", "identityproviders.sallyport.dev", "create identityproviders.sallyport.dev"],
+      [
+        "everywhere",
+        "create",
+        "connections.sallyport.dev",
+        "create connections.sallyport.dev in every namespace",
+      ],
+      ["becomes", "impersonate", "serviceaccounts", "impersonate serviceaccounts"],
+      ["gives", "escalate", "clusterroles", "escalate clusterroles.rbac.authorization.k8s.io"],
     ] as const) {
       const role = `${namespace}-${name}`;
-      await succeed(api, [
-        "create",
-        "clusterrole",
-        role,
-        "--verb=create",
-        `--resource=${resource}.sallyport.dev`,
-      ]);
+      await succeed(api, ["create", "clusterrole", role, `--verb=${verb}`, `--resource=${resource}`]);
       const subject = [`--clusterrole=${role}`, `--serviceaccount=${namespace}:${name}`];
       await succeed(api, ["create", "clusterrolebinding", role, ...subject]);
       assert.equal(await facts().writesOf({ namespace, name }, signal), what);
@@ -148,6 +154,6 @@ export function writersSuite(live: () => Live): void {
     await assert.rejects(left, /gone/);
     const answers = await Promise.all(Array.from({ length: 50 }, () => asked.writesOf(account, signal)));
     assert.deepEqual(new Set(answers), new Set([undefined]));
-    assert.equal(posts, 30);
+    assert.equal(posts, 35);
   });
 }
