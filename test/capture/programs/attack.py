@@ -17,7 +17,7 @@ def open_socket(attempt):
     kind, number = PROTOCOLS[attempt["protocol"]]
     family = socket.AF_INET6 if ":" in attempt["host"] else socket.AF_INET
     opened = socket.socket(family, kind, number)
-    opened.settimeout(attempt.get("seconds", 0.6))
+    opened.settimeout(attempt.get("seconds", 5))
     if "device" in attempt:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, attempt["device"].encode())
     if "mark" in attempt:

@@ -13,6 +13,7 @@ export interface Attempt {
   readonly mark?: number;
   /** Becomes that user first. */
   readonly setuid?: number;
+  /** To wait for an answer: long, but where none is expected. */
   readonly seconds?: number;
 }
 
