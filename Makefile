@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images clean accept-foundation accept-gateway
+.PHONY: help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images clean accept-foundation accept-gateway
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -14,11 +14,14 @@ help: ## list the targets
 setup: ## install the locked packages (done by every other target)
 	@tools/setup/setup.sh
 
+native: setup ## compile what is C: the addon that asks the kernel about sockets
+	@node tools/images/make-addon.ts
+
 clients: setup
 	@tools/setup/clients.sh
 
 # Kubernetes is built once per machine, which takes minutes: it begins first, and is waited for when its tests are next.
-test: cluster-ahead check clients cluster-wait ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
+test: cluster-ahead check native clients cluster-wait ## everything that must hold: checks, then all tests (TESTS=glob narrows it)
 	@$(NODE_TEST) '$(TESTS)'
 
 cluster: setup ## a Kubernetes with one node that stays; prints what your shell is to eval for kubectl and helm

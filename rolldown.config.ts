@@ -1,6 +1,7 @@
 /** The programs as they are shipped: bundles that need nothing beside them but PostgreSQL's parser. */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
+import { compiled } from "./tools/images/c-program.ts";
 import type { InputOptions, OutputOptions, RolldownPlugin } from "rolldown";
 
 const DIST = process.env["SALLYPORT_DIST"] ?? "dist";
@@ -33,17 +34,30 @@ const withParser = (folder: string): RolldownPlugin => ({
   },
 });
 
+/** Beside the program, where its source has it too. Pods are Linux's, and so is what the addon asks. */
+const withAddon = (folder: string): RolldownPlugin => ({
+  name: "with-addon",
+  writeBundle: async () => {
+    if (process.platform === "linux") cpSync(await compiled("addon"), join(folder, "sockets.node"));
+  },
+});
+
 /** These programs and what they share, in a folder. Only the worker that parses statements needs the parser. */
 export function bundleOf(
   programs: readonly Program[],
   folder: string,
 ): InputOptions & { output: OutputOptions } {
   const needsParser = programs.includes("aside-worker");
+  const needsAddon = programs.includes("gateway");
   return {
     input: Object.fromEntries(programs.map((name) => [name, PROGRAMS[name]])),
     platform: "node",
     external: /^libpg-query/,
-    plugins: [startedByName, ...(needsParser ? [withParser(folder)] : [])],
+    plugins: [
+      startedByName,
+      ...(needsParser ? [withParser(folder)] : []),
+      ...(needsAddon ? [withAddon(folder)] : []),
+    ],
     output: {
       dir: folder,
       format: "esm",

@@ -1,5 +1,6 @@
 /** The program of the gateway in a pod. It is the first process of its container, so signals end it only because it says so. */
 import { errorFields, openLog } from "#runtime/log.ts";
+import { loadSockets } from "#runtime/native/sockets.ts";
 import { openPodGateway } from "./pod.ts";
 import { readSettings } from "./settings.ts";
 
@@ -20,6 +21,7 @@ async function run(): Promise<number> {
   const { pod, broker, resolvers } = settings;
   const ofPod = log.with({ pod: `${pod.namespace}/${pod.name}`, podUid: pod.uid, node: pod.node });
   try {
+    loadSockets();
     const gateway = await openPodGateway(ofPod);
     ofPod.info("started", { broker: `${broker.host}:${broker.port}`, resolvers: resolvers.join(" ") });
     await told.promise;
