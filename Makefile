@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images clean accept-foundation accept-gateway
+.PHONY: help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images e2e clean accept-foundation accept-gateway accept-operator
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -71,12 +71,19 @@ build: setup ## bundle the programs into dist/
 images: setup ## the images of a release under dist/images, with nothing but Node and Go at hand
 	@node tools/images/make.ts
 
+e2e: clients ## a release on a real node through its life: docs/operations.md, every command of it
+	@node tools/cluster/build.ts --for='test/**/*.e2e.ts'
+	@$(NODE_TEST) 'test/**/*.e2e.ts'
+
 accept-foundation: setup ## prove the foundation point by point
 	@node tools/accept/foundation.ts
 
 accept-gateway: clients ## prove the standalone gateway point by point
 	@tools/setup/proxies.sh
 	@node tools/accept/gateway.ts
+
+accept-operator: clients ## prove the cluster side point by point: admission, kinds, chart, on a real Kubernetes
+	@node tools/accept/operator.ts
 
 clean: ## remove what the targets made
 	@[ ! -e .cache/cluster/standing.json ] || node tools/cluster/node/down.ts

@@ -4,6 +4,7 @@
  * - `sh test`: run from the repository root, with `sallyport` on the PATH; must exit 0.
  * - `text output` right behind it: exactly what the commands print. Where a command is meant to fail, the fence says
  *   `sh test exit=1`.
+ * - `sh cluster`: run in the order of its page on a real cluster, by test/installed.
  * - `sh manual`: for what a test cannot do, such as `make demo`; kept rare.
  * - `yaml test`: kinds that load without an error.
  */
@@ -15,7 +16,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { loadKinds } from "#core/api/load.ts";
 import { ROOT, repositoryFiles, textOf } from "../architecture/sources.ts";
-import { type Fence, fencesOf } from "./fences.ts";
+import { CLUSTER_PAGES, type Fence, fencesOf } from "./fences.ts";
 
 const bin = mkdtempSync(join(tmpdir(), "sallyport-bin-"));
 writeFileSync(
@@ -76,8 +77,14 @@ test("an output fence stands behind the commands that print it", () => {
   const orphans = fences.filter((fence, index) => {
     const before = fences[index - 1];
     return (
-      fence.info === "text output" && !(before?.page === fence.page && before.info.startsWith("sh test"))
+      fence.info === "text output" &&
+      !(before?.page === fence.page && /^sh (?:test|cluster)/.test(before.info))
     );
   });
   assert.deepEqual(orphans, []);
+});
+
+test("every page with commands for a cluster is one whose commands are run there", () => {
+  const withCommands = fences.filter(({ info }) => info.startsWith("sh cluster")).map(({ page }) => page);
+  assert.deepEqual([...new Set(withCommands)].toSorted(), [...CLUSTER_PAGES].toSorted());
 });

@@ -8,6 +8,9 @@ export interface Fence {
   readonly text: string;
 }
 
+/** Pages whose `sh cluster` is run, from top to bottom, by test/installed. */
+export const CLUSTER_PAGES = ["README.md", "docs/operations.md"] as const;
+
 const FENCE = /^(?<indent> *)```(?<info>[^\n`]*)\n(?<text>[\s\S]*?)^\k<indent>```[ \t]*$/gm;
 
 export function fencesOf(page: string, markdown: string): Fence[] {

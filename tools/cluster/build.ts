@@ -62,7 +62,8 @@ function neededBy(pattern: string): readonly Program[] {
   const sources = [...folders]
     .flatMap((folder) => globSync(`${folder}/*.ts`))
     .map((file) => readFileSync(file, "utf8"));
-  if (sources.some((source) => source.includes("#tools/cluster/node/"))) return ALL_PROGRAMS;
+  if (sources.some((source) => /"#tools\/cluster\/node\/|\bskipWithoutNodeTier\b/.test(source)))
+    return ALL_PROGRAMS;
   const isApi = sources.some((source) => /"#(?:tools\/cluster\/|test\/support\/cluster)/.test(source));
   return isApi ? API_PROGRAMS : [];
 }
