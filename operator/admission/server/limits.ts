@@ -4,8 +4,10 @@ export interface AdmissionLimits {
   readonly bodyBytesInFlight: number;
   readonly reviewsInFlight: number;
   readonly connections: number;
-  readonly headersMs: number;
-  readonly requestMs: number;
+  /** From the opening of a connection, or the first byte of a later request, to the end of its head. */
+  readonly headMs: number;
+  /** From there to the end of the body. */
+  readonly bodyMs: number;
   readonly handshakeMs: number;
   readonly idleMs: number;
   readonly deadlineMs: number;
@@ -19,8 +21,9 @@ export const ADMISSION_LIMITS: AdmissionLimits = {
   bodyBytesInFlight: 32 * MEBIBYTE,
   reviewsInFlight: 128,
   connections: 512,
-  headersMs: 5_000,
-  requestMs: 10_000,
+  // API servers open connections ahead of need, and may leave one unused for as long as one that has been used.
+  headMs: 120_000,
+  bodyMs: 4_000,
   handshakeMs: 5_000,
   // Longer than the 90 s after which the API server drops an idle connection: it is never ours that ends under a request.
   idleMs: 120_000,

@@ -122,9 +122,10 @@ function openServer(
       // Judged by us, so that it is counted and told.
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeMs,
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+      headersTimeout: limits.headMs,
+      // Node counts this from the opening of the connection too; the body's own time is looked after below.
+      requestTimeout: limits.headMs + limits.bodyMs,
+      connectionsCheckingInterval: Math.min(1_000, limits.headMs),
       keepAliveTimeout: limits.idleMs,
     },
     handler,
@@ -166,7 +167,11 @@ function bound(
     reviews += 1;
     bytes += length;
     meters.inFlight(reviews);
+    const late = setTimeout(() => {
+      if (!request.raw.complete) request.raw.destroy();
+    }, limits.bodyMs);
     reply.raw.once("close", () => {
+      clearTimeout(late);
       reviews -= 1;
       bytes -= length;
       meters.inFlight(reviews);

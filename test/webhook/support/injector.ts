@@ -14,7 +14,7 @@ export interface Injector extends AsyncDisposable {
 
 /** `name`: webhooks are asked in the order of their configurations' names. */
 export async function openInjector(
-  { api, kube }: World,
+  { api, kube }: Pick<World, "api" | "kube">,
   name: string,
   namespace: string,
   change: (pod: V1Pod, call: number) => V1Pod,

@@ -116,7 +116,12 @@ export const ready = (replica: Replica): Promise<true> =>
     },
   );
 
-function atAddress(settings: OperatorSettings, url: string): OperatorSettings {
+/** The same webhooks elsewhere: there are no Services where no proxy runs. */
+export function atAddress(
+  settings: OperatorSettings,
+  url: string,
+  listen = { host: "127.0.0.1", port: 0 },
+): OperatorSettings {
   const configurations = settings.webhook.configurations.map((configuration) => ({
     ...configuration,
     webhooks: configuration.webhooks.map((webhook) => {
@@ -124,13 +129,12 @@ function atAddress(settings: OperatorSettings, url: string): OperatorSettings {
       return { ...webhook, clientConfig: { url: url + service.path } };
     }),
   }));
-  const listen = { host: "127.0.0.1", port: 0 };
   return {
     ...settings,
     logLevel: "debug",
     drainSeconds: 0,
     webhook: { ...settings.webhook, listen, names: ["127.0.0.1"], configurations },
-    observability: listen,
+    observability: { host: "127.0.0.1", port: 0 },
   };
 }
 

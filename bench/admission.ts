@@ -1,0 +1,132 @@
+/**
+ * What admission adds to the making of a pod, beside the same API server's pods of a namespace that is not enforced, in rounds that
+ * take turns: `node bench/admission.ts [--pods=10000] [--rate=50] [--seconds=5] [--rounds=6]`. Ends with 1 when a pod was refused.
+ */
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { V1Pod } from "@kubernetes/client-node";
+import { type Kube, openKube } from "#operator/kube/client.ts";
+import { PODS, type Pod } from "#operator/kube/resource.ts";
+import { type AdmissionWorld, openAdmissionWorld } from "./admission/world.ts";
+
+const pods = numberOf("pods", 10_000);
+const rate = numberOf("rate", 50);
+const seconds = numberOf("seconds", 5);
+const rounds = numberOf("rounds", 6);
+
+const signal = new AbortController().signal;
+/** As an agent's pod is written: nothing of ours, a little of everything else. */
+const SPEC = {
+  serviceAccountName: "default",
+  containers: [
+    {
+      name: "agent",
+      image: "registry.example.com/agent:1.4",
+      args: ["run", "--task=reconcile"],
+      env: [{ name: "PGHOST", value: "orders.shop.svc" }],
+      resources: { requests: { cpu: "100m", memory: "128Mi" }, limits: { memory: "256Mi" } },
+      securityContext: { runAsUser: 1_000 },
+      volumeMounts: [{ name: "work", mountPath: "/work" }],
+    },
+  ],
+  volumes: [{ name: "work", emptyDir: {} }],
+} satisfies V1Pod["spec"];
+
+await using world = await openAdmissionWorld();
+using kube = openKube(world.api.config);
+const emptyBytes = rss(world);
+await fill(kube, await world.plain(), await injected(world, kube));
+const [plain, enforced] = [await world.plain(), await world.enforced()];
+// A review or two before anything is measured: connections, compiled code, remembered rights.
+for (const namespace of [plain, enforced]) await atRate(kube, namespace, 1);
+const without: number[][] = [];
+const withGateway: number[][] = [];
+for (let round = 0; round < rounds; round += 1) {
+  without.push(await atRate(kube, plain, seconds));
+  withGateway.push(await atRate(kube, enforced, seconds));
+}
+print();
+
+/** What the store is filled with: pods as they are after admission, but for the token, which only a gateway may have. */
+async function injected({ enforced: make }: AdmissionWorld, client: Kube): Promise<NonNullable<Pod["spec"]>> {
+  const namespace = await make();
+  const made = await client.create(PODS, podOf(namespace), { signal, dryRun: true });
+  if (made.spec?.initContainers?.[1]?.name !== "gw") throw new Error("the pod was not injected");
+  return JSON.parse(
+    JSON.stringify(made.spec).replaceAll("sallyport.dev/broker", "example.com/broker"),
+  ) as NonNullable<Pod["spec"]>;
+}
+
+async function fill(client: Kube, namespace: string, spec: NonNullable<Pod["spec"]>): Promise<void> {
+  let left = pods;
+  await Promise.all(
+    Array.from({ length: 24 }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await client.create(PODS, { ...podOf(namespace), spec }, { signal, deadlineMs: 60_000 });
+      }
+    }),
+  );
+}
+
+/** One every 1/rate seconds, whether the ones before have been answered or not: milliseconds from when each was due. */
+async function atRate(client: Kube, namespace: string, lastsSeconds: number): Promise<number[]> {
+  const startMs = performance.now();
+  return Promise.all(
+    Array.from({ length: rate * lastsSeconds }, async (_, at) => {
+      const dueMs = startMs + (at * 1_000) / rate;
+      await sleep(Math.max(0, dueMs - performance.now()));
+      await client.create(PODS, podOf(namespace), { signal, deadlineMs: 60_000 });
+      return performance.now() - dueMs;
+    }),
+  );
+}
+
+function podOf(namespace: string): { metadata: Pod["metadata"]; spec: NonNullable<Pod["spec"]> } {
+  return { metadata: { generateName: "agent-", namespace } as unknown as Pod["metadata"], spec: SPEC };
+}
+
+function print(): void {
+  console.log(`${pods} pods in the store; ${rate} new ones a second, ${rounds} rounds of ${seconds} s each`);
+  const [bare, through] = [without.flat(), withGateway.flat()];
+  const line = (name: string, times: readonly number[]): void =>
+    console.log(
+      `${name.padEnd(26)} p50 ${ms(at(times, 0.5))}  p99 ${ms(at(times, 0.99))}  ${times.length} pods`,
+    );
+  line("API server alone", bare);
+  line("with injection and checks", through);
+  const added = (part: number): readonly number[] =>
+    withGateway.map((times, round) => at(times, part) - at(without[round] ?? [], part));
+  console.log(
+    `added, all rounds          p50 ${ms(at(through, 0.5) - at(bare, 0.5))}  p99 ${ms(at(through, 0.99) - at(bare, 0.99))}`,
+  );
+  console.log(`added, median of rounds    p50 ${ms(at(added(0.5), 0.5))}  p99 ${ms(at(added(0.99), 0.5))}`);
+  console.log(
+    `added, quietest round      p50 ${ms(Math.min(...added(0.5)))}  p99 ${ms(Math.min(...added(0.99)))}`,
+  );
+  console.log(`memory of the operator     ${mb(emptyBytes)} at the start, ${mb(rss(world))} now`);
+}
+
+function at(times: readonly number[], part: number): number {
+  const sorted = times.toSorted((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
+function rss({ operatorPid }: AdmissionWorld): number {
+  return (
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${operatorPid}/status`, "utf8"))?.[1] ?? 0) * 1_024
+  );
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1).padStart(6)} ms`;
+}
+
+function mb(bytes: number): string {
+  return `${Math.round(bytes / 1_048_576)} MB`;
+}
+
+function numberOf(name: string, fallback: number): number {
+  const word = process.argv.find((each) => each.startsWith(`--${name}=`));
+  return word === undefined ? fallback : Number(word.slice(name.length + 3));
+}
