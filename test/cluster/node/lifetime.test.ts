@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnSyncReturns, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -68,14 +68,18 @@ describe("a cluster with a node", { skip: skipWithoutNodeTier() }, () => {
     await untilGone(doomed.traced);
 
     const nodes = (): Promise<{ stdout: string }> =>
-      run(clientPaths().kubectl, ["get", "nodes", "--no-headers"], {
+      run(clientPaths().kubectl, ["get", "nodes", "--no-headers", "--request-timeout=10s"], {
         env: { KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache` },
       });
     assert.match((await nodes()).stdout, /^node +Ready /);
     assert.equal(await standing.up(), words, "there is one already");
+    const hostAddress = readFileSync(kubeconfig, "utf8")
+      .match(/10\.200\.\d+\./)?.[0]
+      .concat("1");
+    assert.ok(addressesOfHost().includes(hostAddress));
     await standing.down();
     assert.equal(existsSync(kubeconfig), false);
-    await assert.rejects(nodes());
+    assert.equal(addressesOfHost().includes(hostAddress), false);
     assert.deepEqual(hostSettings(), settings);
   });
 
@@ -167,6 +171,10 @@ function standingPlace() {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+function addressesOfHost(): readonly (string | undefined)[] {
+  return Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address));
 }
 
 /** The shells beside the holder that wait for its owner's end. */

@@ -104,7 +104,9 @@ describe("the node tier", { skip: skipWithoutNodeTier() }, () => {
 
   test("host and pods reach each other by their own addresses, and pods nothing beyond", async () => {
     const { status } = await pod("web-1");
-    const answer = await fetch(`http://${status?.podIP}:8000/name`);
+    const answer = await fetch(`http://${status?.podIP}:8000/name`, {
+      signal: AbortSignal.timeout(WAIT_MS_MAX),
+    });
     assert.equal(await answer.text(), "web-1\n");
     await using server = await startMirror(node.hostAddress);
     const client = await pod("client");

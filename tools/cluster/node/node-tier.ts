@@ -61,12 +61,14 @@ const OUTPUT_CHARS = 1_000;
 
 export async function startNodeTier(options: NodeTierOptions = {}): Promise<NodeTier> {
   const programs = await ensurePrograms(ALL_PROGRAMS);
+  // The same two as on the api tier, whose data it begins with.
+  const apiPrograms = { etcd: programs.etcd, "kube-apiserver": programs["kube-apiserver"] };
   const [holder, pauseArchive] = [await pauseProgram(), await pauseImage()];
   await sweep();
   const folder = await newFolder();
   await using started = new AsyncDisposableStack();
   started.defer(() => rm(folder, { recursive: true, force: true }));
-  await Promise.all([copyFile(holder, `${folder}/pause`), copyTemplate(programs, folder)]);
+  await Promise.all([copyFile(holder, `${folder}/pause`), copyTemplate(apiPrograms, folder)]);
   const kept = [REPOSITORY, dirname(process.execPath), ...new Set(Object.values(programs).map(dirname))];
   const machine = started.use(await startMachine(folder, kept));
   makeControlGroups(nameOf(folder));
