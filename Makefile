@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images e2e clean accept-foundation accept-gateway accept-operator
+.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images e2e clean accept-foundation accept-gateway accept-operator
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -59,6 +59,9 @@ demo: setup ## an agent without a password, a real PostgreSQL and the gateway be
 
 fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUTES=n (5)
 	@node tools/fuzz/run.ts --minutes $(MINUTES)
+
+bypass: clients cluster-binaries ## every way around admission, with and without what is in it, as a table
+	@node tools/bypass/table.ts
 
 bench: setup ## side-by-side figures: decisions, and the gateway beside haproxy and pgbouncer
 	@node bench/policy.ts

@@ -1,0 +1,98 @@
+/** Every attack of every threat, on both stages. */
+import { THREATS } from "../threats/index.ts";
+import {
+  type Attack,
+  faultWith,
+  faultWithout,
+  inWords,
+  type Outcome,
+  outcomeOf,
+  refusalIn,
+} from "./attack.ts";
+import { openBattlefield } from "./battlefield.ts";
+import { type Endured, endure, OUTAGES } from "./outages.ts";
+import type { Stage } from "./stage.ts";
+
+const AT_ONCE = 6;
+
+export interface Fought {
+  readonly threat: string;
+  readonly title: string;
+  readonly attack: string;
+  /** In words, or what was not as it should be. */
+  readonly without: string;
+  readonly with: string;
+  readonly faults: readonly string[];
+}
+
+export async function fight(): Promise<readonly Fought[]> {
+  await using field = await openBattlefield();
+  const attacks = THREATS.flatMap((threat) => threat.attacks.map((attack) => ({ threat, attack })));
+  const before = await each(attacks, ({ attack }) => outcomeOf(attack, field.undefended));
+  const defended = await field.defend();
+  const after = await each(attacks, ({ attack }) => outcomeOf(attack, defended));
+  const twins = await each(attacks, ({ attack }) => twinFault(attack, defended));
+  const endured: Endured[] = [];
+  for (const outage of OUTAGES) endured.push(await endure(defended, field.operator, outage));
+  return [
+    ...attacks.map(({ threat, attack }, index): Fought => {
+      const [undefended, outcome] = [before[index], after[index]];
+      if (undefended === undefined || outcome === undefined) throw new RangeError("an attack was not fought");
+      const faults = [faultWithout(attack, undefended), faultWith(attack, outcome), twins[index]];
+      return {
+        threat: threat.id,
+        title: threat.title,
+        attack: attack.name,
+        without: undefended.kind,
+        with: shortly(outcome),
+        faults: faults.filter((fault) => fault !== undefined),
+      };
+    }),
+    ...endured.map(({ outage, outcomes }): Fought => {
+      const worked = outcomes.some(({ kind }) => kind === "worked");
+      const last = outcomes.at(-1);
+      return {
+        threat: "T38",
+        title: "what enforces is down, or taken away",
+        attack: outage,
+        without: "worked",
+        with: last === undefined ? "" : shortly(last),
+        faults: worked ? ["a pod came in without its gateway"] : [],
+      };
+    }),
+  ];
+}
+
+async function twinFault({ twin }: Attack, stage: Stage): Promise<string | undefined> {
+  try {
+    await twin?.(stage);
+    return undefined;
+  } catch (error) {
+    return `what is harmless is refused: ${refusalIn(error)}`;
+  }
+}
+
+async function each<Item, Result>(
+  items: readonly Item[],
+  act: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  const left = items.entries();
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of left) results[index] = await act(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return results;
+}
+
+const WIDTH_MAX = 160;
+
+/** Who refuses says so at the beginning, in words of the API server's. */
+const shortly = (outcome: Outcome): string =>
+  inWords(outcome)
+    .replace(
+      /^refused: .*?(?:denied the request: |denied request: |is forbidden: |is invalid: )/s,
+      "refused: ",
+    )
+    .replaceAll("\n", " ")
+    .slice(0, WIDTH_MAX);
