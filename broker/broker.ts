@@ -10,6 +10,8 @@ import { Sessions } from "./exchange/sessions.ts";
 import { type IdentityFront, identityFront } from "./identity/front.ts";
 import { type HttpGet, httpGet } from "./identity/http.ts";
 import { createVerifier } from "./identity/verifier.ts";
+import { type ClassPlans, classPlans } from "./pods/class-plans.ts";
+import type { PodPeer } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
@@ -54,12 +56,14 @@ export interface BrokerStatus {
 }
 
 export interface Broker extends AsyncDisposable {
-  /** For one connection of a data plane. */
-  attach(): DataPlanePort;
+  /** For one connection of a data plane: of this machine, or of a pod. */
+  attach(peer?: PodPeer): DataPlanePort;
   /** New files: takes effect at once, for sessions that are open too. */
   update(config: BrokerConfig): BrokerStatus;
   /** Ends the session's lease and tells its data plane; false when it has none. */
   revoke(session: SessionId, why: Refusal): boolean;
+  /** Ends every session of the pod, and tells its data plane. */
+  endPod(uid: string, why: Refusal): void;
   status(): BrokerStatus;
   /** Does what has come due; called by the broker's own timer. */
   sweep(): void;
@@ -90,6 +94,7 @@ class LiveBroker implements Broker {
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
   #prepared: Prepared | undefined;
+  #plans: ClassPlans | undefined;
 
   constructor(options: BrokerOptions, journal: Journal) {
     const { now, note, get = httpGet, leaseMs = LEASE_MS_DEFAULT, tickMs = TICK_MS_DEFAULT } = options;
@@ -129,7 +134,7 @@ class LiveBroker implements Broker {
     this.#timer = Number.isFinite(tickMs) ? setInterval(() => this.sweep(), tickMs).unref() : undefined;
   }
 
-  attach(): DataPlanePort {
+  attach(peer?: PodPeer): DataPlanePort {
     const { broker, now, trail, sessionsMax = SESSIONS_MAX_DEFAULT } = this.#options;
     return dataPlanePort({
       broker,
@@ -139,19 +144,23 @@ class LiveBroker implements Broker {
       workers: this.#workers,
       trail,
       now,
-      currentPlan: () => this.#prepared?.push,
+      currentPlan: (of) => this.#plans?.planFor(of),
+      peer,
       sessionsMax,
     });
   }
 
   update(config: BrokerConfig): BrokerStatus {
+    const { note } = this.#options;
     const before = this.#prepared;
     const next = prepare(config, before?.policies ?? []);
     this.#prepared = next;
-    for (const problem of next.problems) this.#options.note(...noteOf(problem));
+    const plans = classPlans(next, note);
+    this.#plans = plans;
+    for (const problem of next.problems) note(...noteOf(problem));
     this.#front.update(config.listeners, next.providers);
     // The plan first: a data plane then knows why, and says it better, when a session of its own ends by it.
-    if (before?.push.version !== next.push.version) this.#workers.broadcast(next.push);
+    if (before?.push.version !== next.push.version) this.#workers.broadcast((peer) => plans.planFor(peer));
     this.#desk.decideAnew();
     this.sweep();
     return this.status();
@@ -159,6 +168,13 @@ class LiveBroker implements Broker {
 
   revoke(session: SessionId, why: Refusal): boolean {
     return this.#desk.revokeSession(session, why);
+  }
+
+  endPod(uid: string, why: Refusal): void {
+    for (const { peer, sessions } of this.#workers.all()) {
+      if (peer?.uid !== uid) continue;
+      for (const session of sessions) if (!this.revoke(session, why)) this.#sessions.forget(session);
+    }
   }
 
   status(): BrokerStatus {

@@ -74,7 +74,7 @@ export function keyOf({ namespace, name }: ConnectionRef): string {
   return `${namespace === "" ? DEFAULT_NAMESPACE : namespace}/${name}`;
 }
 
-function refOf({ metadata }: Connection): ConnectionRef {
+export function refOf({ metadata }: Pick<Connection, "metadata">): ConnectionRef {
   return { namespace: metadata.namespace ?? DEFAULT_NAMESPACE, name: metadata.name };
 }
 
@@ -134,7 +134,7 @@ function providerOf(
 }
 
 /** The same version is the same content, across restarts and brokers. */
-function versionOf(connections: readonly ConnectionView[], policies: readonly PolicySource[]): string {
+export function versionOf(connections: readonly ConnectionView[], policies: readonly PolicySource[]): string {
   const text = JSON.stringify([connections, policies]);
   return createHash("sha256").update(text).digest("base64url").slice(0, 22);
 }

@@ -3,6 +3,8 @@ import {
   type BrokerPort,
   type Hello,
   type IdentifyRequest,
+  type LeaseGrant,
+  type LeaseId,
   PORT_VERSIONS,
   type PlanPush,
   type SessionGrant,
@@ -13,6 +15,7 @@ import type { Desk } from "./exchange/desk.ts";
 import type { Sessions } from "./exchange/sessions.ts";
 import type { IdentityFront } from "./identity/front.ts";
 import { subjectOf } from "./identity/subject.ts";
+import type { PodPeer } from "./pods/pods.ts";
 import type { Trail } from "./trail/trail.ts";
 import type { PushListener, Worker, Workers } from "./workers.ts";
 
@@ -30,7 +33,9 @@ export interface PortDeps {
   readonly workers: Workers;
   readonly trail: Pick<Trail, "openSession" | "append">;
   readonly now: () => number;
-  readonly currentPlan: () => PlanPush | undefined;
+  readonly currentPlan: (peer: PodPeer | undefined) => PlanPush | undefined;
+  /** The pod at the other end; undefined for data planes of this machine. */
+  readonly peer: PodPeer | undefined;
   readonly sessionsMax: number;
 }
 
@@ -39,7 +44,7 @@ const EXCHANGE_WITHIN_MS = 5 * 60_000;
 const NAME_CHARS_MAX = 128;
 
 export function dataPlanePort(deps: PortDeps): DataPlanePort {
-  const { sessions, desk, workers, trail, now } = deps;
+  const { sessions, desk, workers, trail, now, peer } = deps;
   let worker: Worker | undefined;
   const subscriptions = new Set<PushListener>();
 
@@ -66,7 +71,7 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
       if (![hello.worker, hello.run].every(isName))
         return refusal("NOT_SUPPORTED", "a data plane has a short name, and so has its run");
       detach();
-      worker = workers.attach(hello.worker, hello.run);
+      worker = workers.attach(hello.worker, hello.run, peer);
       if (worker === undefined) return refusal("NOT_SUPPORTED", "this run has another name");
       for (const listener of subscriptions) worker.listeners.add(listener);
       return { version, broker: deps.broker } satisfies Welcome;
@@ -78,8 +83,9 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
         if (request.evidence.kind === "token") request.evidence.token.fill(0);
       }
     },
-    exchange: (request, signal) => known((of) => desk.exchange(of, request, signal)),
-    renew: (lease, signal) => known((of) => desk.renew(of, lease, signal)),
+    exchange: (request, signal) =>
+      known(async (of) => (await peer?.stillTrusted(signal)) ?? desk.exchange(of, request, signal)),
+    renew: (lease, signal) => known((of) => renew(desk, of, lease, signal)),
     async release(lease) {
       if (worker !== undefined) desk.release(worker, lease);
     },
@@ -99,7 +105,7 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
         subscriptions.delete(listener);
         worker?.listeners.delete(listener);
       });
-      const plan = deps.currentPlan();
+      const plan = deps.currentPlan(peer);
       if (plan !== undefined) listener(plan);
     },
     applied(_name, planVersion) {
@@ -112,8 +118,21 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
   };
 }
 
+async function renew(
+  desk: Desk,
+  worker: Worker,
+  lease: LeaseId,
+  signal: AbortSignal,
+): Promise<LeaseGrant | Refusal> {
+  const refused = await worker.peer?.stillTrusted(signal);
+  if (refused === undefined) return desk.renew(worker, lease, signal);
+  // What cannot be told now is no reason to end what was granted until then.
+  if (refused.code !== "POD_UNCHECKED") desk.revokeLease(worker, lease, refused);
+  return refused;
+}
+
 async function identify(
-  { front, sessions, trail, now, sessionsMax }: PortDeps,
+  { front, sessions, trail, now, sessionsMax, peer }: PortDeps,
   worker: Worker,
   { session, listener, evidence }: IdentifyRequest,
   signal: AbortSignal,
@@ -122,7 +141,10 @@ async function identify(
   if (before !== undefined && before.worker !== worker)
     return refusal("IDENTITY_INVALID", "the session is known by another data plane");
   if (before === undefined && sessions.size >= sessionsMax) return refusal("LIMIT_GATEWAY");
-  const verified = before === undefined ? await front.identify(listener, evidence, signal) : undefined;
+  const verified =
+    before === undefined
+      ? await (peer === undefined ? front.identify(listener, evidence, signal) : peer.identify(signal))
+      : undefined;
   if (verified !== undefined && isRefusal(verified)) return verified;
   const keys = await trail.openSession(session, signal);
   if (isRefusal(keys)) return keys;
@@ -138,7 +160,7 @@ async function identify(
     id: session,
     worker,
     caller,
-    subject: subjectOf(caller.identity),
+    subject: verified.subject ?? subjectOf(caller.identity),
     exchangeUntilMs,
     exchange: undefined,
   });

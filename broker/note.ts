@@ -4,12 +4,15 @@
  */
 export type NoteName =
   | "ambient.failed"
+  | "authority.failed"
   | "connection.unusable"
   | "janitor.failed"
   | "janitor.removed"
   | "journal.torn"
   | "lease.ended"
   | "lease.failed"
+  | "pod.enrolled"
+  | "pod.not-enrolled"
   | "proof.refused"
   | "provider.keys"
   | "record.not-closed"
@@ -28,6 +31,7 @@ export type NoteName =
   | "session.lost"
   | "port.refused"
   | "port.failed"
+  | "plan.too-large"
   | "port.slow-reader"
   | "worker.lost";
 

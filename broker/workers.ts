@@ -1,9 +1,12 @@
 /** The data planes that are or were connected, and what each has been told. */
-import type { Push, Report, SessionId } from "#core/port/port.ts";
+import type { PlanPush, Push, Report, SessionId } from "#core/port/port.ts";
+import type { PodPeer } from "./pods/pods.ts";
 
 export type PushListener = (push: Push) => void;
 
 export interface Worker {
+  /** The pod that it is in; undefined for those of this machine. */
+  readonly peer: PodPeer | undefined;
   readonly name: string;
   /** Which run of it: one that was started again is another one, which carries nothing on. */
   readonly run: string;
@@ -18,12 +21,14 @@ export interface Worker {
 }
 
 export class Workers {
-  /** By run. */
+  /** By pod and run: what a pod says of itself never leads to what is another's. */
   readonly #workers = new Map<string, Worker>();
 
   /** Undefined when the run is known under another name. */
-  attach(name: string, run: string): Worker | undefined {
-    const worker = this.#workers.get(run) ?? {
+  attach(name: string, run: string, peer: PodPeer | undefined): Worker | undefined {
+    const key = keyOf(peer, run);
+    const worker = this.#workers.get(key) ?? {
+      peer,
       name,
       run,
       attached: 0,
@@ -35,7 +40,7 @@ export class Workers {
     };
     if (worker.name !== name) return undefined;
     worker.attached += 1;
-    this.#workers.set(run, worker);
+    this.#workers.set(key, worker);
     return worker;
   }
 
@@ -50,18 +55,24 @@ export class Workers {
 
   /** Those that have been away for that long, or were started again since, are forgotten. */
   removeLost(nowMs: number, awayMs: number): readonly Worker[] {
-    const present = new Set(this.all().flatMap(({ attached, name }) => (attached > 0 ? [name] : [])));
-    const lost = this.all().filter(
-      ({ attached, detachedMs, name }) =>
-        attached === 0 && (present.has(name) || nowMs - detachedMs >= awayMs),
+    const present = new Set(
+      this.all().flatMap(({ attached, name, peer }) => (attached > 0 ? [keyOf(peer, name)] : [])),
     );
-    for (const { run } of lost) this.#workers.delete(run);
+    const lost = this.all().filter(
+      ({ attached, detachedMs, name, peer }) =>
+        attached === 0 && (present.has(keyOf(peer, name)) || nowMs - detachedMs >= awayMs),
+    );
+    for (const { peer, run } of lost) this.#workers.delete(keyOf(peer, run));
     return lost;
   }
 
-  broadcast(push: Push): void {
-    for (const { listeners } of this.#workers.values()) send(listeners, push);
+  broadcast(planFor: (peer: PodPeer | undefined) => PlanPush): void {
+    for (const { listeners, peer } of this.#workers.values()) send(listeners, planFor(peer));
   }
+}
+
+function keyOf(peer: PodPeer | undefined, word: string): string {
+  return JSON.stringify([peer?.uid, word]);
 }
 
 export function send(listeners: ReadonlySet<PushListener>, push: Push): void {

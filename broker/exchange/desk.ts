@@ -113,6 +113,11 @@ export class Desk {
     return lease !== undefined;
   }
 
+  revokeLease(worker: Worker, id: LeaseId, why: Refusal): void {
+    const lease = this.#held(worker, id);
+    if (lease !== undefined) this.#revoke(lease, why);
+  }
+
   /** For sessions whose data plane is gone: there is nobody to tell. */
   abandon(session: SessionId): void {
     const lease = this.#leases.ofSession(session);

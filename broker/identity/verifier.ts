@@ -29,6 +29,8 @@ export interface Provider {
 
 export interface Verified {
   readonly identity: Identity;
+  /** Who has limits, leases and roles to itself. Absent: whoever has the identity. */
+  readonly subject?: string;
   /** Of the token, without skew. */
   readonly expiresMs: number;
 }

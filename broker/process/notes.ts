@@ -9,10 +9,12 @@ export function noteIn(log: Log): Note {
 /** What a person has to hear of, at once; the rest is for those who look. */
 const LOUD: ReadonlySet<NoteName> = new Set([
   "ambient.failed",
+  "authority.failed",
   "connection.unusable",
   "janitor.failed",
   "journal.torn",
   "lease.failed",
+  "pod.not-enrolled",
   "proof.refused",
   "provider.unreachable",
   "provider.unusable",
@@ -24,6 +26,7 @@ const LOUD: ReadonlySet<NoteName> = new Set([
   "trail.torn-tail",
   "session.fork",
   "session.lost",
+  "plan.too-large",
   "port.refused",
   "port.failed",
   "port.slow-reader",

@@ -8,6 +8,12 @@ export const RUNTIME_CODES = {
   IDENTITY_EXPIRED: "the identity presented has expired",
   IDENTITY_UNCHECKED: "the identity presented cannot be checked now; try again",
   IDENTITY_AMBIGUOUS: "it cannot be told which local user this connection belongs to",
+  POD_ENDED: "the pod has ended, or is being deleted",
+  POD_UNTRUSTED: "the pod is not as it was admitted, so it is given nothing",
+  POD_UNCHECKED: "the pod cannot be checked now; try again",
+  POD_KEY_REFUSED: "another key speaks for this pod already",
+  LINEAGE_NOT_AVAILABLE:
+    "what a pod that another pod has launched may do cannot be told yet, so it is given nothing",
   ASK_NOT_AVAILABLE: "this needs the approval of a person, which this gateway cannot ask for yet",
   BROKER_UNREACHABLE: "the broker cannot be reached; no new session is opened",
   BROKER_UNAVAILABLE:

@@ -1,0 +1,84 @@
+/**
+ * What the broker has to know of a cluster, without knowing any of its objects: whose token that is, whether the pod is alive and
+ * as it was admitted, which key speaks for it, and what a Secret holds. `operator/broker/` answers for Kubernetes.
+ */
+import type { Connection } from "#core/api/kinds.gen.ts";
+import type { Caller, Identity } from "#core/policy/facts.ts";
+import type { Refusal } from "#core/values/refusal.ts";
+import type { SecretBytes } from "#core/values/secret.ts";
+import type { Verified } from "../identity/verifier.ts";
+
+/** Which pod a token was given to, as the cluster said it when it was asked. */
+export interface PodClaim {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly serviceAccountUid: string;
+  /** Where the pod ran when it was given the token. */
+  readonly nodeName: string;
+  readonly nodeUid: string;
+  /** Of the one token that was presented; tells in the record which it was. */
+  readonly credential: string;
+}
+
+/** A pod as it was found a moment ago: it lives, and it is as admission lets pods be. */
+export interface LivePod {
+  readonly claim: PodClaim;
+  /** As its node says them; empty before it has any. */
+  readonly ips: readonly string[];
+  readonly caller: Caller;
+  /** How often the gateway has been started again. */
+  readonly gatewayRestarts: number;
+}
+
+/** The one key that speaks for a pod. */
+export interface PodPin {
+  readonly claim: PodClaim;
+  /** SHA-256 of the key's SPKI DER, base64url. */
+  readonly keyHash: string;
+}
+
+/** One key of a Secret, for a Connection that shall be able to use it. */
+export interface SecretWanted {
+  readonly connection: Pick<Connection, "metadata" | "spec">;
+  readonly name: string;
+  readonly key: string;
+}
+
+/** In words for people who keep the cluster: what there is instead of the secret, and the fix. Nothing of what it holds. */
+export interface NoSecret {
+  /** `unavailable`: it could not be asked for now. */
+  readonly reason: "missing" | "not-permitted" | "unusable" | "unavailable";
+  readonly why: string;
+}
+
+export interface Secrets {
+  /** Read anew each time, and only where the Secret itself permits the Connection its use. The caller wipes what it gets. */
+  secret(wanted: SecretWanted, signal: AbortSignal): Promise<SecretBytes | NoSecret>;
+}
+
+export interface Cluster extends Secrets {
+  /** Whose token it is. Refuses those that were made for anybody else, or for no pod. The caller wipes the bytes. */
+  review(token: Uint8Array, signal: AbortSignal): Promise<PodClaim | Refusal>;
+  /** Asks for the pod itself, never what is remembered of it: it has not ended, runs where it did, and is as it was admitted. */
+  inspect(claim: PodClaim, signal: AbortSignal): Promise<LivePod | Refusal>;
+  /**
+   * Makes it the key that speaks for the pod; the same key again is no change. Another one only where the pod's node was started
+   * again since, and its gateway with it: its key is lost then. Every replica sees it from the moment this resolves.
+   */
+  pin(pod: LivePod, keyHash: string, signal: AbortSignal): Promise<Refusal | undefined>;
+  /** The key that speaks for the pod; refused where there is none. */
+  pinned(uid: string, signal: AbortSignal): Promise<PodPin | Refusal>;
+}
+
+/** One pod at the broker's port: asked at every identify, exchange and renew. */
+export interface PodPeer {
+  /** Of the pod. */
+  readonly uid: string;
+  /** Of all pods that get the same plan. */
+  readonly plannedFor: Identity;
+  identify(signal: AbortSignal): Promise<Verified | Refusal>;
+  /** Undefined while it is. */
+  stillTrusted(signal: AbortSignal): Promise<Refusal | undefined>;
+}
