@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench build images e2e clean accept-foundation accept-gateway accept-operator
+.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission build images e2e clean accept-foundation accept-gateway accept-operator
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -67,6 +67,10 @@ bench: setup ## side-by-side figures: decisions, and the gateway beside haproxy 
 	@node bench/policy.ts
 	@tools/setup/proxies.sh
 	@node bench/proxies.ts
+
+bench-admission: clients ## what admission adds to the making of a pod, at 10,000 pods and 50 a second
+	@node tools/cluster/build.ts --for='test/webhook/*.test.ts'
+	@node bench/admission.ts
 
 build: setup ## bundle the programs into dist/
 	@rolldown -c rolldown.config.ts --log-level warn
