@@ -1,12 +1,11 @@
 /** What only one replica does: write conditions and owned objects, and keep the webhook configurations. */
 import type { Log } from "#runtime/log.ts";
-import { errorFields } from "#runtime/log.ts";
 import { bundleOf } from "../authority/bundle.ts";
 import type { Authority } from "../authority/authority.ts";
 import { type Damage, guardKey, guardReconciler } from "../authority/guard.ts";
 import { ownerOf } from "../authority/owner.ts";
 import type { OperatorSettings, WebhookConfiguration } from "../config/settings.ts";
-import { watchDesired } from "../desired/watch.ts";
+import type { DesiredWatch } from "../desired/watch.ts";
 import type { Kube } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
 import { type Trigger, runController } from "../kube/controller.ts";
@@ -24,6 +23,8 @@ export interface LeadingOptions {
   readonly settings: OperatorSettings;
   readonly kube: Kube;
   readonly stores: Stores;
+  /** Older than the term, so that a new leader knows the last good version of what is broken by now. */
+  readonly desired: DesiredWatch;
   readonly authority: Authority;
   readonly events: EventRecorder;
   readonly meters: KubeMeters;
@@ -35,15 +36,11 @@ export interface LeadingOptions {
 
 /** Resolves when the term is over and nothing acts any more. */
 export async function lead(options: LeadingOptions, term: Term): Promise<void> {
-  const { settings, stores, events, meters, log } = options;
+  const { settings, stores, desired, events, meters, log } = options;
   const { signal } = term;
   const kube = fenced(options.kube, term);
   const following = { kube, meters, log, signal };
   const owned = { labelSelector: MANAGED_SELECTOR, indexes: { [BY_NAMESPACE]: namespaceOf } };
-  using desired = watchDesired({
-    stores: stores.kinds,
-    onError: (error) => log.error("the kinds cannot be read", errorFields(error)),
-  });
   const { kinds, namespaces } = controllers({
     stores: {
       kinds: stores.kinds,

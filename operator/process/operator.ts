@@ -14,6 +14,7 @@ import { trusts } from "../authority/bundle.ts";
 import { guardKey } from "../authority/guard.ts";
 import { ownerOf } from "../authority/owner.ts";
 import type { Address, OperatorSettings, WebhookConfiguration } from "../config/settings.ts";
+import { type DesiredWatch, watchDesired } from "../desired/watch.ts";
 import type { Access } from "../kube/access.ts";
 import { type Kube, openKube } from "../kube/client.ts";
 import { type Clock, pause, systemClock } from "../kube/clock.ts";
@@ -66,6 +67,7 @@ class Replica implements Operator {
   readonly #meters: { readonly kube: KubeMeters; readonly process: ProcessMeters };
   readonly #events: EventRecorder;
   readonly #stores: Stores;
+  readonly #desired: DesiredWatch;
   readonly #callers: CallersFile | undefined;
   #observability: Observability | undefined;
   #authority: Authority | undefined;
@@ -102,6 +104,10 @@ class Replica implements Operator {
     };
     this.#meters.kube.leading(() => this.#election?.isHeld() ?? false);
     this.#stores = openStores(configurations, { kube: this.#kube, meters: this.#meters.kube, log, signal });
+    this.#desired = watchDesired({
+      stores: this.#stores.kinds,
+      onError: (error) => log.error("the kinds cannot be read", errorFields(error)),
+    });
     this.serving = this.#serve();
     this.serving.catch((error: unknown) => {
       if (!signal.aborted) log.error("admission cannot be served", errorFields(error));
@@ -152,6 +158,7 @@ class Replica implements Operator {
     await this.#admission?.[Symbol.asyncDispose]();
     await Promise.all([this.#authority?.ended, this.#election?.ended, this.#events.settled()]);
     await this.#observability?.[Symbol.asyncDispose]();
+    this.#desired[Symbol.dispose]();
     this.#kube[Symbol.dispose]();
     this.#log.info("stopped");
   }
@@ -256,6 +263,7 @@ class Replica implements Operator {
             settings,
             kube: this.#kube,
             stores: this.#stores,
+            desired: this.#desired,
             authority,
             events: this.#events,
             meters: this.#meters.kube,
