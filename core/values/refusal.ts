@@ -18,6 +18,8 @@ export const RUNTIME_CODES = {
   BROKER_UNREACHABLE: "the broker cannot be reached; no new session is opened",
   BROKER_UNAVAILABLE:
     "there is no broker that could decide about this pod's connections, so none is let through",
+  DESTINATION_UNKNOWN: "no connection that this pod may use is reached there",
+  DESTINATION_AMBIGUOUS: "several connections are reached there, so it cannot be told which is meant",
   TRAIL_UNAVAILABLE: "the record of this action cannot be stored, so the action is refused",
   TRAIL_BROKEN: "the record of this session has broken off, so the session ends",
   CREDENTIAL_UNAVAILABLE: "no credential for the upstream can be had now",

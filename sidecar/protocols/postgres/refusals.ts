@@ -40,6 +40,8 @@ const SQL_STATES = {
   ASK_NOT_AVAILABLE: DENIED,
   BROKER_UNREACHABLE: UNAVAILABLE,
   BROKER_UNAVAILABLE: UNAVAILABLE,
+  DESTINATION_UNKNOWN: LOGIN_REFUSED,
+  DESTINATION_AMBIGUOUS: LOGIN_REFUSED,
   TRAIL_UNAVAILABLE: "58030",
   TRAIL_BROKEN: ENDED,
   CREDENTIAL_UNAVAILABLE: UNAVAILABLE,
@@ -66,6 +68,8 @@ const SQL_STATES = {
 
 const ASK_OWNER =
   "Whoever owns this gateway's policies can allow it; quote the code and the rule from DETAIL.";
+/** Only pods have such destinations, and in a pod the gateway answers. */
+const ASK_GATEWAY = "What this pod may reach is told at http://sallyport.internal/.";
 const RETRY = "Nothing was done. Try again later.";
 
 /** What an agent may do about it. Absent: the message says all there is. */
@@ -78,6 +82,8 @@ const HINTS: Partial<Record<RefusalCode, string>> = {
   BROKER_UNREACHABLE: RETRY,
   BROKER_UNAVAILABLE: RETRY,
   POD_UNCHECKED: RETRY,
+  DESTINATION_UNKNOWN: ASK_GATEWAY,
+  DESTINATION_AMBIGUOUS: ASK_GATEWAY,
   CREDENTIAL_UNAVAILABLE: RETRY,
   CLIENT_TLS_REQUIRED: "Connect with sslmode=require or better.",
   IDENTITY_MISSING: "Send an identity token in the place of the password.",
