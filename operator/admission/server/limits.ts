@@ -18,8 +18,9 @@ const MEBIBYTE = 1_048_576;
 export const ADMISSION_LIMITS: AdmissionLimits = {
   // The API server takes objects of 3 MiB, and the review of an update holds two of them.
   bodyBytes: 7 * MEBIBYTE,
+  // Of these three, half is the most for any one address: see shares.ts.
   bodyBytesInFlight: 32 * MEBIBYTE,
-  reviewsInFlight: 128,
+  reviewsInFlight: 256,
   connections: 512,
   // API servers open connections ahead of need, and may leave one unused for as long as one that has been used.
   headMs: 120_000,

@@ -3,7 +3,7 @@
  * closed. Everything that it says beside a verdict is a fixed text, since a parser's own words quote what they were given.
  */
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Log } from "#runtime/log.ts";
@@ -12,6 +12,7 @@ import { judge } from "./judging.ts";
 import { ADMISSION_LIMITS, type AdmissionLimits, deadlineFor } from "./limits.ts";
 import type { AdmissionMeters, TurnedAway } from "./meters.ts";
 import { Malformed, type Review, readReview } from "./review.ts";
+import { openShares } from "./shares.ts";
 import { type Answer, answerOf } from "./verdict.ts";
 import { WEBHOOK_PATHS, type Webhook, type WebhookName } from "./webhook.ts";
 
@@ -130,7 +131,12 @@ function openServer(
     },
     handler,
   );
-  server.maxConnections = limits.connections;
+  const connections = openShares(limits.connections);
+  server.on("connection", (socket: Socket) => {
+    const giveBack = connections.take(socket.remoteAddress ?? "", 1);
+    if (giveBack === undefined) socket.destroy();
+    else socket.once("close", giveBack);
+  });
   return server;
 }
 
@@ -151,8 +157,8 @@ function bound(
   limits: AdmissionLimits,
   turnAway: (reply: FastifyReply, why: TurnedAway) => FastifyReply,
 ): void {
-  let reviews = 0;
-  let bytes = 0;
+  const reviews = openShares(limits.reviewsInFlight);
+  const bytes = openShares(limits.bodyBytesInFlight);
   app.addHook("onRequest", async (request, reply) => {
     request.startMs = performance.now();
     const isVerified = isLetIn(request.raw.socket as TLSSocket, callers);
@@ -162,19 +168,22 @@ function bound(
     const length = Number(request.headers["content-length"] ?? Number.NaN);
     if (!Number.isSafeInteger(length)) return turnAway(reply, "length");
     if (length > limits.bodyBytes) return turnAway(reply, "size");
-    if (reviews >= limits.reviewsInFlight || bytes + length > limits.bodyBytesInFlight)
+    const address = request.raw.socket.remoteAddress ?? "";
+    const endReview = reviews.take(address, 1);
+    const endBytes = endReview === undefined ? undefined : bytes.take(address, length);
+    if (endReview === undefined || endBytes === undefined) {
+      endReview?.();
       return turnAway(reply, "busy");
-    reviews += 1;
-    bytes += length;
-    meters.inFlight(reviews);
+    }
+    meters.inFlight(reviews.taken);
     const late = setTimeout(() => {
       if (!request.raw.complete) request.raw.destroy();
     }, limits.bodyMs);
     reply.raw.once("close", () => {
       clearTimeout(late);
-      reviews -= 1;
-      bytes -= length;
-      meters.inFlight(reviews);
+      endReview();
+      endBytes();
+      meters.inFlight(reviews.taken);
     });
     return undefined;
   });
