@@ -9,7 +9,7 @@ export interface CallersFile {
   onChange(listener: () => void): void;
 }
 
-const LOOK_MS = 15_000;
+const LOOK_MS = 5_000;
 const BYTES_MAX = 1_048_576;
 
 /** Throws when it cannot be read at first: without it everybody would be turned away. */

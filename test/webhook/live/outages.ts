@@ -121,7 +121,11 @@ export function outageCases(world: () => World): void {
 }
 
 /** By somebody in the cluster's network who trusts nobody. */
-async function post(port: number, path: string, body: string): Promise<{ status: number; text: string }> {
+export async function post(
+  port: number,
+  path: string,
+  body: string,
+): Promise<{ status: number; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
   const sent = request(
     {

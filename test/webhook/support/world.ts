@@ -13,7 +13,7 @@ import { type Log, openLog } from "#runtime/log.ts";
 import { operatorSettings } from "#test/chart/support/agents.ts";
 import { VALUES, install } from "#test/chart/support/cluster.ts";
 import { NAMESPACE } from "#test/chart/support/helm.ts";
-import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
+import { type ApiTier, type ApiTierOptions, startApiTier } from "#tools/cluster/api-tier.ts";
 import { type Balancer, openBalancer } from "./balancer.ts";
 
 export const forever = new AbortController().signal;
@@ -48,9 +48,9 @@ export interface Replica {
   metrics(): Promise<string>;
 }
 
-export async function startWorld(): Promise<World> {
+export async function startWorld(options: ApiTierOptions = {}): Promise<World> {
   await using started = new AsyncDisposableStack();
-  const api = started.use(await startApiTier());
+  const api = started.use(await startApiTier(options));
   const balancer = started.use(await openBalancer());
   await install(api, VALUES);
   const kube = started.use(openKube(api.config));
