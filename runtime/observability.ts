@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 export interface ObservabilityOptions {
   readonly host: string;
   readonly port: number;
+  /** Of a listener that is open already, in place of both. */
+  readonly fd?: number | undefined;
   /** Undefined when ready; otherwise what is missing, one thing a line. */
   readonly notReady: () => readonly string[];
   /** Left out: whoever answers has started. */
@@ -34,7 +36,8 @@ export async function serveObservability(options: ObservabilityOptions): Promise
   server.maxConnections = CONNECTIONS_MAX;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
-  server.listen({ host: options.host, port: options.port }, resolve);
+  const { host, port: wanted, fd } = options;
+  server.listen(fd === undefined ? { host, port: wanted } : { fd }, resolve);
   await promise;
   server.off("error", reject);
   server.on("error", options.onError);

@@ -2,10 +2,12 @@
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import type { Refusal } from "#core/values/refusal.ts";
 import { type Farewell, converse } from "./converse.ts";
+import { type At, type Place, ownPlace } from "./inherited.ts";
 import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
 
 export interface CaptureOptions {
   readonly port: number;
+  readonly place?: Place;
   readonly refusal: Refusal;
   readonly onFarewell: (farewell: Farewell) => void;
   /** More at once than are carried. */
@@ -50,7 +52,7 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
   };
   const servers: { readonly host: string; readonly server: Server }[] = [];
   for (const host of LOOPBACKS) {
-    const server = await listen(host, options.port, take);
+    const server = await listen((options.place ?? ownPlace)(host, options.port), take);
     if (server !== undefined) servers.push({ host, server: server.on("error", options.onError) });
   }
   const drain = async (): Promise<void> => {
@@ -78,15 +80,11 @@ async function serve(client: Socket, options: CaptureOptions, signal: AbortSigna
   }
 }
 
-async function listen(
-  host: string,
-  port: number,
-  take: (client: Socket) => void,
-): Promise<Server | undefined> {
+async function listen(at: At, take: (client: Socket) => void): Promise<Server | undefined> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, take);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
-  server.listen({ host, port, exclusive: true }, resolve);
+  server.listen(at, resolve);
   try {
     await promise;
   } catch (error) {

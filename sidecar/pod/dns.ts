@@ -4,10 +4,12 @@ import { once } from "node:events";
 import { type Server, type Socket, createServer } from "node:net";
 import { refuseQuestion } from "#core/wire/dns/refuse.ts";
 import { readSome } from "../protocols/reading.ts";
+import { type Place, ownPlace } from "./inherited.ts";
 import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
 
 export interface DnsOptions {
   readonly port: number;
+  readonly place?: Place;
   /** For askers that understand it. */
   readonly why: string;
   readonly onRefused: (transport: "udp" | "tcp") => void;
@@ -49,7 +51,9 @@ export async function openDns(options: DnsOptions): Promise<Dns> {
 }
 
 async function listenUdp(host: string, { port, why, onRefused, onError }: DnsOptions): Promise<Datagrams> {
-  const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4", ipv6Only: host.includes(":") });
+  const isV6 = host.includes(":");
+  // The launcher holds the port against everyone but this user, and takes nothing that arrives at it.
+  const socket = createSocket({ type: isV6 ? "udp6" : "udp4", ipv6Only: isV6, reusePort: true });
   socket.bind({ address: host, port, exclusive: true });
   try {
     await once(socket, "listening");
@@ -78,7 +82,7 @@ async function listenTcp(host: string, options: DnsOptions, stop: AbortSignal): 
       .finally(() => client.destroy());
   });
   server.maxConnections = CONNECTIONS_MAX;
-  server.listen({ host, port: options.port, exclusive: true });
+  server.listen((options.place ?? ownPlace)(host, options.port));
   await once(server, "listening");
   return server.on("error", options.onError);
 }

@@ -1,6 +1,7 @@
 /** The program of the gateway in a pod. It is the first process of its container, so signals end it only because it says so. */
 import { errorFields, openLog } from "#runtime/log.ts";
 import { loadSockets } from "#runtime/native/sockets.ts";
+import { inheritedPlaces } from "./inherited.ts";
 import { openPodGateway } from "./pod.ts";
 import { readSettings } from "./settings.ts";
 
@@ -22,7 +23,7 @@ async function run(): Promise<number> {
   const ofPod = log.with({ pod: `${pod.namespace}/${pod.name}`, podUid: pod.uid, node: pod.node });
   try {
     loadSockets();
-    const gateway = await openPodGateway(ofPod);
+    const gateway = await openPodGateway(ofPod, inheritedPlaces(process.env, process.pid));
     ofPod.info("started", { broker: `${broker.host}:${broker.port}`, resolvers: resolvers.join(" ") });
     await told.promise;
     await gateway.stop();

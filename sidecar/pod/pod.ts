@@ -8,6 +8,7 @@ import { type Observability, serveObservability } from "#runtime/observability.t
 import { openCapture } from "./capture.ts";
 import type { Farewell } from "./converse.ts";
 import { openDns } from "./dns.ts";
+import type { Place } from "./inherited.ts";
 import { openMeters } from "./meters.ts";
 import { CAPTURE_PORT, DNS_PORT, HEALTH_PORT, isWithoutAddress } from "./ports.ts";
 import { openSparing } from "./sparing.ts";
@@ -23,7 +24,7 @@ const LINE_EVERY_MS = 1_000;
 /** For those that are being told; who has said nothing by then is reset. */
 const DRAIN_MS_MAX = 2_000;
 
-export async function openPodGateway(log: Log): Promise<PodGateway> {
+export async function openPodGateway(log: Log, place: Place): Promise<PodGateway> {
   const onError = (error: unknown): void => log.error("something broke", errorFields(error));
   const sparing = openSparing(LINE_EVERY_MS, () => performance.now());
   const meters = openMeters(() => capture.openCount);
@@ -36,6 +37,7 @@ export async function openPodGateway(log: Log): Promise<PodGateway> {
   };
   const capture = await openCapture({
     port: CAPTURE_PORT,
+    place,
     refusal: WHY,
     onFarewell,
     onOverload: () => {
@@ -46,6 +48,7 @@ export async function openPodGateway(log: Log): Promise<PodGateway> {
   });
   const dns = await openDns({
     port: DNS_PORT,
+    place,
     why: `${WHY.code}: ${WHY.publicText}`,
     onRefused: (transport) => {
       meters.dns(transport);
@@ -58,6 +61,7 @@ export async function openPodGateway(log: Log): Promise<PodGateway> {
   const missing: string[] = capture.addresses.length === 0 ? ["no loopback address to capture at"] : [];
   const health = await serveHealth({
     port: HEALTH_PORT,
+    fd: place("::", HEALTH_PORT).fd,
     notReady: () => missing,
     metrics: async () => ({
       contentType: meters.registry.contentType,

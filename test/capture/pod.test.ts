@@ -9,6 +9,7 @@ import { GATEWAY_FLAGS } from "#tools/images/gateway.ts";
 import type { Child } from "#tools/world/child.ts";
 import { bundleOf } from "../../rolldown.config.ts";
 import { type Attempt, attempt, attemptOne, leaving, serve } from "./support/attempts.ts";
+import { ENVIRONMENT } from "./support/gateway.ts";
 import { openGwInit, runGwInit } from "./support/gw-init.ts";
 import {
   AGENT,
@@ -20,15 +21,6 @@ import {
   outputIn,
   startIn,
 } from "./support/network.ts";
-
-const ENVIRONMENT = {
-  POD_NAME: "agent-1",
-  POD_NAMESPACE: "shop",
-  POD_UID: "0b7c3c9e-1b1f-4c55-9a1d-6d2f2b0a1e11",
-  NODE_NAME: "node-1",
-  GW_BROKER: "sallyport-broker.sallyport-system.svc:8443",
-  GW_RESOLVERS: "10.96.0.10",
-};
 
 describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
   const stack = new AsyncDisposableStack();

@@ -86,6 +86,11 @@ describe("the images of a release", { skip: problem }, () => {
     assert.ok(!existsSync(join(root("gateway"), "app/operator.js")));
   });
 
+  test("whoever runs Node.js cannot read it, so that the kernel gives out nothing of its memory", () => {
+    for (const name of ["control", "gateway"] as const)
+      assert.equal(statSync(join(root(name), "usr/bin/node")).mode & 0o777, 0o711);
+  });
+
   test("the operator runs with what is in its image", () => {
     const { status, stderr } = run("control", ["operator.js"]);
     assert.equal(status, 64, stderr);

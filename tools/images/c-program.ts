@@ -32,17 +32,21 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const BUILD_MS_MAX = 60_000;
 const KEPT = 8;
 
-/** Where the program is, once it is there. */
-export async function compiled(name: CProgram): Promise<string> {
-  const { source, flags } = PROGRAMS[name];
+/** Where the program is, once it is there. Defines are for tests: a release has the source's own. */
+export async function compiled(
+  name: CProgram,
+  defines: Readonly<Record<string, number>> = {},
+): Promise<string> {
+  const { source } = PROGRAMS[name];
+  const flags = [...PROGRAMS[name].flags, ...Object.entries(defines).map(([key, is]) => `-D${key}=${is}`)];
   const text = readFileSync(join(ROOT, source));
   const headers = headersOfNode();
   const version = await compilerVersion();
-  const key = createHash("sha256")
+  const digest = createHash("sha256")
     .update(JSON.stringify([version, process.version, flags]))
     .update(text);
   const folder = `${cacheFolder()}/native`;
-  const program = `${folder}/${name}-${key.digest("hex")}`;
+  const program = `${folder}/${name}-${digest.digest("hex")}`;
   mkdirSync(folder, { recursive: true });
   const signal = AbortSignal.timeout(BUILD_MS_MAX);
   const build = async (): Promise<void> => {

@@ -9,11 +9,17 @@ import type { Entry } from "./tar.ts";
 
 export const NODE_PATH = "usr/bin/node";
 
+/**
+ * Of a program that whoever runs it cannot read, the kernel gives out nothing: no core, no memory under /proc, no debugger, also not to
+ * the same user. It is the only way to have that from the first instruction on, since `exec` undoes what prctl says.
+ */
+const UNREADABLE = 0o711;
+
 export function nodeLayer(): readonly Entry[] {
   const libraries = librariesOf(process.execPath);
   const packages = new Set(libraries.flatMap(({ file }) => packageOf(file) ?? []));
   return [
-    program(NODE_PATH, process.execPath),
+    program(NODE_PATH, process.execPath, UNREADABLE),
     ...libraries.map(({ path, file }) => program(path, file)),
     ...[...packages].flatMap((name) => paperwork(name)),
     text("etc/passwd", "nonroot:x:65532:65532::/:/sbin/nologin\n"),
@@ -21,11 +27,11 @@ export function nodeLayer(): readonly Entry[] {
   ];
 }
 
-const program = (path: string, file: string): Entry => ({
+const program = (path: string, file: string, mode = 0o755): Entry => ({
   kind: "file",
   path,
   content: { file },
-  mode: 0o755,
+  mode,
 });
 const text = (path: string, content: string): Entry => ({
   kind: "file",
