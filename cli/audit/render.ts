@@ -40,11 +40,16 @@ export function problemText({ what, segment, offset, bytes }: Problem, paint: Pa
   return `${paint("red", what)} in segment ${segment} at ${offset}, ${bytes} bytes; see sallyport audit verify\n`;
 }
 
+const YELLOW: ReadonlySet<unknown> = new Set<EventKind>([
+  "session.lost",
+  "session.refused",
+  "destination.refused",
+]);
+
 function styleOf(event: EventFields): Style {
   if (event["outcome"] === "deny" || event["kind"] === "session.fork" || event["kind"] === "trail.damaged")
     return "red";
-  if (event["outcome"] === "ask" || event["kind"] === "session.lost" || event["kind"] === "session.refused")
-    return "yellow";
+  if (event["outcome"] === "ask" || YELLOW.has(event["kind"])) return "yellow";
   return event["outcome"] === "allow" ? "green" : "bold";
 }
 
@@ -58,6 +63,8 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
       `plan ${word(event, "planVersion")}`,
     ),
   "session.refused": ({ event }) => `${word(event, "code")} at ${word(event, "listener")}`,
+  "destination.refused": ({ event }) =>
+    `${word(event, "code")} ${word(event, "destination")} from pod ${word(event, "pod")}`,
   request: ({ event }) =>
     join(
       `#${word(event, "request")}`,

@@ -74,6 +74,15 @@ export type SessionRefused = Head<"session.refused"> & {
   readonly listener: string;
 };
 
+/** A connection out of a pod that leads to nothing its plan knows. Not a byte of it went out. */
+export type DestinationRefused = Head<"destination.refused"> & {
+  readonly code: RefusalCode;
+  /** `namespace/name`, as the gateway was told it. */
+  readonly pod: string;
+  /** The name that was asked for, or the address where none was, with the port. */
+  readonly destination: string;
+};
+
 export type SessionClose = Head<"session.close"> & {
   readonly code: RefusalCode | "CLIENT_CLOSED" | "UPSTREAM_CLOSED";
   readonly requests: number;
@@ -108,6 +117,7 @@ export type TrailDamaged = Head<"trail.damaged"> & {
 export type AuditEvent =
   | SessionOpen
   | SessionRefused
+  | DestinationRefused
   | RequestEvent
   | ResultEvent
   | CredentialEvent

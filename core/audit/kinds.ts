@@ -17,6 +17,7 @@ const broker = { author: "broker", opens: false, ends: false } as const;
 export const EVENT_KINDS = {
   "session.open": { ...dataPlane, opens: true },
   "session.refused": { ...dataPlane, opens: true, ends: true },
+  "destination.refused": { ...dataPlane, opens: true, ends: true },
   request: dataPlane,
   result: dataPlane,
   credential: dataPlane,

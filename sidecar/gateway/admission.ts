@@ -60,6 +60,7 @@ export interface AdmittedSession {
 }
 
 const SESSION_ID_BYTES = 16;
+const newSessionId = (): SessionId => randomBytes(SESSION_ID_BYTES).toString("base64url");
 const NO_BYTES: BytesMoved = { bytesFromClient: 0, bytesToClient: 0 };
 
 export async function admit(
@@ -73,11 +74,11 @@ export async function admit(
   if (plan === undefined) return refusal("BROKER_UNREACHABLE");
   const connection = plan.connection(listener.connection);
   if (connection === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
-  const id = randomBytes(SESSION_ID_BYTES).toString("base64url");
+  const id = newSessionId();
   const { evidence } = greeting;
   const grant = await tools.port.identify({ session: id, listener: listener.name, evidence }, signal);
   if (isRefusal(grant)) {
-    recordPresented(id, greeting, listener, grant, tools);
+    recordPresented(greeting, listener, grant, tools);
     return grant;
   }
   const recorder = tools.openRecorder(id, grant, end);
@@ -99,17 +100,26 @@ export async function admit(
 
 /** A password that is still out there is worth a record even though nobody is known to stand behind it. */
 function recordPresented(
-  id: SessionId,
   { presentedSecret }: Greeting,
   listener: Listener,
   { code }: Refusal,
+  tools: AdmissionTools,
+): void {
+  if (presentedSecret === undefined) return;
+  const refused = { kind: "session.refused", code, listener: listener.name } as const;
+  recordStranger([presentedEvent(presentedSecret, listener), refused], tools);
+}
+
+/** Of somebody who gets no session. The last event is one that ends. */
+export function recordStranger(
+  events: readonly EventBody[],
   { openRecorder, mayRecordStranger }: AdmissionTools,
 ): void {
-  if (presentedSecret === undefined || !mayRecordStranger()) return;
+  if (!mayRecordStranger()) return;
   // Of its events none has a text, so there is nothing that the key would have to be kept for.
-  const recorder = openRecorder(id, { digestKey: randomBytes(DIGEST_KEY_BYTES) }, () => undefined);
-  recorder.record(presentedEvent(presentedSecret, listener));
-  recorder.record({ kind: "session.refused", code, listener: listener.name });
+  const grant = { digestKey: randomBytes(DIGEST_KEY_BYTES) };
+  const recorder = openRecorder(newSessionId(), grant, () => undefined);
+  for (const event of events) recorder.record(event);
 }
 
 function presentedEvent(how: string, { name }: Listener): EventBody {

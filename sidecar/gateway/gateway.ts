@@ -1,15 +1,16 @@
 /** One data plane worker: the clients that are handed to it, their sessions, and its side of the broker port. */
-import type { Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
+import type { EventBody } from "#core/audit/event.ts";
 import type { BrokerPort, Push } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import type { AdmissionTools } from "./admission.ts";
+import { type AdmissionTools, recordStranger } from "./admission.ts";
 import type { Listener } from "./listener.ts";
 import type { Meters } from "./meters.ts";
-import { openPlans } from "./plans.ts";
+import { type ActivePlan, openPlans } from "./plans.ts";
 import { type SessionTools, refuseClient, runSession } from "./session.ts";
-import { openSessions } from "./sessions.ts";
+import { type Sessions, openSessions } from "./sessions.ts";
 
 export interface GatewayOptions {
   /** Its number among the workers, which its cancel keys carry. */
@@ -19,6 +20,8 @@ export interface GatewayOptions {
   readonly protocolOf: (listener: Listener) => Protocol;
   /** Hands a cancel key to the worker that issued it; this gateway's own come back through `cancel`. */
   readonly passCancel: (key: Uint8Array) => void;
+  /** How names of upstreams become addresses; undefined: as this machine does it. */
+  readonly lookup?: LookupFunction;
   /** Undefined when this client may connect; asked before anything is read. */
   readonly mayConnect: (client: Socket, listener: Listener) => Promise<Refusal | undefined>;
   readonly sessionsMax: number;
@@ -32,6 +35,10 @@ export interface Gateway extends AsyncDisposable {
   update(listeners: readonly Listener[]): void;
   /** Serves a client that arrived at the listener of that name; the socket is the gateway's from here on. */
   accept(client: Socket, listener: string): void;
+  /** The same for a client whose own destination says which Connection it means. */
+  take(client: Socket, listener: Listener): void;
+  /** Puts on record one event of somebody who gets no session; of too many a second the rest is left to the metrics. */
+  recordStranger(body: EventBody): void;
   cancel(key: Uint8Array): void;
   /** What is missing before clients can be served, one thing a line. */
   notReady(): readonly string[];
@@ -39,6 +46,9 @@ export interface Gateway extends AsyncDisposable {
   drain(graceMs: number): Promise<void>;
   /** Clients that have not said anything yet among them. */
   readonly sessionCount: number;
+  readonly plan: ActivePlan | undefined;
+  /** Called after each change of it. */
+  onPlan(listener: (plan: ActivePlan) => void): void;
   readonly planVersion: string | undefined;
 }
 
@@ -73,6 +83,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     plans,
     mayRecordStranger,
     openSlot: sessions.openSlot,
+    lookup: options.lookup,
     cancel: options.passCancel,
   };
 
@@ -81,28 +92,33 @@ export function openGateway(options: GatewayOptions): Gateway {
       listeners = new Map(all.map((listener) => [listener.name, listener]));
     },
     accept: (client, listenerName) => {
+      const listener = listeners.get(listenerName);
+      if (listener !== undefined) return gateway.take(client, listener);
+      log.warn("client of no listener", { listener: listenerName });
+      client.on("error", () => undefined).destroy();
+    },
+    take: (client, listener) => {
       // Between two reads nobody else listens, and an unheard error would end the process.
       client.on("error", () => client.destroy());
-      const listener = listeners.get(listenerName);
-      if (listener !== undefined && !isDraining)
-        return void serve(client, listener, options, tools, closing.signal);
-      log.warn("client of no listener", { listener: listenerName, isDraining });
+      if (!isDraining) return void serve(client, listener, options, tools, closing.signal);
+      log.warn("client while draining", { listener: listener.name });
       client.destroy();
     },
+    recordStranger: (body) => recordStranger([body], tools),
     cancel: sessions.cancel,
     notReady: () => (plans.current === undefined ? ["the broker has not sent a plan yet"] : []),
     drain: async (graceMs) => {
       isDraining = true;
-      sessions.endUnadmitted(refusal("SHUTTING_DOWN"));
-      using grace = startGrace(graceMs);
-      await Promise.race([sessions.empty(), grace.over]);
-      sessions.endAll(refusal("SHUTTING_DOWN"));
-      await sessions.empty();
+      await drain(sessions, graceMs);
       report();
     },
     get sessionCount() {
       return sessions.count;
     },
+    get plan() {
+      return plans.current;
+    },
+    onPlan: (listener) => void plans.onChange(listener),
     get planVersion() {
       return plans.current?.version;
     },
@@ -113,6 +129,14 @@ export function openGateway(options: GatewayOptions): Gateway {
     },
   };
   return gateway;
+}
+
+async function drain(sessions: Sessions, graceMs: number): Promise<void> {
+  sessions.endUnadmitted(refusal("SHUTTING_DOWN"));
+  using grace = startGrace(graceMs);
+  await Promise.race([sessions.empty(), grace.over]);
+  sessions.endAll(refusal("SHUTTING_DOWN"));
+  await sessions.empty();
 }
 
 /** In each second of the clock. */

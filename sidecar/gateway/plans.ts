@@ -7,6 +7,7 @@ import type { ConnectionView, PlanPush } from "#core/port/port.ts";
 export interface ActivePlan {
   readonly version: string;
   readonly plan: Plan;
+  readonly connections: readonly ConnectionView[];
   connection(ref: ConnectionRef): ConnectionView | undefined;
 }
 
@@ -44,6 +45,7 @@ function activate({ version, connections, policies }: PlanPush): ActivePlan {
   );
   return {
     version,
+    connections,
     plan: compile({ connections, policies }),
     connection: ({ namespace, name }) => views.get(keyOf(namespace, name)),
   };

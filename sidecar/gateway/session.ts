@@ -5,7 +5,7 @@
  *
  * Whatever fails on the way is refused in the protocol's own words, and leaves nothing open behind it.
  */
-import type { Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import type { BrokerPort } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { Greeting, Protocol, RelayEnd } from "../protocols/protocol.ts";
@@ -23,6 +23,8 @@ export interface SessionTools extends AdmissionTools {
   readonly openSlot: () => Slot | undefined;
   /** Hands a cancel key to the worker that issued it. */
   readonly cancel: (key: Uint8Array) => void;
+  /** How names of upstreams become addresses; undefined: as this machine does it. */
+  readonly lookup: LookupFunction | undefined;
 }
 
 /** A client that says nothing useful for that long is not waited for. */
@@ -133,7 +135,7 @@ async function carry(
   const unrecorded = await unlessStopped(session.leased(lease), signal);
   if (unrecorded !== undefined) return refuse(greeting, unrecorded);
   const { connection, id } = session;
-  const target = { connection, lease, prove: kept.prove, sessionMark: markOf(id) };
+  const target = { connection, lease, prove: kept.prove, sessionMark: markOf(id), lookup: tools.lookup };
   const upstream = await unlessStopped(greeting.connect(target, signal), signal);
   if (isRefusal(upstream)) return refuse(greeting, upstream);
   slot.cancels(() => upstream.cancel());

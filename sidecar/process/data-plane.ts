@@ -6,16 +6,11 @@ import { ownersOfPeers } from "#runtime/local-peer.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { metricsText } from "#runtime/metrics.ts";
 import type { Gateway } from "../gateway/gateway.ts";
-import { openGateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
-import { openAnalyst } from "../statements/analyst.ts";
-import { openRecorder } from "../uplink/recorder.ts";
-import { openSender } from "../uplink/sender.ts";
 import { Uplink } from "../uplink/uplink.ts";
 import { clientCheck } from "./client-check.ts";
+import { openEngine } from "./engine.ts";
 import type { ListenerSettings, WorkerSettings } from "./messages.ts";
-import { openWorkerMetrics } from "./metrics.ts";
-import { openProtocols } from "./protocols.ts";
 
 export interface DataPlaneOptions {
   readonly settings: Omit<WorkerSettings, "logLevel">;
@@ -36,36 +31,16 @@ const RUN_BYTES = 16;
 
 export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): DataPlane {
   const { worker, trailWaitMs, sessionsMax } = settings;
-  const nowMs = Date.now;
-  const chance = Math.random;
   const uplink = new Uplink({
     path: settings.portPath,
     worker: String(worker),
     run: randomBytes(RUN_BYTES).toString("base64url"),
     log,
-    chance,
+    chance: Math.random,
   });
-  const analyst = openAnalyst();
-  const metrics = openWorkerMetrics(worker, {
-    isConnected: () => uplink.state === "connected",
-    windowFullness: () => sender.fullness,
-    parser: () => analyst.stats(),
-  });
-  const sender = openSender({ port: metrics.measured(uplink), chance });
-  const protocols = openProtocols(analyst);
-  const gateway = openGateway({
-    worker,
-    port: uplink,
-    openRecorder: (session, { digestKey }, onBroken) =>
-      openRecorder({ session, digestKey, onBroken }, { sender, nowMs, trailWaitMs }),
-    protocolOf: ({ protocol }) => protocols.of[protocol],
-    passCancel,
-    mayConnect: clientCheck(ownersOfPeers()),
-    sessionsMax,
-    meters: metrics.meters,
-    log,
-    nowMs,
-  });
+  const mayConnect = clientCheck(ownersOfPeers());
+  const engine = openEngine({ worker, uplink, trailWaitMs, sessionsMax, passCancel, mayConnect, log });
+  const { gateway } = engine;
   const certificates = openCertificates(log);
   return {
     gateway,
@@ -78,15 +53,8 @@ export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): 
       client.setKeepAlive(true);
       gateway.accept(client, listener);
     },
-    metrics: () => metricsText(metrics.registry),
-    [Symbol.asyncDispose]: async () => {
-      await gateway[Symbol.asyncDispose]();
-      await protocols[Symbol.asyncDispose]();
-      // The last events of sessions that have just ended.
-      await sender[Symbol.asyncDispose]();
-      await uplink[Symbol.asyncDispose]();
-      await analyst[Symbol.asyncDispose]();
-    },
+    metrics: () => metricsText(engine.registry),
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
 

@@ -1,15 +1,19 @@
 /** Connections to upstreams, up to where a protocol begins. */
-import { type Socket, connect } from "node:net";
+import { type LookupFunction, type Socket, connect } from "node:net";
 import type { ConnectionView } from "#core/port/port.ts";
 
 export const CONNECT_MS_MAX = 10_000;
 const KEEPALIVE_MS = 30_000;
 
 /** Under way: wait for its `connect`. Errors are told by whoever reads or waits; unheard, one would end the process. */
-export function startConnection({ host, port }: ConnectionView["spec"]["address"]): Socket {
+export function startConnection(
+  { host, port }: ConnectionView["spec"]["address"],
+  lookup?: LookupFunction,
+): Socket {
   const socket = connect({
     host,
     port,
+    ...(lookup === undefined ? {} : { lookup }),
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,

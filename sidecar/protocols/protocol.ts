@@ -2,7 +2,7 @@
  * What the session runner asks of a protocol. A protocol speaks its wire and nothing else: it sees no policy, no trail
  * and no broker. The runner (`sidecar/gateway/session.ts`) is the only place that knows the order.
  */
-import type { Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { ConnectionView, Evidence, LeaseGrant, Challenge, Proof } from "#core/port/port.ts";
 import type { Decision, Obligations } from "#core/policy/decision.ts";
@@ -43,6 +43,8 @@ export interface UpstreamTarget {
   readonly prove: (challenge: Challenge, signal: AbortSignal) => Promise<Proof | Refusal>;
   /** Marks the session for the upstream's administrators, as application_name does. */
   readonly sessionMark: string;
+  /** How its host's name becomes an address; undefined: as this machine does it. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /** Client and upstream, both ready. */

@@ -1,10 +1,9 @@
 /** Cancels what the upstream runs, over a connection of its own under the same TLS policy. */
-import type { ConnectionView } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import type { BackendKey } from "#core/wire/postgres/messages.ts";
 import { cancelRequest } from "#core/wire/postgres/startup.ts";
 import { event } from "../connecting.ts";
-import { dial } from "./dial.ts";
+import { type Way, dial } from "./dial.ts";
 import { write } from "./handshake.ts";
 
 const CANCEL_MS_MAX = 5_000;
@@ -13,10 +12,10 @@ const CANCEL_MS_MAX = 5_000;
  * Resolves when the upstream has taken the request: it closes the connection after the signal was sent. Never rejects:
  * whoever cancels has other means to end the session and knows no more by the reason.
  */
-export async function cancelUpstream(connection: ConnectionView, key: BackendKey): Promise<boolean> {
+export async function cancelUpstream(way: Way, key: BackendKey): Promise<boolean> {
   const signal = AbortSignal.timeout(CANCEL_MS_MAX);
   try {
-    const socket = await dial(connection, signal);
+    const socket = await dial(way, signal);
     if (isRefusal(socket)) return false;
     try {
       await write(socket, cancelRequest(key.processId, key.key));

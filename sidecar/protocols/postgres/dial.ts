@@ -5,11 +5,18 @@ import type { ConnectionView } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { ALPN_POSTGRESQL, sslRequest } from "#core/wire/postgres/startup.ts";
 import { CONNECT_MS_MAX, event, startConnection } from "../connecting.ts";
+import type { UpstreamTarget } from "../protocol.ts";
 import { readExactly, write } from "./handshake.ts";
 
-export async function dial({ spec }: ConnectionView, signal: AbortSignal): Promise<Socket | Refusal> {
+/** Where a connection of ours goes. */
+export type Way = Pick<UpstreamTarget, "connection" | "lookup">;
+
+export async function dial(
+  { connection: { spec }, lookup }: Way,
+  signal: AbortSignal,
+): Promise<Socket | Refusal> {
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]);
-  const raw = startConnection(spec.address);
+  const raw = startConnection(spec.address, lookup);
   try {
     await event(raw, "connect", bounded);
     if (spec.tls.mode === "disable") return raw;

@@ -48,7 +48,7 @@ export async function logIn(
   settings: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<UpstreamLogin | Refusal> {
-  const socket = await dial(target.connection, signal);
+  const socket = await dial(target, signal);
   if (isRefusal(socket)) return socket;
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_MS_MAX)]);
   try {

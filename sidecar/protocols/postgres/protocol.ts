@@ -117,9 +117,7 @@ function session(
   let cancelling: Promise<boolean> | undefined;
   const cancel = (): Promise<boolean> => {
     // One at a time: a client that asks a thousand times is not to become a thousand connections.
-    cancelling ??= (
-      key === undefined ? Promise.resolve(false) : cancelUpstream(target.connection, key)
-    ).finally(() => {
+    cancelling ??= (key === undefined ? Promise.resolve(false) : cancelUpstream(target, key)).finally(() => {
       cancelling = undefined;
     });
     return cancelling;

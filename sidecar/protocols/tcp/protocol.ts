@@ -33,10 +33,10 @@ function endWith(client: Socket, _why: Refusal): Promise<void> {
 
 async function connect(
   client: Socket,
-  { connection }: UpstreamTarget,
+  { connection, lookup }: UpstreamTarget,
   signal: AbortSignal,
 ): Promise<Session | Refusal> {
-  const upstream = startConnection(connection.spec.address);
+  const upstream = startConnection(connection.spec.address, lookup);
   try {
     await event(upstream, "connect", AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]));
   } catch (error) {
