@@ -75,7 +75,7 @@ bench-admission: clients ## what admission adds to the making of a pod, at 10,00
 build: setup ## bundle the programs into dist/
 	@rolldown -c rolldown.config.ts --log-level warn
 
-images: setup ## the images of a release under dist/images, with nothing but Node and Go at hand
+images: setup ## the images of a release under dist/images, with nothing but Node, Go and a C compiler at hand
 	@node tools/images/make.ts
 
 e2e: clients ## a release on a real node through its life: docs/operations.md, every command of it
