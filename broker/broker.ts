@@ -1,10 +1,12 @@
 /** The broker: who asks, what they may have, and for how long. It opens no listener and reads no file of kinds. */
+import type { ConnectionRef } from "#core/policy/facts.ts";
 import type { Report, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type BrokerConfig, type ConfigProblem, type Prepared, prepare } from "./config.ts";
 import { type DataPlanePort, dataPlanePort } from "./data-plane-port.ts";
 import { takingEnvironment } from "./environment.ts";
 import { Desk } from "./exchange/desk.ts";
+import type { Asker, Exchanged } from "./exchange/exchange.ts";
 import { Records } from "./exchange/records.ts";
 import { Sessions } from "./exchange/sessions.ts";
 import { type IdentityFront, identityFront } from "./identity/front.ts";
@@ -60,6 +62,8 @@ export interface Broker extends AsyncDisposable {
   attach(peer?: PodPeer): DataPlanePort;
   /** New files: takes effect at once, for sessions that are open too. */
   update(config: BrokerConfig): BrokerStatus;
+  /** Whether that connection would be granted now, decided as for every session; it opens none and leases nothing. */
+  permits(asker: Asker, connection: ConnectionRef, signal: AbortSignal): Promise<Exchanged | Refusal>;
   /** Ends the session's lease and tells its data plane; false when it has none. */
   revoke(session: SessionId, why: Refusal): boolean;
   /** Ends every session of the pod, and tells its data plane. */
@@ -164,6 +168,10 @@ class LiveBroker implements Broker {
     this.#desk.decideAnew();
     this.sweep();
     return this.status();
+  }
+
+  permits(asker: Asker, connection: ConnectionRef, signal: AbortSignal): Promise<Exchanged | Refusal> {
+    return this.#desk.permits(asker, connection, signal);
   }
 
   revoke(session: SessionId, why: Refusal): boolean {

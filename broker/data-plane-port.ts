@@ -3,8 +3,6 @@ import {
   type BrokerPort,
   type Hello,
   type IdentifyRequest,
-  type LeaseGrant,
-  type LeaseId,
   PORT_VERSIONS,
   type PlanPush,
   type SessionGrant,
@@ -83,9 +81,8 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
         if (request.evidence.kind === "token") request.evidence.token.fill(0);
       }
     },
-    exchange: (request, signal) =>
-      known(async (of) => (await peer?.stillTrusted(signal)) ?? desk.exchange(of, request, signal)),
-    renew: (lease, signal) => known((of) => renew(desk, of, lease, signal)),
+    exchange: (request, signal) => known((of) => desk.exchange({ worker: of, peer }, request, signal)),
+    renew: (lease, signal) => known((of) => desk.renew({ worker: of, peer }, lease, signal)),
     async release(lease) {
       if (worker !== undefined) desk.release(worker, lease);
     },
@@ -118,19 +115,6 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
   };
 }
 
-async function renew(
-  desk: Desk,
-  worker: Worker,
-  lease: LeaseId,
-  signal: AbortSignal,
-): Promise<LeaseGrant | Refusal> {
-  const refused = await worker.peer?.stillTrusted(signal);
-  if (refused === undefined) return desk.renew(worker, lease, signal);
-  // What cannot be told now is no reason to end what was granted until then.
-  if (refused.code !== "POD_UNCHECKED") desk.revokeLease(worker, lease, refused);
-  return refused;
-}
-
 async function identify(
   { front, sessions, trail, now, sessionsMax, peer }: PortDeps,
   worker: Worker,
@@ -154,7 +138,8 @@ async function identify(
   if (known !== undefined)
     return { caller: known.caller, digestKey: keys.digestKey, expiresMs: known.exchangeUntilMs };
   if (verified === undefined) return refusal("IDENTITY_INVALID");
-  const caller = { identity: verified.identity, ancestors: [] };
+  const { identity, pod } = verified;
+  const caller = { identity, ancestors: [], ...(pod === undefined ? {} : { pod }) };
   const exchangeUntilMs = Math.min(verified.expiresMs, now() + EXCHANGE_WITHIN_MS);
   sessions.add({
     id: session,

@@ -7,11 +7,13 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { type Prepared, keyOf } from "../config.ts";
 import { type Lease, LeaseTable, type Place } from "../leases/table.ts";
 import type { Note } from "../note.ts";
+import type { PodPeer } from "../pods/pods.ts";
 import { type Sources, sourceOf } from "../sources/index.ts";
-import type { CredentialRequest, CredentialSource } from "../sources/source.ts";
+import type { CredentialRequest } from "../sources/source.ts";
 import { unlessAborted } from "../waiting.ts";
 import { type Worker, send } from "../workers.ts";
 import { unanswerable } from "./answerable.ts";
+import { type Asker, type ExchangeDeps, type Exchanged, exchange, isUntold } from "./exchange.ts";
 import { type Permission, permit } from "./permission.ts";
 import type { KnownSession, Sessions } from "./sessions.ts";
 
@@ -31,6 +33,13 @@ const LEASE_ID_BYTES = 16;
 /** Enough for a data plane to reconnect and ask again. */
 const ABANDONED_MS = 30_000;
 
+/** One data plane at the desk, over one connection of its own. */
+export interface Visitor {
+  readonly worker: Worker;
+  /** The pod at the other end; undefined for data planes of this machine. */
+  readonly peer: PodPeer | undefined;
+}
+
 export class Desk {
   readonly #deps: DeskDeps;
   readonly #leases = new LeaseTable();
@@ -44,47 +53,60 @@ export class Desk {
   }
 
   async exchange(
-    worker: Worker,
+    visitor: Visitor,
     request: ExchangeRequest,
     signal: AbortSignal,
   ): Promise<LeaseGrant | Refusal> {
-    const { sessions, now } = this.#deps;
-    const session = sessions.of(worker, request.session);
+    const session = this.#deps.sessions.of(visitor.worker, request.session);
     if (session === undefined)
       return refusal("IDENTITY_MISSING", "the broker does not know this session; connect again");
     const connection = normalized(request.connection);
     const key = keyOf(connection);
-    const { exchange } = session;
-    if (exchange !== undefined && exchange.connection !== key) {
+    const before = session.exchange;
+    if (before !== undefined && before.connection !== key)
       return refusal("DENY_UNKNOWN_CONNECTION", "a session has one connection");
-    }
-    if (exchange === undefined && now() >= session.exchangeUntilMs) return refusal("IDENTITY_EXPIRED");
+    if (before === undefined && this.#deps.now() >= session.exchangeUntilMs)
+      return refusal("IDENTITY_EXPIRED");
     // The data plane may ask again after its connection to us broke, so the work is nobody's alone.
-    const answer = exchange?.answer ?? this.#begin(session, connection, request.concurrentSessionsMax);
+    const answer = before?.answer ?? this.#begin(session, visitor, { ...request, connection });
     try {
       const granted = await unlessAborted(answer, signal);
-      return this.#asked(session, granted);
+      return before === undefined
+        ? this.#asked(session, granted)
+        : await this.#again(visitor, granted, signal);
     } catch (error) {
       if (signal.aborted) answer.finally(() => this.#abandonUnlessAsked(session)).catch(() => undefined);
       throw error;
     }
   }
 
-  async renew(worker: Worker, id: LeaseId, signal: AbortSignal): Promise<LeaseGrant | Refusal> {
+  async renew(visitor: Visitor, id: LeaseId, signal: AbortSignal): Promise<LeaseGrant | Refusal> {
     const { leaseMs, now } = this.#deps;
-    const lease = this.#held(worker, id);
-    if (lease === undefined) return refusal("LEASE_ENDED");
-    const permission = this.#permission(lease);
-    if (isRefusal(permission)) {
-      this.#revoke(lease, permission);
-      return permission;
+    const lease = this.#held(visitor.worker, id);
+    const session = lease && this.#deps.sessions.get(lease.session);
+    if (lease === undefined || session === undefined) return refusal("LEASE_ENDED");
+    const { connection } = lease;
+    const asker = askerOf(session, visitor.peer);
+    const exchanged = await exchange(asker, { connection, place: "has" }, this.#exchangeDeps, signal);
+    // It may have been given back, or ended, while it was asked.
+    if (this.#held(visitor.worker, id) === undefined) return refusal("LEASE_ENDED");
+    if (isRefusal(exchanged)) {
+      if (!isUntold(exchanged)) this.#revoke(lease, exchanged);
+      return exchanged;
     }
     const wantedMs = now() + leaseMs;
     const refused = await lease.credential.extend(wantedMs, signal);
-    if (this.#held(worker, id) === undefined) return refusal("LEASE_ENDED");
+    if (this.#held(visitor.worker, id) === undefined) return refusal("LEASE_ENDED");
     // What could not be extended is good for as long as it was; the data plane asks again before that is over.
-    if (refused === undefined) lease.expiresMs = Math.min(wantedMs, lease.credential.validUntilMs);
+    if (refused === undefined)
+      lease.expiresMs = Math.min(wantedMs, lease.credential.validUntilMs, exchanged.standing.untilMs);
     return grantOf(lease);
+  }
+
+  /** The same decision without a session, for a token that says so. */
+  permits(asker: Asker, connection: ConnectionRef, signal: AbortSignal): Promise<Exchanged | Refusal> {
+    const wanted = { connection: normalized(connection), place: "look" } as const;
+    return exchange(asker, wanted, this.#exchangeDeps, signal);
   }
 
   release(worker: Worker, id: LeaseId): void {
@@ -111,11 +133,6 @@ export class Desk {
     const lease = this.#leases.ofSession(session);
     if (lease !== undefined) this.#revoke(lease, why);
     return lease !== undefined;
-  }
-
-  revokeLease(worker: Worker, id: LeaseId, why: Refusal): void {
-    const lease = this.#held(worker, id);
-    if (lease !== undefined) this.#revoke(lease, why);
   }
 
   /** For sessions whose data plane is gone: there is nobody to tell. */
@@ -146,15 +163,29 @@ export class Desk {
     }
   }
 
-  #begin(session: KnownSession, connection: ConnectionRef, askedMax?: number): Promise<LeaseGrant | Refusal> {
-    const answer = this.#grant(session, connection, askedMax);
+  get #exchangeDeps(): ExchangeDeps {
+    const { now, prepared, signal } = this.#deps;
+    return { now, prepared, stopping: signal, leases: this.#leases };
+  }
+
+  #begin(session: KnownSession, { peer }: Visitor, request: ExchangeRequest): Promise<LeaseGrant | Refusal> {
+    const answer = this.#grant(session, askerOf(session, peer), request);
     // A refusal is no state: what was missing may be there when it is asked again.
     const forget = (): void => {
       session.exchange = undefined;
     };
     answer.then((granted) => (isRefusal(granted) ? forget() : undefined), forget);
-    session.exchange = { connection: keyOf(connection), answer };
+    session.exchange = { connection: keyOf(request.connection), answer };
     return answer;
+  }
+
+  /** Asked for again, it is decided again, as at every renewal. */
+  async #again(
+    visitor: Visitor,
+    granted: LeaseGrant | Refusal,
+    signal: AbortSignal,
+  ): Promise<LeaseGrant | Refusal> {
+    return isRefusal(granted) ? granted : this.renew(visitor, granted.lease, signal);
   }
 
   /** The lease as it is now: one that is asked for again has the time of a new one. */
@@ -174,21 +205,15 @@ export class Desk {
 
   async #grant(
     session: KnownSession,
-    connection: ConnectionRef,
-    askedMax?: number,
+    asker: Asker,
+    { connection, concurrentSessionsMax: sessionsMax }: ExchangeRequest,
   ): Promise<LeaseGrant | Refusal> {
-    const found = this.#sourceOf(session, connection);
-    if (isRefusal(found)) return found;
-    const { permission, source, request } = found;
-    const placesMax = Math.min(permission.concurrentSessionsMax ?? Infinity, askedMax ?? Infinity);
-    const place = this.#leases.takePlace(session.subject, connection, placesMax);
-    if (place === undefined) {
-      return refusal(
-        "LIMIT_CONCURRENT_SESSIONS",
-        `policy allows ${placesMax} sessions at once; end one and try again`,
-      );
-    }
-    const lease = await this.#lease(session, connection, place, source, request);
+    const wanted = { connection, place: "take", sessionsMax } as const;
+    const exchanged = await exchange(asker, wanted, this.#exchangeDeps, this.#deps.signal);
+    if (isRefusal(exchanged)) return exchanged;
+    const { place } = exchanged;
+    if (place === undefined) throw new TypeError("a session was granted no place");
+    const lease = await this.#lease(session, exchanged, place);
     if (isRefusal(lease)) {
       this.#leases.leavePlace(place);
       return lease;
@@ -202,40 +227,27 @@ export class Desk {
     return this.#decideAgain(lease) ?? grantOf(lease);
   }
 
-  #sourceOf(
-    session: KnownSession,
-    connection: ConnectionRef,
-  ): { permission: Permission; source: CredentialSource; request: CredentialRequest } | Refusal {
-    const { leaseMs, now, prepared, sources } = this.#deps;
-    const config = prepared();
-    const upstream = config?.upstreams.get(keyOf(connection));
-    if (config === undefined || upstream === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
-    const permission = permit(config.plan, session.caller, connection, now());
-    if (isRefusal(permission)) return permission;
-    const source = sourceOf(sources, upstream.spec);
-    if (source === undefined)
-      return refusal("CREDENTIAL_UNAVAILABLE", "the connection does not name one credential source");
-    const { concurrentSessionsMax } = permission;
-    const limit = concurrentSessionsMax === undefined ? {} : { concurrentSessionsMax };
-    const request = { upstream, subject: session.subject, untilMs: now() + leaseMs, ...limit };
-    return { permission, source, request };
-  }
-
   async #lease(
     { id: session }: KnownSession,
-    connection: ConnectionRef,
+    { upstream, permission, standing }: Exchanged,
     place: Place,
-    source: CredentialSource,
-    request: CredentialRequest,
   ): Promise<Lease | Refusal> {
+    const { leaseMs, now, sources, signal } = this.#deps;
     try {
-      const credential = await source.lease(request, this.#deps.signal);
+      const source = sourceOf(sources, upstream.spec);
+      if (source === undefined)
+        return refusal("CREDENTIAL_UNAVAILABLE", "the connection does not name one credential source");
+      const { concurrentSessionsMax } = permission;
+      const limit = concurrentSessionsMax === undefined ? {} : { concurrentSessionsMax };
+      const { subject } = standing;
+      const request: CredentialRequest = { upstream, subject, untilMs: now() + leaseMs, ...limit };
+      const credential = await source.lease(request, signal);
       if (isRefusal(credential)) return credential;
-      const expiresMs = Math.min(request.untilMs, credential.validUntilMs);
+      const expiresMs = Math.min(request.untilMs, credential.validUntilMs, standing.untilMs);
       const id = randomBytes(LEASE_ID_BYTES).toString("base64url");
-      return { id, session, connection, credential, place, expiresMs, decidedUntilMs: 0 };
+      return { id, session, connection: upstream.ref, credential, place, expiresMs, decidedUntilMs: 0 };
     } catch (error) {
-      if (this.#deps.signal.aborted) return refusal("SHUTTING_DOWN");
+      if (signal.aborted) return refusal("SHUTTING_DOWN");
       this.#leases.leavePlace(place);
       throw error;
     }
@@ -273,6 +285,14 @@ export class Desk {
     if (session !== undefined)
       send(session.worker.listeners, { kind: "revoked", session: session.id, refusal: why });
   }
+}
+
+/** A session's data plane asks for it; of a pod it is found out anew whether it is still trusted. */
+function askerOf({ caller, subject }: KnownSession, peer: PodPeer | undefined): Asker {
+  const untilMs = peer?.expiresMs ?? Infinity;
+  return {
+    standing: async (signal) => (await peer?.stillTrusted(signal)) ?? { caller, subject, untilMs },
+  };
 }
 
 function grantOf({ id, credential, expiresMs }: Lease): LeaseGrant {

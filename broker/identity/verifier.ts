@@ -1,6 +1,6 @@
 /** Tells who a token speaks of, if one of the configured providers vouches for it. */
 import { type JWTPayload, type JWTVerifyOptions, errors, jwtVerify } from "jose";
-import type { Identity } from "#core/policy/facts.ts";
+import type { CallingPod, Identity } from "#core/policy/facts.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { missingClaim, readClaims } from "./claims.ts";
 import { printable } from "./json.ts";
@@ -31,6 +31,7 @@ export interface Verified {
   readonly identity: Identity;
   /** Who has limits, leases and roles to itself. Absent: whoever has the identity. */
   readonly subject?: string;
+  readonly pod?: CallingPod;
   /** Of the token, without skew. */
   readonly expiresMs: number;
 }

@@ -25,12 +25,16 @@ export class LeaseTable {
   readonly #taken = new Map<string, number>();
 
   /** Undefined when there are as many as may be. */
-  takePlace(subject: string, { namespace, name }: ConnectionRef, placesMax: number): Place | undefined {
-    const key = JSON.stringify([namespace, name, subject]);
+  takePlace(subject: string, connection: ConnectionRef, placesMax: number): Place | undefined {
+    const key = placeKey(subject, connection);
     const taken = this.#taken.get(key) ?? 0;
     if (taken >= placesMax) return undefined;
     this.#taken.set(key, taken + 1);
     return { key };
+  }
+
+  placesTaken(subject: string, connection: ConnectionRef): number {
+    return this.#taken.get(placeKey(subject, connection)) ?? 0;
   }
 
   leavePlace({ key }: Place): void {
@@ -68,4 +72,8 @@ export class LeaseTable {
     lease.credential.end(why);
     return true;
   }
+}
+
+function placeKey(subject: string, { namespace, name }: ConnectionRef): string {
+  return JSON.stringify([namespace, name, subject]);
 }

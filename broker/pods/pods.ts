@@ -78,6 +78,8 @@ export interface PodPeer {
   readonly uid: string;
   /** Of all pods that get the same plan. */
   readonly plannedFor: Identity;
+  /** When what it has shown of itself ends: nothing that it is granted lasts longer. */
+  readonly expiresMs: number;
   identify(signal: AbortSignal): Promise<Verified | Refusal>;
   /** Undefined while it is. */
   stillTrusted(signal: AbortSignal): Promise<Refusal | undefined>;

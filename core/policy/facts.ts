@@ -19,8 +19,18 @@ export interface Ancestor {
   readonly identity: Identity;
 }
 
+/** Which pod asks, for the record: what it may do is decided by who it is, and that is its service account. */
+export interface CallingPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Of the token by which it became known; the API server's own record names tokens by it too. */
+  readonly credential: string;
+}
+
 export interface Caller {
   readonly identity: Identity;
+  readonly pod?: CallingPod;
   /** Nearest parent first, root last. */
   readonly ancestors: readonly Ancestor[];
 }

@@ -1,5 +1,12 @@
 /** The shapes of what crosses the port, one for each type of port.ts. */
-import type { AncestorKind, Caller, ClaimValue, ConnectionRef, Identity } from "../policy/facts.ts";
+import type {
+  AncestorKind,
+  Caller,
+  CallingPod,
+  ClaimValue,
+  ConnectionRef,
+  Identity,
+} from "../policy/facts.ts";
 import { DECISION_CODES } from "../policy/decision.ts";
 import { HASH_BYTES } from "../audit/chain.ts";
 import { DIGEST_KEY_BYTES } from "../audit/digest.ts";
@@ -107,6 +114,7 @@ const identity: Shape<Identity> = record<Identity>({
 const ancestorKinds: readonly AncestorKind[] = ["agent", "person", "ci", "controller"];
 const caller: Shape<Caller> = record<Caller>({
   identity,
+  pod: optional(record<CallingPod>({ namespace: name, name, uid: name, credential: name })),
   ancestors: list(record({ kind: oneOf(ancestorKinds), identity }), 32),
 });
 export const sessionGrant: Shape<SessionGrant> = record<SessionGrant>({

@@ -3,7 +3,7 @@
  * While the broker is away the session goes on until the lease runs out, and not a moment longer.
  */
 import type { BrokerPort, Challenge, LeaseGrant, Proof } from "#core/port/port.ts";
-import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values/refusal.ts";
 
 export interface KeptLease extends AsyncDisposable {
   prove(challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal>;
@@ -20,6 +20,12 @@ export interface LeaseTools {
 const RENEW_AT = 0.6;
 const RETRY_MS = 2_000;
 const RELEASE_MS = 5_000;
+/** Nobody could say whether it may be renewed: it is asked again for as long as the lease holds. */
+const MAY_YET_BE_RENEWED: ReadonlySet<RefusalCode> = new Set([
+  "BROKER_UNREACHABLE",
+  "IDENTITY_UNCHECKED",
+  "POD_UNCHECKED",
+]);
 /** Timers count in 32 bits. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -41,7 +47,7 @@ export function keepLease(granted: LeaseGrant, { port, nowMs, end, onEvent }: Le
           onEvent("renewed", answer);
           return wait();
         }
-        if (answer.code !== "BROKER_UNREACHABLE") return end(answer);
+        if (!MAY_YET_BE_RENEWED.has(answer.code)) return end(answer);
         const leftMs = lease.expiresMs - nowMs();
         if (leftMs <= 0) return end(refusal("LEASE_ENDED"));
         after(Math.min(RETRY_MS, leftMs), renew);
