@@ -10,7 +10,7 @@ import {
   refusalIn,
 } from "./attack.ts";
 import { openBattlefield } from "./battlefield.ts";
-import { type Endured, endure, OUTAGES } from "./outages.ts";
+import { bringing, type Endured, endure, OUTAGES } from "./outages.ts";
 import type { Stage } from "./stage.ts";
 
 const AT_ONCE = 6;
@@ -29,6 +29,7 @@ export async function fight(): Promise<readonly Fought[]> {
   await using field = await openBattlefield();
   const attacks = THREATS.flatMap((threat) => threat.attacks.map((attack) => ({ threat, attack })));
   const before = await each(attacks, ({ attack }) => outcomeOf(attack, field.undefended));
+  const bare = await outcomeOf(bringing, field.undefended);
   const defended = await field.defend();
   const after = await each(attacks, ({ attack }) => outcomeOf(attack, defended));
   const twins = await each(attacks, ({ attack }) => twinFault(attack, defended));
@@ -55,9 +56,12 @@ export async function fight(): Promise<readonly Fought[]> {
         threat: "T38",
         title: "what enforces is down, or taken away",
         attack: outage,
-        without: "worked",
+        without: bare.kind,
         with: last === undefined ? "" : shortly(last),
-        faults: worked ? ["a pod came in without its gateway"] : [],
+        faults: [
+          ...(worked ? ["a pod came in without its gateway"] : []),
+          ...(bare.kind === "worked" ? [] : ["the attack proves nothing"]),
+        ],
       };
     }),
   ];

@@ -69,7 +69,8 @@ export const OUTAGES: readonly Outage[] = [
 ];
 
 const BARE = { metadata: { name: "bare" }, spec: { containers: [{ name: "app", image: "app" }] } };
-const bringing: Attack = {
+/** What is tried all the while. */
+export const bringing: Attack = {
   name: "a bare pod",
   attempt: async (stage) => !isTrusted(stage, await create(stage, BARE, stage.namespace)),
 };

@@ -53,7 +53,7 @@ export const EPHEMERAL_CONTAINERS: Threat = {
       /SYS_PTRACE.*Fix: /s,
     ),
     debugAttack("as kubectl debug --target=gw", () => ({ targetContainerName: "gw" }), EPHEMERAL),
-    debugAttack("named gw", () => ({ name: "gw-2", targetContainerName: "gw-init" }), EPHEMERAL),
+    debugAttack("as kubectl debug --target=gw-init", () => ({ targetContainerName: "gw-init" }), EPHEMERAL),
     debugAttack(
       "as the gateway's user",
       (pod) => ({ securityContext: { ...HELD, runAsUser: gatewayUidOf(pod) } }),

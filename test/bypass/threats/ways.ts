@@ -106,7 +106,7 @@ export const WAYS: readonly Attack[] = [
       stage.namespace,
     ),
   ),
-  bringing("another runtime", (stage) =>
+  bringing("a user namespace of its own", (stage) =>
     create(stage, { ...bare(), spec: { ...SPEC, hostUsers: false } }, stage.namespace),
   ),
   bringing("a second key of the same name in the request", async (stage) => {
@@ -202,22 +202,6 @@ export const WAYS: readonly Attack[] = [
       return true;
     },
     refusedAnyway: /may not add or remove containers|pod updates may not/,
-  },
-  {
-    name: "an eviction that is none",
-    attempt: async (stage) => {
-      const where = whereIs(await victim(stage));
-      await stage.attacker.createNamespacedPodEviction({
-        ...where,
-        body: {
-          metadata: { ...where, annotations: { [ORIGIN.user]: "somebody" } },
-          deleteOptions: { dryRun: ["All"] },
-        },
-      });
-      const { metadata } = await stage.administrator.readNamespacedPod(where);
-      // It ends a pod and changes none, whoever is defended.
-      return stage.isDefended ? metadata?.annotations?.[ORIGIN.user] === "somebody" : true;
-    },
   },
 ];
 
