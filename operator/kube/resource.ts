@@ -7,6 +7,7 @@ import type {
   V1MutatingWebhookConfiguration,
   V1Namespace,
   V1NetworkPolicy,
+  V1Node,
   V1Pod,
   V1Role,
   V1RoleBinding,
@@ -109,6 +110,7 @@ export const SECRETS = resource<Secret>("v1", "Secret", "secrets");
 export const SERVICES = resource<Of<V1Service>>("v1", "Service", "services");
 export const SERVICE_ACCOUNTS = resource<Of<V1ServiceAccount>>("v1", "ServiceAccount", "serviceaccounts");
 export const CONFIG_MAPS = resource<Of<V1ConfigMap>>("v1", "ConfigMap", "configmaps");
+export const NODES = resource<Of<V1Node>>("v1", "Node", "nodes", "cluster");
 export const LEASES = resource<Lease>("coordination.k8s.io/v1", "Lease", "leases");
 export const EVENTS = resource("events.k8s.io/v1", "Event", "events");
 export const NETWORK_POLICIES = resource<Of<V1NetworkPolicy>>(
@@ -143,6 +145,7 @@ export const SUBJECT_ACCESS_REVIEWS = resource(
   "subjectaccessreviews",
   "cluster",
 );
+export const TOKEN_REVIEWS = resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", "cluster");
 export const CONNECTIONS = resource<OwnKind>(OURS, "Connection", "connections");
 export const POLICIES = resource<OwnKind>(OURS, "SecretAccessPolicy", "secretaccesspolicies");
 export const GUARDRAILS = resource<OwnKind>(

@@ -8,6 +8,7 @@ import { NAMESPACE, type Rendered, render, skipWithoutHelm } from "./support/hel
 type Role = Rendered & V1ClusterRole;
 type Binding = Rendered & V1RoleBinding;
 
+const PROGRAMS: ReadonlySet<string> = new Set(["sallyport-operator", "sallyport-broker"]);
 const PAGE = "docs/operations/rbac.md";
 const BOUND_BY_OPERATOR: ReadonlySet<string> = new Set([
   "sallyport-broker-secrets",
@@ -24,7 +25,7 @@ describe("rights", { skip: skipWithoutHelm() }, () => {
   test("of people are those with a reason", async () => {
     const people = (await render()).filter(
       ({ kind, metadata: { name } }) =>
-        kind === "ClusterRole" && name !== "sallyport-operator" && !BOUND_BY_OPERATOR.has(name),
+        kind === "ClusterRole" && !PROGRAMS.has(name) && !BOUND_BY_OPERATOR.has(name),
     ) as unknown as readonly Role[];
     const rows = people.flatMap(({ metadata, rules }) => rowsOf(metadata.name, rules));
     assert.deepEqual(rows.toSorted(), written("people").toSorted());
@@ -32,7 +33,7 @@ describe("rights", { skip: skipWithoutHelm() }, () => {
   test("are given to the two programs alone, and by nothing but what is looked at here", async () => {
     const objects = await render();
     const subjects = bindings(objects).flatMap((binding) => binding.subjects ?? []);
-    assert.deepEqual(new Set(subjects.map(({ name }) => name)), new Set(["sallyport-operator"]));
+    assert.deepEqual(new Set(subjects.map(({ name }) => name)), PROGRAMS);
     const aggregated = objects
       .filter(({ kind }) => kind === "ClusterRole")
       .filter((role) => "aggregationRule" in role);
@@ -45,7 +46,8 @@ describe("rights", { skip: skipWithoutHelm() }, () => {
   });
   test("to look up name servers go when they are given", async () => {
     const objects = await render({ resolvers: ["10.96.0.10"] });
-    assert.ok(!given(objects, "operator").some((row) => row.startsWith("kube-system")));
+    for (const program of ["operator", "broker"] as const)
+      assert.ok(!given(objects, program).some((row) => row.startsWith("kube-system")));
   });
 });
 

@@ -37,6 +37,8 @@ export interface WriterFactsOptions {
   /** Those that hold Connections: elsewhere a policy reaches nothing. */
   readonly namespaces: () => Iterable<string>;
   readonly clock?: Clock;
+  /** How long an answer is taken for true: in the account's own namespace and everywhere, and in others. */
+  readonly forMs?: { readonly near: number; readonly far: number };
   /** Ends what is being asked. */
   readonly signal: AbortSignal;
 }
@@ -72,8 +74,9 @@ const DEADLINE_MS = 3_000;
 
 export function writerFacts(options: WriterFactsOptions): WriterFacts {
   const { kube, namespaces, clock = systemClock, signal: ended } = options;
-  const near = remembering<Writes>({ forMs: NEAR_MS, entriesMax: NEAR_MAX, clock });
-  const far = remembering<Writes>({ forMs: FAR_MS, entriesMax: FAR_MAX, clock });
+  const { near: nearMs, far: farMs } = options.forMs ?? { near: NEAR_MS, far: FAR_MS };
+  const near = remembering<Writes>({ forMs: nearMs, entriesMax: NEAR_MAX, clock });
+  const far = remembering<Writes>({ forMs: farMs, entriesMax: FAR_MAX, clock });
   const line = limiter(ASKED_AT_ONCE);
 
   async function first(account: Account, questions: readonly Question[]): Promise<Writes> {

@@ -1,0 +1,92 @@
+/**
+ * A pod as it is at this moment, and whether it may be trusted with anything: everything is asked of the API server anew. What a
+ * watch has shown may be old, and a watch that is held back shows nothing at all.
+ */
+import type { V1Pod } from "@kubernetes/client-node";
+import type { LivePod, PodClaim } from "#broker/pods/pods.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { CONTAINERS, LABELS, ORIGIN } from "#operator/names.ts";
+import { says } from "../admission/facts/namespaces.ts";
+import type { WriterFacts } from "../admission/facts/writers.ts";
+import { check } from "../admission/pod/check.ts";
+import type { InjectionSettings, PodFacts, PodFinding } from "../admission/pod/contract.ts";
+import type { Call, Kube } from "../kube/client.ts";
+import { type Namespace, NAMESPACES, type Pod, PODS, SERVICE_ACCOUNTS, objectKey } from "../kube/resource.ts";
+
+export interface PodSource {
+  readonly kube: Pick<Kube, "get">;
+  readonly writers: WriterFacts;
+  readonly injection: InjectionSettings;
+  /** Told for people: the pod itself is told no more than that it is not trusted. */
+  readonly onUntrusted: (claim: PodClaim, findings: readonly PodFinding[]) => void;
+}
+
+const ALIVE: readonly unknown[] = ["Pending", "Running"];
+
+/** Rejects when the API server cannot be asked. */
+export async function livePod(source: PodSource, claim: PodClaim, call: Call): Promise<LivePod | Refusal> {
+  const { kube, writers, injection, onUntrusted } = source;
+  const { namespace, name, serviceAccount } = claim;
+  const [pod, around, account, writes] = await Promise.all([
+    kube.get(PODS, objectKey(namespace, name), call),
+    kube.get(NAMESPACES, namespace, call),
+    kube.get(SERVICE_ACCOUNTS, objectKey(namespace, serviceAccount), call),
+    writers.writesOf({ namespace, name: serviceAccount }, call.signal),
+  ]);
+  if (pod === undefined || !isAlive(pod, claim)) return refusal("POD_ENDED");
+  if (around === undefined || account?.metadata.uid !== claim.serviceAccountUid) return refusal("POD_ENDED");
+  const findings = findingsOn(pod, around, claim, writes !== undefined, injection);
+  if (findings.length > 0) {
+    onUntrusted(claim, findings);
+    return refusal("POD_UNTRUSTED");
+  }
+  // Until it can be told what a parent hands on, a child has nothing.
+  if (isMadeByPod(pod)) return refusal("LINEAGE_NOT_AVAILABLE");
+  return {
+    claim,
+    ips: (pod.status?.podIPs ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip])),
+    caller: { identity: { serviceAccount: { namespace, name: serviceAccount } }, ancestors: [] },
+    gatewayRestarts: restartsOf(pod),
+  };
+}
+
+/** Another pod of the same name is another pod; a pod that is on another node than its token says is no pod of ours. */
+function isAlive({ metadata, spec, status }: Pod, { uid, nodeName, serviceAccount }: PodClaim): boolean {
+  return (
+    metadata.uid === uid &&
+    metadata.deletionTimestamp === undefined &&
+    spec?.nodeName === nodeName &&
+    spec.serviceAccountName === serviceAccount &&
+    ALIVE.includes(status?.phase)
+  );
+}
+
+function findingsOn(
+  pod: Pod,
+  { metadata: { name, labels = {} } }: Namespace,
+  claim: PodClaim,
+  mayWriteOurKinds: boolean,
+  injection: InjectionSettings,
+): readonly PodFinding[] {
+  if (labels[LABELS.enforce] === undefined) return [NOT_ENFORCED];
+  const { rootless } = says(name, labels, injection.rootless);
+  const facts: PodFacts = { namespace: claim.namespace, rootless, mayWriteOurKinds };
+  // What differs in the types are dates, which no rule reads.
+  return check(pod as unknown as V1Pod, facts, injection);
+}
+
+const NOT_ENFORCED: PodFinding = {
+  field: "metadata.namespace",
+  rule: "namespace",
+  message: `the namespace does not bear the label ${LABELS.enforce}, so nobody holds its pods to the rules`,
+  fix: "Label the namespace.",
+};
+
+function isMadeByPod({ metadata: { annotations = {} } }: Pod): boolean {
+  return [ORIGIN.podName, ORIGIN.podUid].some((fact) => annotations[fact] !== undefined);
+}
+
+function restartsOf({ status }: Pod): number {
+  const gateway = status?.initContainerStatuses?.find(({ name }) => name === CONTAINERS.gateway);
+  return gateway?.restartCount ?? 0;
+}

@@ -1,0 +1,14 @@
+/** What the broker asks of a cluster, on a real API server with the rights that the chart gives it. */
+import { after, before, describe } from "node:test";
+import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { podCases } from "./live/pods.ts";
+import { type World, startWorld } from "./support/world.ts";
+
+describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world[Symbol.asyncDispose]());
+  podCases(() => world);
+});
