@@ -88,6 +88,7 @@ const webhook = record<WebhookSettings>({
 
 const settings: Read<OperatorSettings> = record<OperatorSettings>({
   namespace: name,
+  configMap: optional(name),
   logLevel: oneOf(["debug", "info", "warn", "error"]),
   webhook,
   observability: address,

@@ -48,6 +48,8 @@ export interface WebhookSettings {
 export interface OperatorSettings {
   /** Where the operator itself lives. */
   readonly namespace: string;
+  /** In our namespace: where this comes from, for a look at what newer replicas go by. Left out where it comes from elsewhere. */
+  readonly configMap?: string;
   readonly logLevel: LogLevel;
   readonly webhook: WebhookSettings;
   readonly observability: Address;

@@ -26,6 +26,7 @@ import { eventually } from "./eventually.ts";
 import { lead } from "./leading.ts";
 import { type ProcessMeters, processMeters } from "./meters.ts";
 import { apiAudiences } from "./api-audiences.ts";
+import { newerRenderings, withResolvers } from "./newer.ts";
 import { clusterResolvers } from "./resolvers.ts";
 import { type Stores, openStores } from "./stores.ts";
 
@@ -198,7 +199,7 @@ class Replica implements Operator {
   }
 
   async #webhooks(): Promise<Readonly<Record<WebhookName, Webhook>>> {
-    const { injection } = this.#options.settings;
+    const { injection, namespace, configMap } = this.#options.settings;
     const { signal } = this.#ended;
     const { namespaces, kinds } = this.#stores;
     const named = injection.resolvers;
@@ -209,11 +210,17 @@ class Replica implements Operator {
         ...injection,
         resolvers,
         // Those were looked up too, in the same Service.
-        former: (injection.former ?? []).map((one) =>
-          one.resolvers.length > 0 ? one : { ...one, resolvers },
-        ),
+        former: (injection.former ?? []).map((one) => withResolvers(one, resolvers)),
         apiAudiences: await apiAudiences(),
       },
+      newer: newerRenderings({
+        kube: this.#kube,
+        configMap: configMap === undefined ? undefined : { namespace, name: configMap },
+        resolvers,
+        clock: this.#clock,
+        log: this.#options.log,
+        signal,
+      }),
       namespaces: namespaceFacts({
         kube: this.#kube,
         store: namespaces.store,

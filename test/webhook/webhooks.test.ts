@@ -87,6 +87,7 @@ test("a pod is not judged by what is not known", async () => {
   const table = (fail: () => Promise<never>) =>
     webhooks({
       settings: settings.injection,
+      newer: async () => [],
       kinds: noKinds,
       namespaces: fail,
       writers: { writesOf: async () => undefined },
@@ -108,6 +109,7 @@ test("each webhook is for what the chart registers it for, and for nothing else"
   assert.ok("injection" in settings);
   const table = webhooks({
     settings: settings.injection,
+    newer: async () => [],
     kinds: noKinds,
     namespaces: async () => says("shop", {}, "force"),
     writers: { writesOf: async () => undefined },

@@ -5,7 +5,7 @@ import { GATEWAY_UIDS, LABELS } from "../../names.ts";
 import { originOf } from "../origin/origin.ts";
 import { checkOrigin, stamp } from "../origin/stamp.ts";
 import { check } from "../pod/check.ts";
-import type { InjectionSettings, PodFinding } from "../pod/contract.ts";
+import type { InjectionSettings, PodFacts, PodFinding, Rendering } from "../pod/contract.ts";
 import { checkEphemeral, injectEphemeral } from "../pod/ephemeral.ts";
 import { inject } from "../pod/inject.ts";
 import { jsonPatch } from "../pod/json-patch.ts";
@@ -15,8 +15,12 @@ import type { Finding, Verdict } from "../server/verdict.ts";
 import type { Webhook } from "../server/webhook.ts";
 import { type GatherPods, type PodSurroundings, surroundingsOf } from "./surroundings.ts";
 
+/** What newer replicas inject, while an upgrade replaces one after the other. */
+export type NewerRenderings = () => Promise<readonly Rendering[]>;
+
 export interface PodWebhookOptions extends GatherPods {
   readonly settings: InjectionSettings;
+  readonly newer: NewerRenderings;
 }
 
 export function mutatePods({ settings, ...gather }: PodWebhookOptions): Webhook {
@@ -32,7 +36,14 @@ export function mutatePods({ settings, ...gather }: PodWebhookOptions): Webhook 
   };
 }
 
-export function validatePods({ settings, ...gather }: PodWebhookOptions): Webhook {
+export function validatePods({ settings, newer, ...gather }: PodWebhookOptions): Webhook {
+  /** A gateway that is not as ours is may be one that a newer replica has put in. */
+  async function checked(pod: V1Pod, facts: PodFacts): Promise<readonly PodFinding[]> {
+    const findings = check(pod, facts, settings);
+    if (findings.every(({ rule }) => rule !== "gateway")) return findings;
+    const former = [...(settings.former ?? []), ...(await newer())];
+    return check(pod, facts, { ...settings, former });
+  }
   return {
     isFor: (review) => isCreation(review) || isDebugging(review) || isChange(review),
     judge: async (review, signal) => {
@@ -40,7 +51,7 @@ export function validatePods({ settings, ...gather }: PodWebhookOptions): Webhoo
       const { facts } = await surroundingsOf(gather, pod, review, signal);
       return verdictOn(
         isCreation(review)
-          ? [...check(pod, facts, settings), ...checkOrigin(pod, review.userInfo)]
+          ? [...(await checked(pod, facts)), ...checkOrigin(pod, review.userInfo)]
           : isDebugging(review)
             ? checkEphemeral(pod, podIn(review.oldObject), facts)
             : checkUpdate(pod, podIn(review.oldObject), facts, settings),

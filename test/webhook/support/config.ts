@@ -16,6 +16,7 @@ export function operatorConfig(): Record<string, unknown> {
   const resources = { requests: { cpu: "10m", memory: "16Mi" }, limits: { memory: "64Mi" } };
   return {
     namespace: "sallyport-system",
+    configMap: "sallyport-operator",
     logLevel: "info",
     webhook: {
       listen: { host: "127.0.0.1", port: 0 },

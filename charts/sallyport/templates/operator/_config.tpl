@@ -2,6 +2,7 @@
 {{- define "sallyport.operatorConfig" -}}
 {{- $service := printf "sallyport-webhook.%s" .Release.Namespace -}}
 namespace: {{ .Release.Namespace }}
+configMap: sallyport-operator
 logLevel: {{ .Values.operator.logLevel }}
 webhook:
   listen: {host: {{ .Values.listenAddress | quote }}, port: 9443}
