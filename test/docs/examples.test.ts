@@ -4,7 +4,7 @@
  * - `sh test`: run from the repository root, with `sallyport` on the PATH; must exit 0.
  * - `text output` right behind it: exactly what the commands print. Where a command is meant to fail, the fence says
  *   `sh test exit=1`.
- * - `sh cluster`: run in the order of its page on a real cluster, by test/installed.
+ * - `sh cluster`: run in the order of its page on a real cluster, by test/installed. Its output may be told in part: `text excerpt`.
  * - `sh manual`: for what a test cannot do, such as `make demo`; kept rare.
  * - `yaml test`: kinds that load without an error.
  */
@@ -77,7 +77,7 @@ test("an output fence stands behind the commands that print it", () => {
   const orphans = fences.filter((fence, index) => {
     const before = fences[index - 1];
     return (
-      fence.info === "text output" &&
+      /^text (?:output|excerpt)$/.test(fence.info) &&
       !(before?.page === fence.page && /^sh (?:test|cluster)/.test(before.info))
     );
   });

@@ -1,83 +1,123 @@
-/** docs/operations.md from top to bottom, and what holds all along: nobody who makes a pod notices an upgrade, a rotation or a lost replica. */
+/** A release through its life: what its users must not notice, then docs/operations.md from top to bottom, to its end. */
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { CoreV1Api } from "@kubernetes/client-node";
+import { LABELS } from "#operator/names.ts";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
+import { makePods } from "./support/makers.ts";
 import { commandsOf, runAsWritten } from "./support/pages.ts";
-import { pod, sleeper, spec } from "./support/pods.ts";
+import { namespace, pod, sleeper, spec } from "./support/pods.ts";
 import { type Release, installRelease } from "./support/release.ts";
 
 const PAGE = "docs/operations.md";
-const EVERY_MS = 20;
-const ROTATED_MS_MAX = 120_000;
+const OPERATORS = "--namespace sallyport-system --selector=app.kubernetes.io/component=operator";
+const WAIT_MS_MAX = 120_000;
+const POLL_MS = 100;
+/** Pods made in a row after which nobody waits for another failure: each of the replicas has been asked many times. */
+const IN_A_ROW = 100;
 
-describe(`a release as ${PAGE} has it`, { skip: skipWithoutNodeTier() }, () => {
+describe("a release through its life", { skip: skipWithoutNodeTier() }, () => {
   let release: Release;
   before(async () => {
     release = await installRelease();
   });
   after(() => release?.[Symbol.asyncDispose]());
 
-  /** Somebody who makes pods in a labelled namespace all the time, while `act` runs. */
-  async function whileMakingPods(act: () => Promise<void>): Promise<{ made: number; refusals: string[] }> {
-    const core = release.node.config.makeApiClient(CoreV1Api);
-    const refusals: string[] = [];
-    let made = 0;
-    const stop = new AbortController();
-    const making = (async () => {
-      for (; !stop.signal.aborted; await pause(EVERY_MS)) {
-        const body = pod("shop", "probe", spec([sleeper()]));
-        const answer = await core
-          .createNamespacedPod({ namespace: "shop", body, dryRun: "All" })
-          .catch((error: unknown) => String(error));
-        if (typeof answer === "string") refusals.push(answer);
-        else if (answer.spec?.initContainers?.[1]?.name === "gw") made += 1;
-        else refusals.push("made without a gateway");
-      }
-    })();
-    try {
-      await act();
-    } finally {
-      stop.abort();
-      await making;
-    }
-    return { made, refusals };
-  }
-
   let meanwhile = 0;
-  async function unnoticed(t: TestContext, act: () => Promise<void>): Promise<void> {
-    const { made, refusals } = await whileMakingPods(act);
-    assert.deepEqual(refusals, []);
-    assert.ok(made > 0);
-    meanwhile += made;
+  async function unnoticed(t: TestContext, act: () => Promise<unknown>): Promise<void> {
+    await using making = makePods(release.node.config, "shop");
+    await act();
+    const made = making.made();
+    await until("pods go on being made", async () => making.made() > made);
+    assert.deepEqual(making.refusals, []);
+    meanwhile += making.made();
     t.diagnostic(`figure operations.pods-meanwhile=${meanwhile}`);
   }
+
+  test("an upgrade to other values replaces every replica, and whoever makes pods does not notice", async (t) => {
+    const pods = `get pods ${OPERATORS} --output=jsonpath={.items[*].metadata.uid}`;
+    const before = await release.kubectl(pods);
+    const other = "--reuse-values --set=operator.logLevel=debug --set=gateway.resources.requests.memory=80Mi";
+    await unnoticed(t, () =>
+      release.sh(`helm upgrade sallyport charts/sallyport --namespace sallyport-system --wait ${other}`),
+    );
+    for (const uid of (await release.kubectl(pods)).split(" ")) assert.ok(!before.includes(uid));
+    // What pods were made with before the upgrade stays trusted: they may be changed.
+    await release.kubectl("label pods --namespace shop --selector=app=agent seen=yes");
+  });
+
+  test("a replica that is killed is missed for a moment; the other serves", async (t) => {
+    const { stdout } = await release.node.inNode(["pgrep", "--full", "operator.js"]);
+    const [victim = ""] = stdout.trim().split("\n");
+    await using making = makePods(release.node.config, "shop");
+    const killedMs = Date.now();
+    assert.equal((await release.node.inNode(["kill", "-KILL", victim])).code, 0);
+    let made = making.made();
+    let failed = 0;
+    await until("one pod after the other is made", async () => {
+      if (making.refusals.length > failed) {
+        made = making.made();
+        failed = making.refusals.length;
+      }
+      return making.made() >= made + IN_A_ROW;
+    });
+    for (const { message } of making.refusals) assert.match(message, /failed calling webhook/);
+    const lastMs = making.refusals.at(-1)?.atMs ?? killedMs;
+    t.diagnostic(`figure operations.refused-after-kill=${making.refusals.length}`);
+    t.diagnostic(`figure operations.refused-after-kill-s=${((lastMs - killedMs) / 1_000).toFixed(1)}`);
+    await release.kubectl(`wait pods ${OPERATORS} --for=condition=Ready --timeout=60s`);
+  });
 
   for (const commands of commandsOf(PAGE))
     test(`${commands.place} does what it says`, async (t) => {
       const asWritten = (): Promise<void> => runAsWritten(release, commands);
       if (commands.section === "Upgrade") await unnoticed(t, asWritten);
-      else if (commands.section === "Rotate") await unnoticed(t, async () => rotated(release, asWritten));
+      else if (commands.section === "Rotate") await unnoticed(t, () => rotated(release, asWritten));
       else await asWritten();
     });
+
+  test("uninstalled with labels where they are, it leaves nothing that keeps a pod from being made", async () => {
+    await release.sh(commandsOf("README.md")[0]?.script.split("\n").slice(1).join("\n") ?? "");
+    await release.apply(namespace("left", { [LABELS.enforce]: "" }));
+    await release.kubectl("wait --for=condition=sallyport.dev/Enforced namespace/left --timeout=30s");
+    await release.sh("helm uninstall sallyport --namespace sallyport-system --wait");
+    await release.kubectl(`wait pods ${OPERATORS} --for=delete --timeout=60s`);
+    const core = release.node.config.makeApiClient(CoreV1Api);
+    const make = () =>
+      core.createNamespacedPod({ namespace: "left", body: pod("left", "free", spec([sleeper()])) });
+    // What an operator has made anew in its last moments, the garbage collector takes.
+    await until("a pod is made", async () =>
+      make().then(
+        () => true,
+        () => false,
+      ),
+    );
+    const left =
+      "get validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies --output=name";
+    await until("nothing is left", async () => !(await release.kubectl(left)).includes("sallyport"));
+    const made = await core.readNamespacedPod({ namespace: "left", name: "free" });
+    assert.equal(made.spec?.initContainers, undefined);
+  });
 });
 
-/** Until every replica shows a certificate by the new authority, and for a while after. */
+/** Until every replica shows a certificate by the new authority. */
 async function rotated({ kubectl }: Release, rotate: () => Promise<void>): Promise<void> {
-  const words =
+  const secret =
     "get secret sallyport-webhook-ca --namespace sallyport-system --output=jsonpath={.data.tls\\.crt}";
-  const before = await kubectl(words);
+  const before = await kubectl(secret);
   await rotate();
-  assert.notEqual(await kubectl(words), before);
-  const logs =
-    "logs --namespace sallyport-system --selector=app.kubernetes.io/component=operator --tail=-1 --prefix";
-  const changed = (log: string): ReadonlySet<string> =>
-    new Set(log.split("\n").flatMap((line) => /^\[(\S+) .*"isNewAuthority":true/.exec(line)?.[1] ?? []));
-  for (
-    const deadlineMs = Date.now() + ROTATED_MS_MAX;
-    changed(await kubectl(logs)).size < 2;
-    await pause(EVERY_MS)
-  )
-    assert.ok(Date.now() < deadlineMs, "every replica changes its certificate");
+  assert.notEqual(await kubectl(secret), before);
+  await until("every replica changes its certificate", async () => {
+    const log = await kubectl(`logs ${OPERATORS} --tail=-1 --prefix`);
+    const changed = log
+      .split("\n")
+      .flatMap((line) => /^\[(\S+) .*"isNewAuthority":true/.exec(line)?.[1] ?? []);
+    return new Set(changed).size === 2;
+  });
+}
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (const deadlineMs = Date.now() + WAIT_MS_MAX; !(await isSo()); await pause(POLL_MS))
+    assert.ok(Date.now() < deadlineMs, `not ${what}`);
 }

@@ -13,6 +13,8 @@ export interface Commands {
   readonly exit: number;
   /** What they print, where the page says so. */
   readonly output?: string;
+  /** The same in part: the rest depends on the cluster. */
+  readonly excerpt?: string;
 }
 
 export function commandsOf(page: (typeof CLUSTER_PAGES)[number]): readonly Commands[] {
@@ -24,15 +26,20 @@ export function commandsOf(page: (typeof CLUSTER_PAGES)[number]): readonly Comma
     const above = markdown.split("\n").slice(0, line);
     const section = above.findLast((each) => each.startsWith("## "))?.slice("## ".length) ?? "";
     const next = fences[index + 1];
-    const output = next?.info === "text output" ? { output: next.text.trimEnd() } : {};
+    const said = /^text (output|excerpt)$/.exec(next?.info ?? "")?.[1];
+    const printed = said === undefined ? {} : { [said]: next?.text.trimEnd() };
     return [
-      { place: `${page}:${line}`, section, script: text.trimEnd(), exit: Number(parsed[1] ?? 0), ...output },
+      { place: `${page}:${line}`, section, script: text.trimEnd(), exit: Number(parsed[1] ?? 0), ...printed },
     ];
   });
 }
 
-export async function runAsWritten({ run }: Shell, { place, script, exit, output }: Commands): Promise<void> {
+export async function runAsWritten(
+  { run }: Shell,
+  { place, script, exit, output, excerpt }: Commands,
+): Promise<void> {
   const ran = await run(script);
   assert.equal(ran.code, exit, `${place}\n${ran.output}`);
+  assert.ok(ran.output.includes(excerpt ?? ""), `${place}\n${ran.output}`);
   if (output !== undefined) assert.equal(ran.output.trimEnd(), output, place);
 }

@@ -23,7 +23,7 @@ export interface Release extends Shell {
 
 /** What `make images` and `make cluster` put into a cluster, side by side with its start. */
 export async function installRelease(): Promise<Release> {
-  await using started = new AsyncDisposableStack();
+  await using cluster = new AsyncDisposableStack();
   const figures: Record<string, number> = {};
   const timed = async <Result>(figure: string, step: () => Promise<Result>): Promise<Result> => {
     const fromMs = performance.now();
@@ -31,22 +31,29 @@ export async function installRelease(): Promise<Release> {
     figures[figure] = Math.round(performance.now() - fromMs);
     return result;
   };
-  const shell = started.use(await openShell());
+  const shell = cluster.use(await openShell());
   // The images are made while the cluster starts, which is the only liberty that is taken.
   const [images = "", ...others] = commandsOf("README.md")[0]?.script.split("\n") ?? [];
   assert.equal(images, "make images");
-  const [node, agent] = await Promise.all([
-    timed("installed.node-ms", async () => started.use(await startNodeTier())),
-    agentImage(),
+  const withAgents = async (): Promise<NodeTier> => {
+    const up = await timed("installed.node-ms", async () => cluster.use(await startNodeTier()));
+    await up.import(await agentImage());
+    return up;
+  };
+  // Both are waited for, whatever comes of the other, so that nothing is left of either.
+  const [started, built] = await Promise.allSettled([
+    withAgents(),
     timed("installed.images-ms", () => shell.sh(images)),
   ]);
-  await timed("installed.import-ms", async () => {
-    const ours = IMAGE_NAMES.map((name) => join(ROOT, "dist/images", `${name}.tar`));
-    await Promise.all([agent, ...ours].map((archive) => node.import(archive)));
-  });
+  if (started.status === "rejected") throw started.reason;
+  if (built.status === "rejected") throw built.reason;
+  const node = started.value;
+  await timed("installed.import-ms", () =>
+    Promise.all(IMAGE_NAMES.map((name) => node.import(join(ROOT, "dist/images", `${name}.tar`)))),
+  );
   await shell.stand(node);
   await timed("installed.commands-ms", () => shell.sh(others.join("\n")));
-  const owned = started.move();
+  const owned = cluster.move();
   return {
     ...shell,
     ...tools(node),
