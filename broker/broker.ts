@@ -13,7 +13,7 @@ import { type IdentityFront, identityFront } from "./identity/front.ts";
 import { type HttpGet, httpGet } from "./identity/http.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import { type ClassPlans, classPlans } from "./pods/class-plans.ts";
-import type { PodPeer } from "./pods/pods.ts";
+import type { PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
@@ -32,6 +32,8 @@ export interface BrokerOptions {
   readonly variables: Record<string, string | undefined>;
   readonly now: () => number;
   readonly note: Note;
+  /** In a cluster: then credentials are there, and nothing of the broker's own host is read. */
+  readonly secrets?: Secrets;
   readonly get?: HttpGet;
   /** At most how long a session goes on without word from us. */
   readonly leaseMs?: number;

@@ -1,28 +1,30 @@
 /** Sources whose password stays as it is, or is renewed by somebody else: read when it is needed, wiped after. */
 import type { Challenge, Proof } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
-import type { Environment } from "../environment.ts";
 import { type Note, causeOf } from "../note.ts";
-import { type PasswordPlace, readPassword } from "./password.ts";
+import { type PasswordDeps, type PasswordPlace, passwordsOf } from "./password.ts";
 import { answerWithPassword } from "./answering.ts";
 import { type Credential, type CredentialSource, NoCredential, type Upstream } from "./source.ts";
 
-export interface StaticDeps {
-  readonly environment: Environment;
+export interface StaticDeps extends PasswordDeps {
   readonly note: Note;
 }
 
 const FIELD = "spec.credential.source";
 
-export function staticSource(place: PasswordPlace, { environment, note }: StaticDeps): CredentialSource {
-  const read = (upstream: Upstream) => {
+/** A session that has ended wants no answer; one that goes on waits no longer than that. */
+const READ_MS_MAX = 5_000;
+
+export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps): CredentialSource {
+  const passwords = passwordsOf(deps);
+  const read = (upstream: Upstream, signal: AbortSignal) => {
     const { [place]: reference } = upstream.spec.credential.source ?? {};
-    return readPassword({ [place]: reference }, FIELD, environment);
+    return passwords.read({ reference: { [place]: reference }, field: FIELD, upstream, signal });
   };
 
   async function prove(upstream: Upstream, challenge: Challenge): Promise<Proof | Refusal> {
     try {
-      using password = await read(upstream);
+      using password = await read(upstream, AbortSignal.timeout(READ_MS_MAX));
       return (
         (await answerWithPassword(challenge, password, {
           field: FIELD,
@@ -36,12 +38,9 @@ export function staticSource(place: PasswordPlace, { environment, note }: Static
 
   return {
     check({ spec }) {
-      if (place === "secret") {
-        return refusal(
-          "CREDENTIAL_UNAVAILABLE",
-          `the connection's credential is in a Kubernetes Secret (${FIELD}.secret), which this gateway cannot read`,
-        );
-      }
+      const closed = passwords.closed(place, FIELD);
+      if (closed !== undefined)
+        return refusal("CREDENTIAL_UNAVAILABLE", `the connection's credential is in ${closed}`);
       if (spec.postgres?.user === undefined) {
         return refusal(
           "CREDENTIAL_UNAVAILABLE",
@@ -50,12 +49,12 @@ export function staticSource(place: PasswordPlace, { environment, note }: Static
       }
       return undefined;
     },
-    async lease({ upstream }) {
+    async lease({ upstream }, signal) {
       const wrong = this.check(upstream);
       if (wrong !== undefined) return wrong;
       // Read now so that a session is refused before its upstream is dialled; what was read is not kept.
       try {
-        using _password = await read(upstream);
+        using _password = await read(upstream, signal);
       } catch (error) {
         return refusalFor(error, upstream, note);
       }

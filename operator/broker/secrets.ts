@@ -22,12 +22,12 @@ export async function readSecret(
   if (!use.ok) return { reason: "not-permitted", why: use.why };
   const encoded = Object.hasOwn(found.data ?? {}, key) ? found.data?.[key] : undefined;
   if (encoded === undefined) return { reason: "missing", why: `${place} has no key ${key}` };
-  const bytes = Buffer.from(encoded, "base64");
+  const bytes = withoutLineBreak(Buffer.from(encoded, "base64"));
   if (bytes.length === 0 || bytes.length > SECRET_BYTES_MAX) {
     bytes.fill(0);
     return { reason: "unusable", why: `the key ${key} of ${place} must hold 1 to ${SECRET_BYTES_MAX} bytes` };
   }
-  return withoutLineBreak(bytes);
+  return new SecretBytes(bytes);
 }
 
 async function getSecret(kube: Pick<Kube, "get">, key: string, call: Call) {
@@ -47,7 +47,7 @@ function unreadable(place: string, namespace: string, error: KubeError): NoSecre
 }
 
 /** As with files: `kubectl create secret --from-file` keeps what an editor or `echo` puts at the end. */
-function withoutLineBreak(bytes: Buffer): SecretBytes {
+function withoutLineBreak(bytes: Buffer): Buffer {
   const end = bytes.at(-1) === 0x0a ? (bytes.at(-2) === 0x0d ? -2 : -1) : bytes.length;
-  return new SecretBytes(bytes.subarray(0, end));
+  return bytes.subarray(0, end);
 }

@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { podCases } from "./live/pods.ts";
+import { secretCases } from "./live/secrets.ts";
 import { type World, startWorld } from "./support/world.ts";
 
 describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
@@ -10,5 +11,6 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
     world = await startWorld();
   });
   after(() => world[Symbol.asyncDispose]());
+  secretCases(() => world);
   podCases(() => world);
 });

@@ -3,10 +3,10 @@
  * the last. Written down before it is made, so that whoever finds the journal can take back what a crash left.
  */
 import { isRefusal, refusal } from "#core/values/refusal.ts";
-import type { Environment } from "../../environment.ts";
 import type { Journal } from "../../leases/journal.ts";
 import type { Note } from "../../note.ts";
 import { unlessAborted } from "../../waiting.ts";
+import { type PasswordDeps, type PasswordPlace, passwordsOf } from "../password.ts";
 import type { Credential, CredentialSource } from "../source.ts";
 import { type Holding, Holdings } from "./holdings.ts";
 import { janitor } from "./janitor.ts";
@@ -14,8 +14,7 @@ import { type MakingDeps, type Role, keepValid } from "./making.ts";
 import { FIELD, minters } from "./minter.ts";
 import { undoing } from "./undoing.ts";
 
-export interface PostgresRoleDeps {
-  readonly environment: Environment;
+export interface PostgresRoleDeps extends PasswordDeps {
   readonly journal: Journal;
   /** Names this broker in the marks of its roles; the same after a restart. */
   readonly broker: string;
@@ -26,10 +25,17 @@ export interface PostgresRoleDeps {
 }
 
 const CLOSING_MS_MAX = 5_000;
+const MINTER_PLACES = ["file", "env", "secret"] as const satisfies readonly PasswordPlace[];
 
-export function postgresRoleSource({ environment, lingerMs, ...given }: PostgresRoleDeps): CredentialSource {
+export function postgresRoleSource({
+  environment,
+  secrets,
+  lingerMs,
+  ...given
+}: PostgresRoleDeps): CredentialSource {
+  const passwords = passwordsOf({ environment, secrets });
   const closing = new AbortController();
-  const common = { ...given, minters: minters(environment), signal: closing.signal };
+  const common = { ...given, minters: minters(passwords), signal: closing.signal };
   const undo = undoing(common);
   const alive = new Set<string>();
   const deps: MakingDeps = { ...common, undo, alive };
@@ -44,11 +50,12 @@ export function postgresRoleSource({ environment, lingerMs, ...given }: Postgres
 
   return {
     check({ spec }) {
-      if (spec.credential.source?.postgresRole?.minter.secret === undefined) return undefined;
-      return refusal(
-        "CREDENTIAL_UNAVAILABLE",
-        `the minter's password is in a Kubernetes Secret (${FIELD}.minter.secret), which this gateway cannot read`,
-      );
+      const minter = spec.credential.source?.postgresRole?.minter;
+      const closed = MINTER_PLACES.filter((place) => minter?.[place] !== undefined)
+        .map((place) => passwords.closed(place, `${FIELD}.minter`))
+        .find((why) => why !== undefined);
+      if (closed === undefined) return undefined;
+      return refusal("CREDENTIAL_UNAVAILABLE", `the minter's password is in ${closed}`);
     },
     async lease(request, stop) {
       const wrong = this.check(request.upstream);

@@ -1,7 +1,6 @@
 /** The role that makes roles, on one server: signs in anew for each piece of work, a few at a time. */
-import type { Environment } from "../../environment.ts";
 import { type Limiter, limiter } from "../../limiter.ts";
-import { readPassword } from "../password.ts";
+import type { Passwords } from "../password.ts";
 import { proveWithPassword } from "../proving.ts";
 import { NoCredential, type Upstream } from "../source.ts";
 import { type Administrator, connectAdministrator } from "./client.ts";
@@ -23,7 +22,7 @@ export interface Minters {
   ): Promise<Result>;
 }
 
-export function minters(environment: Environment): Minters {
+export function minters(passwords: Passwords): Minters {
   const limiters = new Map<string, Limiter>();
   return {
     at(upstream, work, signal) {
@@ -32,21 +31,27 @@ export function minters(environment: Environment): Minters {
       const places = limiters.get(key) ?? limiter(CONNECTIONS_MAX);
       limiters.set(key, places);
       const whole = AbortSignal.any([signal, AbortSignal.timeout(WORK_MS_MAX)]);
-      return places.run(() => work((database) => connect(upstream, database, environment, whole)), whole);
+      return places.run(() => work((database) => connect(upstream, database, passwords, whole)), whole);
     },
   };
 }
 
 async function connect(
-  { spec, caPem }: Upstream,
+  upstream: Upstream,
   database: string | undefined,
-  environment: Environment,
+  passwords: Passwords,
   signal: AbortSignal,
 ): Promise<Administrator> {
+  const { spec, caPem } = upstream;
   const source = spec.credential.source?.postgresRole;
   if (source === undefined || spec.postgres === undefined)
     throw new NoCredential(FIELD, `${FIELD} is missing`);
-  using password = await readPassword(source.minter, `${FIELD}.minter`, environment);
+  using password = await passwords.read({
+    reference: source.minter,
+    field: `${FIELD}.minter`,
+    upstream,
+    signal,
+  });
   const connecting = AbortSignal.timeout(CONNECT_MS_MAX);
   const tooSlow = new AbortController();
   const stop = (): void => tooSlow.abort(connecting.reason);
