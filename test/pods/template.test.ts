@@ -18,6 +18,7 @@ const deployment = (spec: V1PodSpec, metadata: object = {}): JsonObject => ({
 
 const known = mutateWorkloads({
   settings: SETTINGS,
+  newer: () => Promise.resolve([]),
   namespaces: () => Promise.resolve({ rootless: "force", podSecurity: undefined }),
   writers: { writesOf: () => Promise.resolve(undefined) },
 });
@@ -84,6 +85,7 @@ test("controllers are not told of what their owners' author was", async () => {
 test("where nothing is known of the namespace nobody is warned, and nothing refused", async () => {
   const unknown = mutateWorkloads({
     settings: SETTINGS,
+    newer: () => Promise.resolve([]),
     namespaces: () => Promise.reject(new ClusterUnavailable("not read yet")),
     writers: { writesOf: () => Promise.resolve(undefined) },
   });
@@ -93,6 +95,7 @@ test("where nothing is known of the namespace nobody is warned, and nothing refu
 test("any other fault is not passed over", async () => {
   const broken = mutateWorkloads({
     settings: SETTINGS,
+    newer: () => Promise.resolve([]),
     namespaces: () => Promise.reject(new TypeError("a bug")),
     writers: { writesOf: () => Promise.resolve(undefined) },
   });
