@@ -11,6 +11,7 @@ import { realDisk } from "#broker/trail/real-disk.ts";
 import { openLog } from "#runtime/log.ts";
 import { openRecorder } from "#sidecar/uplink/recorder.ts";
 import { openSender } from "#sidecar/uplink/sender.ts";
+import { unixCarrier } from "#sidecar/uplink/carrier.ts";
 import { Uplink } from "#sidecar/uplink/uplink.ts";
 import { Chain, never, newSession, opening, request, trailOn } from "#test/trail/support.ts";
 import { trailPort } from "#test/trail/trail-port.ts";
@@ -35,7 +36,13 @@ try {
   const path = join(directory, "port", "broker.sock");
   await using _server = await servePort({ path, attach: () => trailPort(trail), note: () => undefined });
   const log = openLog({ write: () => undefined, nowMs: () => 0, level: "error" });
-  await using uplink = new Uplink({ path, worker: "bench", run: "bench", log, chance: Math.random });
+  await using uplink = new Uplink({
+    carrier: unixCarrier(path),
+    worker: "bench",
+    run: "bench",
+    log,
+    chance: Math.random,
+  });
   await uplink.connected(never);
   await using sender = openSender({ port: uplink, chance: Math.random });
   await measure("recorder over the socket", async () => {

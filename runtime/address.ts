@@ -1,4 +1,5 @@
 /** IP addresses as bytes. What comes in has been found to be an address by `isIP` or by the kernel. */
+import { isIP } from "node:net";
 
 export function ipv4Bytes(address: string): Uint8Array {
   return Uint8Array.from(address.split(".").map(Number));
@@ -17,4 +18,16 @@ export function ipv6Bytes(address: string): Uint8Array {
 
 function groupsOf(text: string): readonly string[] {
   return text === "" ? [] : text.split(":");
+}
+
+/** However each of them is spelt; an IPv4 address is the same in its IPv6 clothes. */
+export function isSameAddress(left: string, right: string): boolean {
+  return isIP(left) !== 0 && addressBytes(left).equals(addressBytes(right));
+}
+
+const MAPPED = Buffer.from("00000000000000000000ffff", "hex");
+
+/** Sixteen bytes, IPv4 as an IPv4-mapped address. */
+function addressBytes(address: string): Buffer {
+  return isIP(address) === 6 ? Buffer.from(ipv6Bytes(address)) : Buffer.concat([MAPPED, ipv4Bytes(address)]);
 }

@@ -1,6 +1,6 @@
 /** One data plane on the socket: reads what it asks, performs it on the broker, answers. Believes nothing unread. */
 import type { Socket } from "node:net";
-import { FrameReader } from "#core/port/frame.ts";
+import { FRAME_BYTES_MAX, FrameReader } from "#core/port/frame.ts";
 import {
   type CallMessage,
   type ToBroker,
@@ -23,6 +23,8 @@ export interface PeerOptions {
 }
 
 const HELLO_MS_MAX = 5_000;
+/** Whoever has not introduced itself is given no more room than that takes. */
+export const HELLO_BYTES_MAX = 8 * 1024;
 /** A data plane waits with more than this; one that does not is not ours. */
 export const IN_FLIGHT_MAX = 4_096;
 /** Events on their way to the disk; then no more is read until some of them are stored. */
@@ -30,10 +32,13 @@ const APPENDING_BYTES_MAX = 32 * 1024 * 1024;
 
 export function servePeer(socket: Socket, options: PeerOptions): void {
   const peer = new Peer(socket, options);
-  const reader = new FrameReader();
+  const reader = new FrameReader(HELLO_BYTES_MAX);
   socket.on("data", (piece: Buffer) => {
     try {
-      for (const frame of reader.push(piece)) peer.take(readToBroker(frame));
+      for (const frame of reader.push(piece)) {
+        peer.take(readToBroker(frame));
+        reader.allow(FRAME_BYTES_MAX);
+      }
     } catch (error) {
       peer.drop(error);
     }

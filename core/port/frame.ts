@@ -65,11 +65,16 @@ function headOf(bytes: Buffer): unknown {
 
 /** Puts frames together from whatever pieces the carrier delivers. Memory grows with what arrived, not with what was announced. */
 export class FrameReader {
-  readonly #frameBytesMax: number;
+  #frameBytesMax: number;
   #pieces: Buffer[] = [];
   #gatheredBytes = 0;
 
   constructor(frameBytesMax: number = FRAME_BYTES_MAX) {
+    this.#frameBytesMax = frameBytesMax;
+  }
+
+  /** For frames from the next one on, also of a piece that is being read. */
+  allow(frameBytesMax: number): void {
     this.#frameBytesMax = frameBytesMax;
   }
 

@@ -97,6 +97,24 @@ export function makeClientCertificate(
   return certifyBy(authority, subject, usage, { nowMs, validMs });
 }
 
+/** For a key that its holder keeps: its name is a URI, and it is good for clients alone. Ends no later than its authority. */
+export function certifyClientKey(
+  authority: Certified,
+  {
+    commonName,
+    uri,
+    publicKey,
+  }: { readonly commonName: string; readonly uri: string; readonly publicKey: KeyObject },
+  nowMs: number,
+  validMs: number,
+): string {
+  const usage = [
+    extension(EXTENSION.extendedKeyUsage, sequence(CLIENT_AUTHENTICATION)),
+    extension(EXTENSION.subjectAltName, sequence(implicit(URI, Buffer.from(uri, "latin1")))),
+  ];
+  return certifyKeyBy(authority, { subject: { commonName }, publicKey, usage }, { nowMs, validMs });
+}
+
 interface Subject {
   readonly commonName: string;
   readonly organizations?: readonly string[];
@@ -108,9 +126,18 @@ function certifyBy(
   usage: readonly Der[],
   { nowMs, validMs }: { readonly nowMs: number; readonly validMs: number },
 ): Certified {
-  const issuer = new X509Certificate(authority.certificatePem);
   const { privateKey, publicKey } = newKeys();
-  const certificatePem = certify({
+  const certificatePem = certifyKeyBy(authority, { subject, publicKey, usage }, { nowMs, validMs });
+  return { certificatePem, keyPem: pemOf(privateKey) };
+}
+
+function certifyKeyBy(
+  authority: Certified,
+  { subject, publicKey, usage }: Pick<Content, "subject" | "publicKey"> & { readonly usage: readonly Der[] },
+  { nowMs, validMs }: { readonly nowMs: number; readonly validMs: number },
+): string {
+  const issuer = new X509Certificate(authority.certificatePem);
+  return certify({
     issuer: { commonName: commonNameOf(issuer) },
     subject,
     publicKey,
@@ -124,7 +151,6 @@ function certifyBy(
       extension(EXTENSION.authorityKeyIdentifier, sequence(implicit(0, identifierOf(issuer.publicKey)))),
     ],
   });
-  return { certificatePem, keyPem: pemOf(privateKey) };
 }
 
 interface Content {
@@ -187,6 +213,7 @@ function identifierOf(publicKey: KeyObject): Uint8Array {
 }
 
 const DNS_NAME = 2;
+const URI = 6;
 const IP_ADDRESS = 7;
 
 function alternativeName(name: string): Der {

@@ -7,6 +7,7 @@ import { type Log, errorFields } from "#runtime/log.ts";
 import { metricsText } from "#runtime/metrics.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
+import { unixCarrier } from "../uplink/carrier.ts";
 import { Uplink } from "../uplink/uplink.ts";
 import { clientCheck } from "./client-check.ts";
 import { openEngine } from "./engine.ts";
@@ -32,7 +33,7 @@ const RUN_BYTES = 16;
 export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): DataPlane {
   const { worker, trailWaitMs, sessionsMax } = settings;
   const uplink = new Uplink({
-    path: settings.portPath,
+    carrier: unixCarrier(settings.portPath),
     worker: String(worker),
     run: randomBytes(RUN_BYTES).toString("base64url"),
     log,

@@ -14,8 +14,8 @@ interface Pending {
   /** Sends it on the link. */
   send(link: Link): number;
   fail(): void;
-  /** On the link that is attached; undefined while it waits for one. */
-  id: number | undefined;
+  /** Where it has gone out; undefined while it waits for a link. */
+  sent: { readonly link: Link; readonly id: number } | undefined;
 }
 
 export class Calls {
@@ -43,7 +43,7 @@ export class Calls {
     };
     const pending: Pending = {
       operation,
-      id: undefined,
+      sent: undefined,
       send: (link) =>
         link.call(operation, request, (outcome: Outcome<O>) => {
           settled("fault" in outcome ? noBroker(operation) : outcome.answer);
@@ -54,7 +54,7 @@ export class Calls {
     const aborted = (): void => {
       this.#pending.delete(pending);
       // What has to arrive arrives all the same: only the wait for it ends.
-      if (pending.id !== undefined && !resent) this.#link?.cancel(pending.id);
+      if (!resent) pending.sent?.link.cancel(pending.sent.id);
       reject(signal.reason as Error);
     };
     signal.addEventListener("abort", aborted, { once: true });
@@ -63,18 +63,24 @@ export class Calls {
     return promise;
   }
 
+  /** What is asked from now on goes out on it. What is under way on another one stays there. */
   attach(link: Link): void {
     this.#link = link;
     this.#unsent = true;
     this.#pump();
   }
 
-  detach(): void {
-    this.#link = undefined;
+  /** The link is lost. */
+  detach(link: Link): void {
+    if (this.#link === link) this.#link = undefined;
     for (const pending of this.#pending) {
-      pending.id = undefined;
-      if (callRow(pending.operation).onLoss === "fail") pending.fail();
+      if (pending.sent !== undefined && pending.sent.link !== link) continue;
+      const isSent = pending.sent !== undefined;
+      pending.sent = undefined;
+      if (callRow(pending.operation).onLoss === "resend") this.#unsent = true;
+      else if (isSent || this.#link === undefined) pending.fail();
     }
+    this.#pump();
   }
 
   giveUp(): void {
@@ -90,19 +96,19 @@ export class Calls {
     // Order matters among those that are resent: events of one session must not overtake each other.
     if (this.#link === undefined || this.#isBusy() || (this.#unsent && isResent(pending)))
       this.#unsent = true;
-    else pending.id = pending.send(this.#link);
+    else pending.sent = { link: this.#link, id: pending.send(this.#link) };
   }
 
   #pump(): void {
     if (!this.#unsent || this.#link === undefined) return;
     this.#unsent = false;
     for (const pending of this.#pending) {
-      if (pending.id !== undefined) continue;
+      if (pending.sent !== undefined) continue;
       if (this.#isBusy()) {
         this.#unsent = true;
         return;
       }
-      pending.id = pending.send(this.#link);
+      pending.sent = { link: this.#link, id: pending.send(this.#link) };
     }
   }
 }

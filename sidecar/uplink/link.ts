@@ -1,5 +1,5 @@
-/** One connection to the broker, from connect to loss: frames out, answers to whoever asked. */
-import { type Socket, connect } from "node:net";
+/** One connection to the broker, from when it is open to its loss: frames out, answers to whoever asked. */
+import type { Duplex } from "node:stream";
 import { type Frame, FrameReader, encodeFrame } from "#core/port/frame.ts";
 import {
   type ToDataPlane,
@@ -15,7 +15,7 @@ import type { Push } from "#core/port/port.ts";
 import { PortViolation } from "#core/port/shapes.ts";
 
 export interface LinkOptions {
-  readonly path: string;
+  readonly stream: Duplex;
   readonly onPush: (push: Push) => void;
   /** Once, after which nothing of this link happens any more. */
   readonly onEnd: (cause: Error | undefined) => void;
@@ -30,34 +30,34 @@ interface Asked {
 
 /** A broker that reads this slowly has hung; what waits is sent again on the next connection. */
 const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
-const CONNECT_MS_MAX = 5_000;
 
 export class Link {
-  readonly #socket: Socket;
+  readonly #stream: Duplex;
   readonly #asked = new Map<number, Asked>();
   readonly #options: LinkOptions;
   #nextId = 0;
   #cause: Error | undefined;
+  #retired = false;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #heard = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
     const reader = new FrameReader();
-    this.#socket = connect(options.path);
-    this.#socket.setTimeout(CONNECT_MS_MAX, () =>
-      this.end(new Error("the broker does not accept the connection")),
-    );
-    this.#socket.on("connect", () => this.#socket.setTimeout(0));
-    this.#socket.on("data", (piece: Buffer) => {
+    this.#stream = options.stream;
+    this.#stream.on("data", (piece: Buffer) => {
+      this.#heard = true;
       try {
         for (const frame of reader.push(piece)) this.#take(frame);
       } catch (error) {
         this.end(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    this.#socket.on("error", (error) => {
+    this.#stream.on("error", (error) => {
       this.#cause ??= error;
     });
-    this.#socket.on("close", () => {
+    this.#stream.on("close", () => {
+      clearInterval(this.#heartbeat);
       this.#asked.clear();
       options.onEnd(this.#cause);
     });
@@ -97,9 +97,32 @@ export class Link {
     this.#send(subscribeFrame);
   }
 
+  /**
+   * Ends a link whose broker says nothing although it is asked: a network that swallows everything tells nobody. The question is
+   * one that every version of the port answers at once: to give back a lease that there is not.
+   */
+  keepAlive(everyMs: number): void {
+    let isAsked = false;
+    this.#heartbeat = setInterval(() => {
+      if (this.#heard) isAsked = false;
+      else if (isAsked) return this.end(new Error("the broker does not answer any more"));
+      else {
+        isAsked = true;
+        this.call("release", { lease: "" }, () => undefined);
+      }
+      this.#heard = false;
+    }, everyMs).unref();
+  }
+
+  /** Ends once what was asked on it has been answered; nothing new is asked on it. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#asked.size === 0) this.end();
+  }
+
   end(cause?: Error): void {
     this.#cause ??= cause;
-    this.#socket.destroy();
+    this.#stream.destroy();
   }
 
   #take(frame: Frame): void {
@@ -108,16 +131,17 @@ export class Link {
     if (message.id >= this.#nextId) throw new PortViolation("answer.id", "the id of a call");
     const asked = this.#asked.get(message.id);
     this.#asked.delete(message.id);
-    if (asked !== undefined) return asked.settle(message);
+    if (asked !== undefined) asked.settle(message);
     // Nobody waits for it any more, and nobody else will wipe what is in it.
-    for (const part of frame.parts) part.fill(0);
+    else for (const part of frame.parts) part.fill(0);
+    if (this.#retired && this.#asked.size === 0) this.end();
   }
 
   #send(frame: Frame, secret = false): void {
     const bytes = encodeFrame(frame);
-    this.#socket.write(bytes, () => {
+    this.#stream.write(bytes, () => {
       if (secret) bytes.fill(0);
     });
-    if (this.#socket.writableLength > UNSENT_BYTES_MAX) this.end(new Error("the broker does not read"));
+    if (this.#stream.writableLength > UNSENT_BYTES_MAX) this.end(new Error("the broker does not read"));
   }
 }

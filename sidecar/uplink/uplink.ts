@@ -1,5 +1,5 @@
 /**
- * The broker port over a unix socket, as the data plane holds it. It comes back by itself after a loss; what each operation
+ * The broker port over whatever carries it, as the data plane holds it. It comes back by itself after a loss; what each operation
  * in flight makes of one stands in the table of operations, and docs/operations/losses.md tells it to people.
  */
 import type { AnswerOf, CallOperation, RequestOf } from "#core/port/operations.ts";
@@ -22,13 +22,15 @@ import {
   type SessionId,
   type Welcome,
 } from "#core/port/port.ts";
-import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Log } from "#runtime/log.ts";
 import { Calls, noBroker } from "./calls.ts";
-import { Link } from "./link.ts";
+import type { Carrier } from "./carrier.ts";
+import { type Greeted, greet } from "./greeting.ts";
+import type { Link } from "./link.ts";
 
 export interface UplinkOptions {
-  readonly path: string;
+  readonly carrier: Carrier;
   /** This process's name, as `status` shows it. */
   readonly worker: string;
   /** Random, of this run of the process. */
@@ -42,21 +44,29 @@ export type UplinkState = "connected" | "away";
 
 const BACK_OFF_MS_MIN = 50;
 const BACK_OFF_MS_MAX = 5_000;
+/** Between tries for a connection that shall take the place of one that is still good. */
+const SUCCESSOR_MS_MAX = 30_000;
+/** Timers count in 32 bits. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Uplink implements BrokerPort, AsyncDisposable {
   readonly #options: UplinkOptions;
   readonly #calls = new Calls();
   readonly #listeners = new Set<(push: Push) => void>();
   readonly #waitingForConnection = new Set<() => void>();
+  /** The one that is asked. */
   #link: Link | undefined;
+  /** That one, and those that have given way but still owe an answer. */
+  readonly #links = new Set<Link>();
   #welcome: Welcome | undefined;
   #plan: PlanPush | undefined;
   #applied: { readonly worker: string; readonly planVersion: string } | undefined;
   #report: Report | undefined;
+  readonly #stopped = new AbortController();
+  #connecting: Promise<void> | undefined;
   #attempts = 0;
-  #retry: NodeJS.Timeout | undefined;
-  #disposed = false;
-  #ended: (() => void) | undefined;
+  #nextTry: NodeJS.Timeout | undefined;
+  #allEnded: (() => void) | undefined;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
@@ -140,13 +150,13 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
-    clearTimeout(this.#retry);
-    const link = this.#link;
-    if (link !== undefined) {
+    this.#stopped.abort(new Error("the data plane stops"));
+    clearTimeout(this.#nextTry);
+    await this.#connecting;
+    if (this.#links.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#ended = resolve;
-      link.end();
+      this.#allEnded = resolve;
+      for (const link of this.#links) link.end();
       await promise;
     }
     this.#calls.giveUp();
@@ -157,34 +167,46 @@ export class Uplink implements BrokerPort, AsyncDisposable {
     request: RequestOf<O>,
     signal: AbortSignal,
   ): Promise<AnswerOf<O>> {
-    if (this.#disposed) return Promise.resolve(noBroker(operation));
+    if (this.#stopped.signal.aborted) return Promise.resolve(noBroker(operation));
     return this.#calls.ask(operation, request, signal);
   }
 
   #connect(): void {
-    const link = new Link({
-      path: this.#options.path,
-      onPush: (push) => this.#pushed(push),
-      onEnd: (cause) => this.#lost(link, cause),
-    });
-    this.#link = link;
-    const { worker, run } = this.#options;
-    const hello: Hello = { versions: PORT_VERSIONS, worker, run };
-    link.call("hello", hello, (outcome) => {
-      if ("fault" in outcome) return link.end(new Error("the broker failed at the greeting"));
-      if (isRefusal(outcome.answer)) return link.end(new Error(outcome.answer.publicText));
-      this.#welcomed(link, outcome.answer);
+    this.#connecting ??= this.#greet().finally(() => {
+      this.#connecting = undefined;
     });
   }
 
-  #welcomed(link: Link, welcome: Welcome): void {
+  async #greet(): Promise<void> {
+    const { carrier, worker, run } = this.#options;
+    const hello: Hello = { versions: PORT_VERSIONS, worker, run };
+    const onPush = (push: Push): void => this.#pushed(push);
+    const onLost = (link: Link, cause: Error | undefined): void => this.#lost(link, cause);
+    const { signal } = this.#stopped;
+    try {
+      this.#welcomed(await greet({ carrier, hello, onPush, onLost }, signal));
+    } catch (error) {
+      if (!signal.aborted) this.#notConnected(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #welcomed({ link, welcome, replaceInMs }: Greeted): void {
+    const { carrier, log } = this.#options;
+    const before = this.#link;
+    this.#link = link;
+    this.#links.add(link);
     this.#welcome = welcome;
     this.#attempts = 0;
-    this.#options.log.info("connected to the broker", { broker: welcome.broker, version: welcome.version });
+    log.info("connected to the broker", { broker: welcome.broker, version: welcome.version });
     link.subscribe();
     if (this.#applied !== undefined) link.tell("applied", this.#applied);
     if (this.#report !== undefined) link.tell("report", this.#report);
     this.#calls.attach(link);
+    // What was asked on the one before is answered there.
+    before?.retire();
+    if (carrier.heartbeatMs !== undefined) link.keepAlive(carrier.heartbeatMs);
+    clearTimeout(this.#nextTry);
+    if (replaceInMs !== undefined) this.#tryIn(replaceInMs);
     for (const resolve of this.#waitingForConnection) resolve();
   }
 
@@ -198,17 +220,34 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   }
 
   #lost(link: Link, cause: Error | undefined): void {
-    if (link !== this.#link) return;
-    const wasConnected = this.state === "connected";
-    this.#link = undefined;
-    this.#welcome = undefined;
-    this.#calls.detach();
-    this.#ended?.();
-    if (this.#disposed) return;
+    this.#links.delete(link);
+    const isCurrent = link === this.#link;
+    if (isCurrent) {
+      this.#link = undefined;
+      this.#welcome = undefined;
+    }
+    this.#calls.detach(link);
+    if (this.#links.size === 0) this.#allEnded?.();
+    if (isCurrent && !this.#stopped.signal.aborted) this.#away(cause);
+  }
+
+  #notConnected(cause: Error): void {
+    if (this.#link === undefined) return this.#away(cause);
+    this.#options.log.warn("no other connection to the broker yet", { cause: cause.message });
+    this.#tryIn(SUCCESSOR_MS_MAX * (0.5 + this.#options.chance() / 2));
+  }
+
+  #away(cause: Error | undefined): void {
+    const wasConnected = this.#attempts === 0;
     const waitMs = this.#backOffMs();
     const fields = { cause: cause?.message ?? "it closed the connection", retryMs: Math.round(waitMs) };
-    if (wasConnected || this.#attempts === 1) this.#options.log.warn("the broker is away", fields);
-    this.#retry = setTimeout(() => this.#connect(), waitMs);
+    if (wasConnected) this.#options.log.warn("the broker is away", fields);
+    this.#tryIn(waitMs);
+  }
+
+  #tryIn(waitMs: number): void {
+    clearTimeout(this.#nextTry);
+    this.#nextTry = setTimeout(() => this.#connect(), Math.min(Math.max(waitMs, 0), TIMER_MS_MAX));
   }
 
   /** At once the first time, then longer and longer, and never in step with the others. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type AttachedPort, type PortServer, servePort } from "#broker/api/serve.ts";
 import type { BrokerPort } from "#core/port/port.ts";
 import { openLog } from "#runtime/log.ts";
+import { unixCarrier } from "#sidecar/uplink/carrier.ts";
 import { Uplink } from "#sidecar/uplink/uplink.ts";
 import type { Carried } from "./contract.ts";
 
@@ -53,7 +54,13 @@ export function attached(broker: BrokerPort): AttachedPort {
 }
 
 export function openUplink(path: string): Uplink {
-  return new Uplink({ path, worker: "worker-1", run: "run-1", log: silent, chance: () => 0.1 });
+  return new Uplink({
+    carrier: unixCarrier(path),
+    worker: "worker-1",
+    run: "run-1",
+    log: silent,
+    chance: () => 0.1,
+  });
 }
 
 export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {

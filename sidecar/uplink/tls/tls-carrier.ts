@@ -1,0 +1,129 @@
+/**
+ * The port over mutual TLS: finds a replica of the broker, shows it this pod's certificate, and renews that in time by a connection
+ * beside the one there is.
+ */
+import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
+import type { Carrier } from "../carrier.ts";
+import type { Credential, Enrolment } from "./enrolment.ts";
+import type { Replicas } from "./replicas.ts";
+
+export interface TlsCarrierOptions {
+  readonly replicas: Replicas;
+  readonly enrolment: Enrolment;
+  /** The name that the broker's certificate has to be for. */
+  readonly serverName: string;
+  readonly port: number;
+  readonly nowMs: () => number;
+  /** Between 0 and 1, so that gateways do not renew in step. */
+  readonly chance: () => number;
+  readonly heartbeatMs?: number;
+}
+
+const PORT_PROTOCOL = "sallyport";
+const CONNECT_MS_MAX = 5_000;
+const HEARTBEAT_MS = 5_000;
+const KEEP_ALIVE_MS = 15_000;
+/** Of the time until a certificate is renewed, at most so much earlier. */
+const RENEW_SPREAD = 0.1;
+
+export function tlsCarrier(options: TlsCarrierOptions): Carrier {
+  const { replicas, enrolment, nowMs, chance, heartbeatMs = HEARTBEAT_MS } = options;
+  /** Knows the leases of this pod's sessions, so it is asked first. */
+  let last: string | undefined;
+  /** Accepted, and then would not have us: it is asked last. */
+  let shunned: string | undefined;
+
+  function inOrder(found: readonly string[]): readonly string[] {
+    const others = found.filter((address) => address !== last && address !== shunned);
+    return [
+      ...(last === undefined ? [] : [last]),
+      ...others,
+      ...found.filter((address) => address === shunned),
+    ];
+  }
+
+  return {
+    heartbeatMs,
+    async dial(signal) {
+      const addresses = inOrder(await replicas.addresses());
+      const credential = await enrolment.credential(addresses, signal);
+      const ca = await enrolment.authority();
+      const { stream, address } = await first(addresses, (host) =>
+        secure(host, credential, ca, options, signal),
+      );
+      last = address;
+      if (shunned === address) shunned = undefined;
+      const leftMs = Math.max(0, credential.renewAtMs - nowMs());
+      return {
+        stream,
+        replaceInMs: leftMs * (1 - RENEW_SPREAD * chance()),
+        unwelcome: () => {
+          enrolment.forget();
+          last = undefined;
+          shunned = address;
+        },
+      };
+    },
+  };
+}
+
+async function first(
+  addresses: readonly string[],
+  open: (address: string) => Promise<TLSSocket>,
+): Promise<{ readonly stream: TLSSocket; readonly address: string }> {
+  let failure: unknown = new Error("the broker has no address");
+  for (const address of addresses) {
+    try {
+      return { stream: await open(address), address };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function secure(
+  host: string,
+  { certificatePem, keyPem }: Credential,
+  ca: string,
+  { port, serverName }: TlsCarrierOptions,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  signal.throwIfAborted();
+  const wanted: ConnectionOptions = {
+    host,
+    port,
+    servername: serverName,
+    ca,
+    cert: certificatePem,
+    key: keyPem,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: [PORT_PROTOCOL],
+  };
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket = connect(wanted);
+  const abort = (): void => reject(signal.reason as Error);
+  const late = setTimeout(
+    () => reject(new Error("the broker does not accept the connection")),
+    CONNECT_MS_MAX,
+  );
+  socket.once("secureConnect", resolve).once("error", reject).once("close", closed);
+  signal.addEventListener("abort", abort, { once: true });
+  function closed(): void {
+    reject(new Error("the broker closed the connection"));
+  }
+  try {
+    await promise;
+    if (socket.alpnProtocol !== PORT_PROTOCOL) throw new Error("the broker does not speak the port there");
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    return socket;
+  } catch (error) {
+    socket.on("error", () => undefined).destroy();
+    throw error;
+  } finally {
+    clearTimeout(late);
+    socket.off("error", reject).off("close", closed);
+    signal.removeEventListener("abort", abort);
+  }
+}
