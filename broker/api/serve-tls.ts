@@ -19,6 +19,8 @@ export interface PodConnection {
   readonly keyHash: string;
   /** Of its end. */
   readonly address: string;
+  /** When the certificate that it has shown ends, and this connection with it. */
+  readonly expiresMs: number;
 }
 
 export interface TlsPortOptions {
@@ -122,18 +124,20 @@ async function take(socket: TLSSocket, options: TlsPortOptions, sparing: Sparing
     sparing("port.refused", "certificate", { cause: "not the certificate of a pod on this protocol" });
     return void socket.destroy();
   }
-  const pod = { uid, keyHash: keyHash(certificate.publicKey), address: socket.remoteAddress ?? "" };
+  const expiresMs = certificate.validToDate.getTime();
+  const address = socket.remoteAddress ?? "";
+  const pod = { uid, keyHash: keyHash(certificate.publicKey), address, expiresMs };
   const gone = new AbortController();
   socket.on("close", () => gone.abort());
   const port = await admitted(admit, pod, gone.signal);
   if (port === undefined) return;
   if (isRefusal(port)) {
-    note("port.refused", { cause: port.code, pod: uid, source: pod.address });
+    note("port.refused", { cause: port.code, pod: uid, source: address });
     return void socket.destroy();
   }
   if (socket.destroyed) return port.detach();
   socket.on("close", () => port.detach());
-  endsWith(socket, certificate.validToDate.getTime() - now());
+  endsWith(socket, expiresMs - now());
   servePeer(socket, { port, note });
 }
 

@@ -49,6 +49,7 @@ export interface ReplicaOptions {
   readonly now?: () => number;
   /** What the port believes that it is, beside everybody else. */
   readonly portNow?: () => number;
+  readonly host?: string;
   readonly port?: number;
   readonly enrolPort?: number;
   readonly limits?: GateLimits;
@@ -66,7 +67,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const stop = new AbortController();
   stack.defer(() => stop.abort());
   const authority = await openAuthority({ store, names: [SERVER_NAME], now, note, signal: stop.signal });
-  const common = { host: "127.0.0.1", authority, note, now, limits };
+  const common = { host: options.host ?? "127.0.0.1", authority, note, now, limits };
   const patience = options.handshakeMs === undefined ? {} : { handshakeMs: options.handshakeMs };
   const tls = stack.use(
     await serveTlsPort({
@@ -130,7 +131,7 @@ export interface PodUplinkOptions {
   readonly port?: number;
 }
 
-export function podUplink(files: PodFiles, replica: Replica, options: PodUplinkOptions = {}): Uplink {
+export function podUplink(files: PodFiles, replica: Pick<Replica, "port" | "enrolPort">, options: PodUplinkOptions = {}): Uplink {
   const { nowMs = Date.now, port = replica.port, ...rest } = options;
   const chance = (): number => 0.1;
   const carrier = tlsCarrier({
