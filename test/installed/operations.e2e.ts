@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { LABELS } from "#operator/names.ts";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
@@ -42,14 +43,17 @@ describe("a release through its life", { skip: skipWithoutNodeTier() }, () => {
     await unnoticed(t, () =>
       release.sh(`helm upgrade sallyport charts/sallyport --namespace sallyport-system --wait ${other}`),
     );
-    for (const uid of (await release.kubectl(pods)).split(" ")) assert.ok(!before.includes(uid));
+    const isNew = async (): Promise<boolean> =>
+      (await release.kubectl(pods)).split(" ").every((uid) => !before.includes(uid));
+    await until("the replicas before are gone", isNew);
     // What pods were made with before the upgrade stays trusted: they may be changed.
     await release.kubectl("label pods --namespace shop --selector=app=agent seen=yes");
   });
 
   test("a replica that is killed is missed for a moment; the other serves", async (t) => {
-    const { stdout } = await release.node.inNode(["pgrep", "--full", "operator.js"]);
-    const [victim = ""] = stdout.trim().split("\n");
+    // The newest: those before may still be taking their leave.
+    const found = await release.node.inNode(["pgrep", "--newest", "--full", "operator.js"]);
+    const victim = found.stdout.trim();
     await using making = makePods(release.node.config, "shop");
     const killedMs = Date.now();
     assert.equal((await release.node.inNode(["kill", "-KILL", victim])).code, 0);
@@ -66,6 +70,10 @@ describe("a release through its life", { skip: skipWithoutNodeTier() }, () => {
     const lastMs = making.refusals.at(-1)?.atMs ?? killedMs;
     t.diagnostic(`figure operations.refused-after-kill=${making.refusals.length}`);
     t.diagnostic(`figure operations.refused-after-kill-s=${((lastMs - killedMs) / 1_000).toFixed(1)}`);
+    const restarts = `get pods ${OPERATORS} --output=jsonpath={.items[*].status.containerStatuses[0].restartCount}`;
+    await until("it is started again", async () =>
+      isDeepStrictEqual((await release.kubectl(restarts)).split(" ").toSorted(), ["0", "1"]),
+    );
     await release.kubectl(`wait pods ${OPERATORS} --for=condition=Ready --timeout=60s`);
   });
 
