@@ -30,6 +30,8 @@ export interface DeskDeps {
 }
 
 const LEASE_ID_BYTES = 16;
+/** A data plane that was away for a moment asks at once when it is back. */
+const REVOKED_MAX = 4_096;
 /** Enough for a data plane to reconnect and ask again. */
 const ABANDONED_MS = 30_000;
 
@@ -43,6 +45,8 @@ export interface Visitor {
 export class Desk {
   readonly #deps: DeskDeps;
   readonly #leases = new LeaseTable();
+  /** Why those that were taken back last were, for data planes that ask after it. */
+  readonly #revoked = new Map<LeaseId, { readonly worker: Worker; readonly why: Refusal }>();
 
   constructor(deps: DeskDeps) {
     this.#deps = deps;
@@ -82,21 +86,22 @@ export class Desk {
 
   async renew(visitor: Visitor, id: LeaseId, signal: AbortSignal): Promise<LeaseGrant | Refusal> {
     const { leaseMs, now } = this.#deps;
+    if (this.#deps.signal.aborted) return refusal("SHUTTING_DOWN");
     const lease = this.#held(visitor.worker, id);
     const session = lease && this.#deps.sessions.get(lease.session);
-    if (lease === undefined || session === undefined) return refusal("LEASE_ENDED");
+    if (lease === undefined || session === undefined) return this.#whyEnded(visitor.worker, id);
     const { connection } = lease;
     const asker = askerOf(session, visitor.peer);
     const exchanged = await exchange(asker, { connection, place: "has" }, this.#exchangeDeps, signal);
     // It may have been given back, or ended, while it was asked.
-    if (this.#held(visitor.worker, id) === undefined) return refusal("LEASE_ENDED");
+    if (this.#held(visitor.worker, id) === undefined) return this.#whyEnded(visitor.worker, id);
     if (isRefusal(exchanged)) {
       if (!isUntold(exchanged)) this.#revoke(lease, exchanged);
       return exchanged;
     }
     const wantedMs = now() + leaseMs;
     const refused = await lease.credential.extend(wantedMs, signal);
-    if (this.#held(visitor.worker, id) === undefined) return refusal("LEASE_ENDED");
+    if (this.#held(visitor.worker, id) === undefined) return this.#whyEnded(visitor.worker, id);
     // What could not be extended is good for as long as it was; the data plane asks again before that is over.
     if (refused === undefined)
       lease.expiresMs = Math.min(wantedMs, lease.credential.validUntilMs, exchanged.standing.untilMs);
@@ -259,6 +264,11 @@ export class Desk {
     return this.#deps.sessions.of(worker, lease.session) === undefined ? undefined : lease;
   }
 
+  #whyEnded(worker: Worker, id: LeaseId): Refusal {
+    const revoked = this.#revoked.get(id);
+    return revoked?.worker === worker ? revoked.why : refusal("LEASE_ENDED");
+  }
+
   #permission(lease: Lease): Permission | Refusal {
     const { now, prepared, sessions } = this.#deps;
     const session = sessions.get(lease.session);
@@ -282,8 +292,11 @@ export class Desk {
     const session = this.#deps.sessions.get(lease.session);
     this.#deps.sessions.forget(lease.session);
     this.#deps.note("lease.ended", { connection: keyOf(lease.connection), code: why.code });
-    if (session !== undefined)
-      send(session.worker.listeners, { kind: "revoked", session: session.id, refusal: why });
+    if (session === undefined) return;
+    this.#revoked.set(lease.id, { worker: session.worker, why });
+    const [oldest] = this.#revoked.keys();
+    if (this.#revoked.size > REVOKED_MAX && oldest !== undefined) this.#revoked.delete(oldest);
+    send(session.worker.listeners, { kind: "revoked", session: session.id, refusal: why });
   }
 }
 

@@ -10,6 +10,8 @@ export interface Permission {
   readonly untilMs: number;
   /** Of this subject on this Connection, all data planes together. */
   readonly concurrentSessionsMax: number | undefined;
+  /** `policy/rule` that allows it; undefined where a policy in observe mode lets it pass. */
+  readonly by: string | undefined;
 }
 
 export function permit(
@@ -25,6 +27,7 @@ export function permit(
     return {
       untilMs: decision.validUntilMs,
       concurrentSessionsMax: decision.obligations.limits.concurrentSessions,
+      by: nameOf(decision.by),
     };
   }
   return decision.outcome === "ask"

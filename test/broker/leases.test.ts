@@ -92,7 +92,7 @@ test("a change of policy reaches plans first, then ends what it no longer allows
     pushes.slice(2).map(({ kind }) => kind),
     ["plan", "revoked", "revoked"],
   );
-  refusedWith(await port.renew(agent.lease, forEver), "LEASE_ENDED");
+  refusedWith(await port.renew(agent.lease, forEver), "DENY_NO_POLICY");
   assert.equal(rig.broker.status().leases, 0);
   await exchanged(port, rig.token("reporter"));
 });
