@@ -12,12 +12,14 @@ import { compiled } from "#tools/images/c-program.ts";
 import { gatewayCommand } from "#tools/images/gateway.ts";
 import type { Child } from "#tools/world/child.ts";
 import { bundleOf } from "../../rolldown.config.ts";
-import { ENVIRONMENT, READY } from "./support/gateway.ts";
+import { ENVIRONMENT, READY, startGateway } from "./support/gateway.ts";
+import { openGwInit, runGwInit } from "./support/gw-init.ts";
 import {
   AGENT,
   type As,
   GATEWAY,
   type Network,
+  WORLD,
   captureProblem,
   openNetwork,
   outputIn,
@@ -42,6 +44,8 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
   let hasty: string;
   before(async () => {
     network = stack.use(await openNetwork());
+    using init = await openGwInit();
+    assert.equal(runGwInit(init.file, network.pod).status, 0);
     folder = mkdtempSync(join(tmpdir(), "sallyport-launcher-"));
     stack.defer(() => rmSync(folder, { recursive: true }));
     chmodSync(folder, 0o755);
@@ -55,7 +59,7 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
   after(() => stack.disposeAsync());
 
   const start = ({ environment = ENVIRONMENT, node = process.execPath, first = launcher }: Starting = {}) =>
-    startIn(network.pod, GATEWAY, gatewayCommand(first, node, join(folder, "gateway.js")), environment);
+    startGateway(network.pod, gatewayCommand(first, node, join(folder, "gateway.js")), environment);
   const run = (words: readonly string[]) => spawnSync(launcher, words, { encoding: "utf8", timeout: 10_000 });
   /** The nth start of the gateway, which says that it is ready each time. */
   const ready = (child: Child, times = 1) => child.line(new RegExp(`(?:${READY.source}[^]*?){${times}}`));
@@ -63,11 +67,12 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
 
   test("without it, whoever comes first has the port", async () => {
     const outcomes = await whileTaking(AGENT, () => Promise.resolve());
-    for (const port of [15_001, 15_053, 15_021]) assert.ok((outcomes[`bound ${port}`] ?? 0) > 0);
+    for (const at of ["127.0.0.1 15001", "::1 15001", "127.0.0.1 15053", "::1 15053", "::1 15021"])
+      assert.ok((outcomes[`bound ${at}`] ?? 0) > 0, at);
   });
 
   test("while the gateway dies and comes again, nobody gets its ports for a moment", async (t) => {
-    await using child = await start({ first: hasty });
+    await using child = start({ first: hasty });
     await ready(child);
     const outcomes = await whileTaking(AGENT, async () => {
       for (let kill = 1; kill <= KILLS; kill += 1) {
@@ -84,7 +89,7 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
   });
 
   test("who connects while the gateway is down is answered by the next", async () => {
-    await using child = await start();
+    await using child = start();
     await ready(child);
     const down = gatewayOf(child);
     process.kill(down, "SIGSTOP");
@@ -95,21 +100,22 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
     assert.equal(childrenOf(child.pid).includes(down), false);
   });
 
-  test("told to stop it tells the gateway, waits until clients are served, and ends as that does", async () => {
-    await using child = await start();
-    await ready(child);
-    await using client = await startIn(network.pod, AGENT, ["/usr/bin/python3", "-uc", SLOWLY]);
-    await client.line(/^connected$/m);
-    await child.line(/./);
+  test("told to stop it tells the gateway, keeps the ports until that has ended, and ends as it did", async () => {
+    const command = [launcher, "tcp:127.0.0.1:15001", "--", process.execPath, "-e", LINGERING] as const;
+    await using child = await startIn(network.pod, GATEWAY, command);
+    await child.line(/^up$/m);
+    const gateway = gatewayOf(child);
     child.kill("SIGTERM");
-    assert.equal((await client.exited).code, 0, client.output());
-    assert.match(client.output(), /^HTTP\/1\.1 503 /m);
-    assert.deepEqual(await child.exited, { code: 0, signal: null });
-    assert.match(child.output(), /"message":"stopped"/);
+    await child.line(/^stopping$/m);
+    const taken = await whileTaking(AGENT, () => Promise.resolve());
+    assert.equal(taken["bound 127.0.0.1 15001"], undefined);
+    assert.ok((taken["bound ::1 15001"] ?? 0) > 0, "what nobody holds is free");
+    process.kill(gateway, "SIGUSR2");
+    assert.deepEqual(await child.exited, { code: 3, signal: null });
   });
 
   test("a gateway that cannot be configured is not started again, and the kubelet sees why", async () => {
-    await using child = await start({ environment: { ...ENVIRONMENT, GW_BROKER: "" } });
+    await using child = start({ environment: { ...ENVIRONMENT, GW_BROKER: "" } });
     assert.equal((await child.exited).code, 78);
     assert.doesNotMatch(child.output(), /started again/);
   });
@@ -127,7 +133,7 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
   });
 
   test("when it dies itself, the gateway dies with it", async () => {
-    await using child = await start();
+    await using child = start();
     await ready(child);
     const gateway = gatewayOf(child);
     child.kill("SIGKILL");
@@ -141,9 +147,9 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
     for (const at of ["127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:1x", "[::1:1", "localhost:1", "1"])
       assert.equal(run([`tcp:${at}`, "--", "/bin/true"]).status, 64, at);
     assert.equal(run(["--", join(folder, "absent")]).status, 127);
-    await using child = await start();
+    await using child = start();
     await ready(child);
-    await using second = await start();
+    await using second = start();
     assert.equal((await second.exited).code, 69);
     assert.match(second.output(), /"message":"tcp:127\.0\.0\.1:15001","error":"Address already in use"/);
   });
@@ -176,7 +182,7 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
   test("the same user cannot read a gateway whose program it cannot read (T15)", async () => {
     const peek = (pid: number) =>
       outputIn(network.pod, GATEWAY, "/usr/bin/python3", "-c", PEEK, String(pid)).then((text) => text.trim());
-    await using open = await start();
+    await using open = start();
     await ready(open);
     assert.match(await peek(gatewayOf(open)), /^environ maps mem$/);
     await open[Symbol.asyncDispose]();
@@ -184,7 +190,7 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
     copyFileSync(process.execPath, node);
     // As in the image.
     chmodSync(node, 0o711);
-    await using closed = await start({ node });
+    await using closed = start({ node });
     await ready(closed);
     assert.equal(await peek(gatewayOf(closed)), "");
   });
@@ -203,18 +209,16 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
 /** One captured client that waits for its answer. */
 const ASKING = `
 import socket
-client = socket.create_connection(("127.0.0.1", 15001))
+client = socket.create_connection(("${WORLD.v4}", 80))
 client.sendall(b"GET / HTTP/1.1\\r\\nHost: orders\\r\\n\\r\\n")
 print(client.recv(4096).decode())`;
 
-/** One that is connected for a while before it says anything. */
-const SLOWLY = `
-import socket, time
-client = socket.create_connection(("127.0.0.1", 15001))
-print("connected")
-time.sleep(0.3)
-client.sendall(b"GET / HTTP/1.1\\r\\nHost: orders\\r\\n\\r\\n")
-print(client.recv(4096).decode())`;
+/** Told to stop it goes on until it is told to end. */
+const LINGERING = `
+process.on("SIGTERM", () => console.log("stopping"));
+process.on("SIGUSR2", () => process.exit(3));
+setInterval(() => undefined, 60_000);
+console.log("up");`;
 
 /** Prints what of a process can be opened. */
 const PEEK = `

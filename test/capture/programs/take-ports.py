@@ -15,7 +15,7 @@ def attempt(family, kind, address, options):
             taken.setsockopt(socket.SOL_SOCKET, option, 1)
         try:
             taken.bind(address)
-            return "bound %d" % address[1]
+            return "bound %s %d" % address
         except OSError as problem:
             return errno.errorcode[problem.errno]
 

@@ -1,4 +1,6 @@
-/** The gateway's program as the operator starts it in a pod. */
+/** The gateway's program as the operator starts it in a pod: with what it is told, and folders that nobody else has. */
+import { type Child, startChild } from "#tools/world/child.ts";
+import { GATEWAY, type Place, inside } from "./network.ts";
 
 export const ENVIRONMENT = {
   POD_NAME: "agent-1",
@@ -11,3 +13,23 @@ export const ENVIRONMENT = {
 
 /** What it says when it listens. */
 export const READY = /"message":"started"/;
+
+/** As volumes in memory, which end with the process: `$1` owns them. */
+const FOLDERS = `
+set -e
+mount -t tmpfs -o mode=755 sallyport "$(readlink -f /var/run)"
+for name in token state ca; do mkdir -p /var/run/sallyport/$name; chown "$1" /var/run/sallyport/$name; done
+shift
+exec "$@"`;
+
+export function startGateway(
+  place: Place,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>> = ENVIRONMENT,
+): Child {
+  const [enter, ...within] = inside(place, undefined, []);
+  const become = inside(place, GATEWAY, command).slice(within.length + 1);
+  const folders = ["unshare", "--mount", "sh", "-c", FOLDERS, "sh", String(GATEWAY.uid), ...become];
+  // Told to stop it waits for the gateway, so that its ports are free for the next.
+  return startChild([enter, ...within, ...folders], { endedBy: "SIGTERM", environment });
+}
