@@ -22,8 +22,21 @@ export interface BrokerConfig {
   readonly loaded: Loaded;
   /** By the listener's name. */
   readonly listeners: Readonly<Record<string, ListenerIdentity>>;
-  /** PEM by path, for every `ca.file` of a kind; a file that cannot be read is absent. */
+  /** PEM of every `ca` of a kind, by `authorityKey`; what cannot be read is absent. */
   readonly authorities: ReadonlyMap<string, string>;
+  /** Whose `ca` may be: of this host's files, or of a cluster's objects. Absent: of files. */
+  readonly authoritiesIn?: "files" | "cluster";
+  /** Of what a cluster-wide kind names. */
+  readonly systemNamespace?: string;
+}
+
+/** Where a certificate authority is, as a text. `namespace`: that of its objects. */
+export function authorityKey(ca: CertificateAuthority, namespace: string): string {
+  const { file, configMap, secret } = ca;
+  if (file !== undefined) return file;
+  const [kind, { name = "", key = "" }] =
+    secret === undefined ? ["ConfigMap", configMap ?? {}] : ["Secret", secret];
+  return `${kind} ${namespace}/${name}, key ${key}`;
 }
 
 /** Something that a kind asks for and that cannot be had; what depends on it refuses until it can. */
@@ -43,7 +56,8 @@ export interface Prepared {
 }
 
 /** `previous`: the policies that were in force, of which the last good versions outlive a bad edit. */
-export function prepare({ loaded, authorities }: BrokerConfig, previous: readonly PolicySource[]): Prepared {
+export function prepare(config: BrokerConfig, previous: readonly PolicySource[]): Prepared {
+  const { loaded } = config;
   const problems: ConfigProblem[] = [];
   const policies = carryForward(previous, loaded.policies);
   const connections: Connection[] = [];
@@ -51,7 +65,7 @@ export function prepare({ loaded, authorities }: BrokerConfig, previous: readonl
   for (const found of loaded.connections) {
     const connection = inNamespace(found);
     const ref = refOf(connection);
-    const authority = resolve(connection.spec.tls?.ca, authorities);
+    const authority = resolve(connection.spec.tls?.ca, ref.namespace, config);
     if (authority.why !== undefined) {
       problems.push({ kind: "Connection", name: keyOf(ref), why: authority.why });
       continue;
@@ -65,7 +79,7 @@ export function prepare({ loaded, authorities }: BrokerConfig, previous: readonl
     push: { kind: "plan", version: versionOf(views, policies), connections: views, policies },
     policies,
     upstreams,
-    providers: loaded.identityProviders.map((provider) => providerOf(provider, authorities, problems)),
+    providers: loaded.identityProviders.map((provider) => providerOf(provider, config, problems)),
     problems,
   };
 }
@@ -88,12 +102,21 @@ type Authority =
   | { readonly why: string };
 
 /** A named authority that is missing never means the system's roots: those trust far more. */
-function resolve(ca: CertificateAuthority | undefined, authorities: ReadonlyMap<string, string>): Authority {
+function resolve(
+  ca: CertificateAuthority | undefined,
+  namespace: string,
+  { authorities, authoritiesIn = "files" }: BrokerConfig,
+): Authority {
   if (ca === undefined) return { found: {} };
-  if (ca.file === undefined)
+  const isFile = ca.file !== undefined;
+  if (!isFile && authoritiesIn === "files")
     return { why: "its ca is in a cluster, and the standalone gateway reads files only" };
-  const caPem = authorities.get(ca.file);
-  return caPem === undefined ? { why: `its ca file ${ca.file} cannot be read` } : { found: { caPem } };
+  if (isFile && authoritiesIn === "cluster")
+    return { why: "its ca is a file of the broker's host, of which nothing is read in a cluster" };
+  const key = authorityKey(ca, namespace);
+  const caPem = authorities.get(key);
+  if (caPem !== undefined) return { found: { caPem } };
+  return { why: isFile ? `its ca file ${key} cannot be read` : `its ca, ${key}, cannot be read` };
 }
 
 /** What the data plane may know: where to go and whom to trust, nothing of the credential. */
@@ -119,11 +142,11 @@ function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, U
 
 function providerOf(
   { metadata, spec }: IdentityProvider,
-  authorities: ReadonlyMap<string, string>,
+  config: BrokerConfig,
   problems: ConfigProblem[],
 ): Provider {
   const { ca, ...rest } = spec;
-  const authority = resolve(ca, authorities);
+  const authority = resolve(ca, config.systemNamespace ?? DEFAULT_NAMESPACE, config);
   if (authority.why === undefined) return { name: metadata.name, ...rest, ...authority.found };
   problems.push({ kind: "IdentityProvider", name: metadata.name, why: authority.why });
   return {

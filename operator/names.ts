@@ -40,6 +40,12 @@ export const PATHS = {
   ca: "/var/run/sallyport/ca",
 } as const;
 
+/**
+ * Whom gateways trust as the broker: written by the broker beside itself, copied by the operator into each enforced namespace, and
+ * mounted beside the token.
+ */
+export const AUTHORITY_CONFIG_MAP = { name: "sallyport-authority", member: "ca.pem" } as const;
+
 /** Ports of the gateway in the pod. The whole range is refused to the agent by `gw-init`'s rules. */
 export const PORTS = { capture: 15_001, dns: 15_053, health: 15_021 } as const;
 export const PORTS_RESERVED = { first: 15_000, last: 15_099 } as const;

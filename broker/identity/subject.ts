@@ -14,3 +14,8 @@ export function subjectOf({ oidc, serviceAccount, user }: Identity): string {
   }
   return JSON.stringify(["user", user?.name ?? ""]);
 }
+
+/** Pods of one service account have limits and roles of their own: the end of one takes nothing from another. */
+export function subjectOfPod(uid: string): string {
+  return JSON.stringify(["pod", uid]);
+}

@@ -9,6 +9,7 @@ import { brokerIdentifier } from "../identifier.ts";
 import type { Note } from "../note.ts";
 import type { Disk } from "../trail/disk.ts";
 import { openTrail } from "../trail/file-trail.ts";
+import { directoryKeyring } from "../trail/keyring.ts";
 import type { Trail } from "../trail/trail.ts";
 import { type Folder, folderReader, keyOf } from "./folder.ts";
 import { type GatewayPlan, gatewayPlan } from "./gateway-kind.ts";
@@ -50,7 +51,10 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const first = firstReading(reader.read(), settings.config);
   await using opened = new AsyncDisposableStack();
   const name = await brokerIdentifier(join(settings.state, "broker"), disk);
-  const places = { directory: join(settings.state, "trail"), keysDirectory: join(settings.state, "keys") };
+  const places = {
+    directory: join(settings.state, "trail"),
+    keyring: directoryKeyring(disk, join(settings.state, "keys")),
+  };
   const trail = opened.use(await openTrail({ ...places, disk, broker: name, nowMs: Date.now, note }));
   const broker = opened.use(
     await createBroker({

@@ -16,6 +16,32 @@ export interface Kek {
   readonly key: Uint8Array;
 }
 
+/** Where the wrapping keys are kept. */
+export interface Keyring {
+  /** Highest number first. Throws when a key could be read by others, or they cannot be had now. */
+  read(): Promise<readonly Kek[]>;
+  /** Makes the next key, durably, or takes the one that another has just made. */
+  add(): Promise<Kek>;
+  /** Resolves when it would survive a power loss: whoever made it may not have come so far. */
+  confirm(kek: Kek): Promise<void>;
+}
+
+/** In a directory of this uid alone; made when absent. */
+export function directoryKeyring(disk: Disk, directory: string): Keyring {
+  let isOpen = false;
+  return {
+    async read() {
+      if (!isOpen) await disk.makeDirectory(directory, 0o700);
+      if (!isOpen && ((await disk.inspect(directory)).mode & 0o077) !== 0)
+        throw new Error(`${directory} is open to others: its mode must be 0700`);
+      isOpen = true;
+      return readKeyring(disk, directory);
+    },
+    add: () => addKek(disk, directory),
+    confirm: () => disk.syncDirectory(directory),
+  };
+}
+
 /** Highest number first. Throws when a key could be read by others: then it has to be taken for known. */
 export async function readKeyring(disk: Disk, directory: string): Promise<readonly Kek[]> {
   const numbers = (await disk.list(directory)).flatMap((name) => kekNumber(name) ?? []);
@@ -59,11 +85,11 @@ export function kekName(number: number): string {
   return `${String(number).padStart(6, "0")}.kek`;
 }
 
-function kekNumber(name: string): number | undefined {
+export function kekNumber(name: string): number | undefined {
   const match = /^(\d{6})\.kek$/.exec(name);
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-function kekId(key: Uint8Array): Uint8Array {
+export function kekId(key: Uint8Array): Uint8Array {
   return createHash("sha256").update("sallyport/kek/v1\0").update(key).digest().subarray(0, KEK_ID_BYTES);
 }

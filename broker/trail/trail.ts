@@ -6,12 +6,13 @@ import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 import type { Note } from "../note.ts";
 import type { Disk } from "./disk.ts";
+import type { Keyring } from "./keyring.ts";
 
 export interface TrailOptions {
   /** Segments and wrapped session keys. Made when absent; must belong to this uid and be closed to others. */
   readonly directory: string;
-  /** The keys that open texts, apart from what they protect. Made when absent, readable by this uid only. */
-  readonly keysDirectory: string;
+  /** The keys that open texts, apart from what they protect. */
+  readonly keyring: Keyring;
   readonly disk: Disk;
   /** Names this broker in its own events. */
   readonly broker: string;

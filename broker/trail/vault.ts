@@ -5,7 +5,7 @@ import type { SessionId } from "#core/port/port.ts";
 import type { Note } from "../note.ts";
 import { type AppendFile, type Disk, abandon } from "./disk.ts";
 import { KEY_FILE_BYTES_MAX, encodeKeyFileHeader, encodeWrappedKey, keyFileName } from "./key-file.ts";
-import { type Kek, addKek, readKeyring } from "./keyring.ts";
+import type { Kek, Keyring } from "./keyring.ts";
 import { groupQueue } from "./queue.ts";
 import { type SessionSecrets, newSecrets, wipeSecrets, wrapSecrets } from "./sealing.ts";
 import { keyFiles, readWrappedKeys } from "./wrapped-keys.ts";
@@ -14,8 +14,7 @@ export interface VaultOptions {
   readonly disk: Disk;
   /** Of the wrapped keys. */
   readonly directory: string;
-  /** Of the keys that wrap. */
-  readonly keysDirectory: string;
+  readonly keyring: Keyring;
   readonly note: Note;
   readonly nowMs: () => number;
 }
@@ -54,12 +53,9 @@ const WAITING_BYTES_MAX = 4 * 1024 * 1024;
  * event may still be on its way. A session whose key cannot be opened gets a new one on demand.
  */
 export async function openVault(options: VaultOptions, earlier: EarlierSessions): Promise<Vault> {
-  const { disk, directory, keysDirectory } = options;
+  const { disk, directory, keyring } = options;
   await disk.makeDirectory(directory, 0o750);
-  await disk.makeDirectory(keysDirectory, 0o700);
-  if (((await disk.inspect(keysDirectory)).mode & 0o077) !== 0)
-    throw new Error(`${keysDirectory} is open to others: its mode must be 0700`);
-  const ring = await readKeyring(disk, keysDirectory);
+  const ring = await keyring.read();
   const numbers = await keyFiles(disk, directory);
   if (ring.length === 0 && numbers.length > 0) options.note("trail.keys-lost", {});
   const wanted = { disk, directory, ring };
@@ -175,10 +171,10 @@ class FileVault implements Vault {
   }
 
   async #fileUnderNewestKey(): Promise<CurrentFile> {
-    const { disk, keysDirectory, directory } = this.#options;
-    const [newest] = await readKeyring(disk, keysDirectory);
-    const kek = newest ?? (await addKek(disk, keysDirectory));
-    if (kek.number !== this.#current?.kek.number) await disk.syncDirectory(keysDirectory);
+    const { disk, keyring, directory } = this.#options;
+    const [newest] = await keyring.read();
+    const kek = newest ?? (await keyring.add());
+    if (kek.number !== this.#current?.kek.number) await keyring.confirm(kek);
     const current = this.#current;
     if (
       current !== undefined &&

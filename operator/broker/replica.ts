@@ -1,27 +1,33 @@
-/**
- * One replica of the broker in a cluster: its trail on its own volume, and how it is. Data planes are not listened to yet; a
- * gateway that calls finds nobody and refuses its sessions as BROKER_UNAVAILABLE.
- */
+/** One replica of the broker in a cluster: its trail on its own volume, the gateways that it serves, and how it is. */
 import { join } from "node:path";
+import { Registry } from "prom-client";
 import { type Broker, createBroker } from "#broker/broker.ts";
 import { brokerIdentifier } from "#broker/identifier.ts";
 import { openBrokerMetrics } from "#broker/process/metrics.ts";
 import { noteIn } from "#broker/process/notes.ts";
 import type { Disk } from "#broker/trail/disk.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
+import { directoryKeyring } from "#broker/trail/keyring.ts";
 import type { Trail } from "#broker/trail/trail.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { serveObservability } from "#runtime/observability.ts";
 import type { Address } from "../config/settings.ts";
+import type { Access } from "../kube/access.ts";
+import { type ClusterSide, openClusterSide } from "./cluster-side.ts";
+import { type Serving, serveGateways } from "./serving.ts";
 import type { BrokerSettings } from "./settings.ts";
-import { watchVolume } from "./volume.ts";
+import { type VolumeWatch, watchVolume } from "./volume.ts";
 
 export interface BrokerReplicaOptions {
   readonly settings: BrokerSettings;
   readonly disk: Disk;
   readonly log: Log;
+  /** Of the API server; asked for where the settings name a cluster. */
+  readonly access?: () => Promise<Access>;
   /** How often the volume is tried; for tests that cannot wait as long as a kubelet can. */
   readonly volumeEveryMs?: number;
+  /** Ends the wait for an API server. */
+  readonly stop?: AbortSignal;
 }
 
 export interface BrokerReplica extends AsyncDisposable {
@@ -29,21 +35,42 @@ export interface BrokerReplica extends AsyncDisposable {
   readonly name: string;
   readonly broker: Broker;
   readonly observability: Address;
+  /** Undefined where the settings name no cluster. */
+  readonly serving: Serving | undefined;
   /** Not ready from now on, so that nobody new comes while it ends. */
   retire(): void;
 }
 
 const VOLUME_EVERY_MS = 5_000;
+const NEVER = new AbortController().signal;
 
+/** Whether it can be used comes later than whether it lives: the API server may be away at the start. */
 export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<BrokerReplica> {
-  const { settings, disk, log, volumeEveryMs = VOLUME_EVERY_MS } = options;
+  const { settings, disk, log, stop = NEVER } = options;
   const { state } = settings;
-  const note = noteIn(log);
+  const registries = [new Registry()];
+  const [registry] = registries as [Registry];
+  const wants: (() => readonly string[])[] = [];
+  const missing = (): readonly string[] => wants.flatMap((want) => want());
+  let isStarting = true;
   let isRetired = false;
+  wants.push(() => [...(isRetired ? ["shutting down"] : []), ...(isStarting ? ["starting"] : [])]);
   await using opened = new AsyncDisposableStack();
+  const { host, port } = opened.use(
+    await serveObservability({
+      ...settings.observability,
+      notReady: missing,
+      metrics: async () => ({
+        contentType: registry.contentType,
+        text: (await Promise.all(registries.map((each) => each.metrics()))).join(""),
+      }),
+      onError: (error) => log.error("health listener failed", errorFields(error)),
+    }),
+  );
   const name = await brokerIdentifier(join(state, "broker"), disk);
-  const places = { directory: join(state, "trail"), keysDirectory: join(state, "keys") };
-  const trail = opened.use(await openTrail({ ...places, disk, broker: name, nowMs: Date.now, note }));
+  const side = await sideOf(options, registry, stop);
+  if (side !== undefined) opened.use(side);
+  const { trail, volume } = await openRecord(options, name, side, opened);
   const broker = opened.use(
     await createBroker({
       broker: name,
@@ -52,8 +79,66 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
       trail,
       // Nothing that a Connection says is read from the broker's own environment in a cluster.
       variables: {},
+      ...(side === undefined ? {} : { secrets: side.cluster }),
       now: Date.now,
-      note,
+      note: noteIn(log),
+    }),
+  );
+  wants.push(() => troubles(trail, volume));
+  registries.push(openBrokerMetrics(broker, trail, missing).registry);
+  const serving = await servingOf(options, side, broker, stop);
+  if (serving !== undefined) opened.use(serving);
+  if (serving !== undefined) wants.push(() => serving.missing());
+  isStarting = false;
+  log.info("the broker runs", { broker: name, host, port });
+  const kept = opened.move();
+  return {
+    name,
+    broker,
+    observability: { host, port },
+    serving,
+    retire: () => {
+      isRetired = true;
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function sideOf(
+  { settings: { cluster }, access, log }: BrokerReplicaOptions,
+  registry: Registry,
+  stop: AbortSignal,
+): Promise<ClusterSide | undefined> {
+  if (cluster === undefined) return undefined;
+  if (access === undefined) throw new TypeError("a cluster is named, and not how it is reached");
+  const { namespace, injection } = cluster;
+  return openClusterSide({ access: await access(), namespace, injection, registry, log }, stop);
+}
+
+async function servingOf(
+  { settings: { cluster }, log }: BrokerReplicaOptions,
+  side: ClusterSide | undefined,
+  broker: Broker,
+  stop: AbortSignal,
+): Promise<Serving | undefined> {
+  if (cluster === undefined || side === undefined) return undefined;
+  return serveGateways({ settings: cluster, side, broker, note: noteIn(log), log }, stop);
+}
+
+async function openRecord(
+  { settings: { state }, disk, log, volumeEveryMs = VOLUME_EVERY_MS }: BrokerReplicaOptions,
+  broker: string,
+  side: ClusterSide | undefined,
+  opened: AsyncDisposableStack,
+): Promise<{ readonly trail: Trail; readonly volume: VolumeWatch }> {
+  const trail = opened.use(
+    await openTrail({
+      directory: join(state, "trail"),
+      keyring: side?.keyring ?? directoryKeyring(disk, join(state, "keys")),
+      disk,
+      broker,
+      nowMs: Date.now,
+      note: noteIn(log),
     }),
   );
   const stopping = new AbortController();
@@ -67,35 +152,15 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
       onWritten: () => healTrail(trail, stopping.signal),
     }),
   );
-  const missing = (): readonly string[] => {
-    const { health } = trail;
-    const problem = volume.problem();
-    return [
-      ...(isRetired ? ["shutting down"] : []),
-      ...(health.state === "ready" ? [] : [`the trail cannot be written: ${health.cause}`]),
-      ...(problem === undefined ? [] : [`the volume cannot be written: ${problem}`]),
-    ];
-  };
-  const { registry } = openBrokerMetrics(broker, trail, missing);
-  const { host, port } = opened.use(
-    await serveObservability({
-      ...settings.observability,
-      notReady: missing,
-      metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-      onError: (error) => log.error("health listener failed", errorFields(error)),
-    }),
-  );
-  log.info("the broker runs", { broker: name, host, port });
-  const kept = opened.move();
-  return {
-    name,
-    broker,
-    observability: { host, port },
-    retire: () => {
-      isRetired = true;
-    },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  };
+  return { trail, volume };
+}
+
+function troubles({ health }: Trail, volume: VolumeWatch): readonly string[] {
+  const problem = volume.problem();
+  return [
+    ...(health.state === "ready" ? [] : [`the trail cannot be written: ${health.cause}`]),
+    ...(problem === undefined ? [] : [`the volume cannot be written: ${problem}`]),
+  ];
 }
 
 /** It tries again when there is something to store; nothing may come for as long as this replica is not ready. */

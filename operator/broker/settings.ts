@@ -1,7 +1,9 @@
 /** What the broker of a cluster is told when it starts. The chart renders it as a ConfigMap. */
 import type { LogLevel } from "#runtime/log.ts";
 import { readConfigFile } from "#runtime/config-files.ts";
-import { type Read, oneOf, record, text, whole } from "../config/fields.ts";
+import type { InjectionSettings } from "../admission/pod/contract.ts";
+import { type Read, list, oneOf, optional, record, text, whole } from "../config/fields.ts";
+import { injection } from "../config/read.ts";
 import type { Address } from "../config/settings.ts";
 
 export interface BrokerSettings {
@@ -9,6 +11,21 @@ export interface BrokerSettings {
   readonly state: string;
   readonly logLevel: LogLevel;
   readonly observability: Address;
+  /** Absent: it keeps its trail and serves nobody. */
+  readonly cluster?: ClusterSettings;
+}
+
+export interface ClusterSettings {
+  /** The broker's own. */
+  readonly namespace: string;
+  /** Where gateways keep a connection, each with the certificate that it was enrolled for. */
+  readonly gateways: Address;
+  /** Where they are enrolled, and whatever else is asked once. */
+  readonly requests: Address;
+  /** What gateways call it: names of the serving certificate. */
+  readonly names: readonly string[];
+  /** As the operator's: pods are checked against what they were injected with. */
+  readonly injection: InjectionSettings;
 }
 
 /** In words, one problem an entry, when the file cannot be used. */
@@ -29,11 +46,20 @@ export function parseBrokerSettings(json: string): BrokerSettings | readonly str
   return settings(document, "", problems) ?? problems;
 }
 
+const host = text("a host name or an address", /^[0-9A-Za-z.:_-]{1,253}$/);
+const address = record<Address>({ host, port: whole(0, 65_535) });
+
 const settings: Read<BrokerSettings> = record<BrokerSettings>({
   state: text("an absolute path", /^\/.{1,4095}$/),
   logLevel: oneOf(["debug", "info", "warn", "error"]),
-  observability: record<Address>({
-    host: text("a host name or an address", /^[0-9A-Za-z.:_-]{1,253}$/),
-    port: whole(0, 65_535),
-  }),
+  observability: address,
+  cluster: optional(
+    record<ClusterSettings>({
+      namespace: text("a namespace", /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/),
+      gateways: address,
+      requests: address,
+      names: list(host, 1, 32),
+      injection,
+    }),
+  ),
 });

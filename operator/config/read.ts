@@ -65,7 +65,7 @@ const rendering = {
   resources: record({ init: resources, gateway: resources }),
 };
 
-const injection = record<InjectionSettings>({
+export const injection = record<InjectionSettings>({
   ...rendering,
   former: optional(list(record<Rendering>(rendering), 0, 16)),
   apiAudiences: optional(list(audience, 0, 16)),

@@ -22,6 +22,8 @@ export interface DesiredWatch extends Disposable {
   fresh(signal: AbortSignal): Promise<Desired>;
   /** Objects of the kind of which something else is to be said now, because of any change anywhere. */
   affected(kind: KindInCluster): Trigger;
+  /** Called after each reading. Returns what stops that. */
+  onReading(listener: (desired: Desired) => void): () => void;
 }
 
 export interface DesiredWatchOptions {
@@ -47,6 +49,7 @@ class Watching implements DesiredWatch {
   readonly #ended = new AbortController();
   readonly #unsubscribe: readonly (() => void)[];
   readonly #listeners = new Map<KindInCluster, Set<(key: ObjectKey) => void>>();
+  readonly #readers = new Set<(desired: Desired) => void>();
   #said: ReadonlyMap<string, Said> = new Map();
   #reading: Promise<Desired> | undefined;
   #current: Desired | undefined;
@@ -78,6 +81,11 @@ class Watching implements DesiredWatch {
         return () => listeners.delete(enqueue);
       },
     };
+  }
+
+  onReading(listener: (desired: Desired) => void): () => void {
+    this.#readers.add(listener);
+    return () => this.#readers.delete(listener);
   }
 
   [Symbol.dispose](): void {
@@ -112,6 +120,7 @@ class Watching implements DesiredWatch {
     this.#current = desired;
     this.#lastTookMs = this.#clock.monotonicMs() - startedMs;
     this.#tell(objects, desired);
+    for (const listener of this.#readers) listener(desired);
     return desired;
   }
 

@@ -11,19 +11,19 @@ export interface Arguments {
 export const USAGE = "node operator.js --config FILE [--kubeconfig FILE]";
 
 /** In words: what is wrong with them. */
-export function readArguments(words: readonly string[]): Arguments | string {
+export function readArguments(words: readonly string[], usage = USAGE): Arguments | string {
   try {
     const { values } = parseArgs({
       args: [...words],
       options: { config: { type: "string" }, kubeconfig: { type: "string" } },
       strict: true,
     });
-    if (values.config === undefined) return `--config is missing: ${USAGE}`;
+    if (values.config === undefined) return `--config is missing: ${usage}`;
     return { config: values.config, kubeconfig: values.kubeconfig };
   } catch (error) {
     // parseArgs' own words name the word that it does not know.
     if (!(error instanceof TypeError)) throw error;
-    return `${error.message}: ${USAGE}`;
+    return `${error.message}: ${usage}`;
   }
 }
 

@@ -39,16 +39,9 @@ export interface FollowOptions {
 }
 
 export function openStores(desired: readonly WebhookConfiguration[], options: FollowOptions): Stores {
-  const kind = (resource: Resource<KindStores["Connection"] extends StoreView<infer T> ? T : never>) =>
-    follow(resource, { name: resource.plural }, options).store;
   return {
     namespaces: follow(NAMESPACES, { name: "namespaces" }, options),
-    kinds: {
-      Connection: kind(CONNECTIONS),
-      SecretAccessPolicy: kind(POLICIES),
-      ClusterSecretAccessPolicy: kind(GUARDRAILS),
-      IdentityProvider: kind(IDENTITY_PROVIDERS),
-    },
+    kinds: followKinds(options),
     configurations: desired.map(({ kind: of, metadata: { name } }) =>
       follow(
         CONFIGURATION_RESOURCES[of] as Resource<WebhookConfiguration>,
@@ -59,15 +52,40 @@ export function openStores(desired: readonly WebhookConfiguration[], options: Fo
   };
 }
 
+interface Trim<T> {
+  /** What of an object is kept. */
+  readonly trim?: (object: T) => T;
+}
+
+/** Our own kinds: what shall be, for whoever has to know it. */
+export function followKinds(options: FollowOptions): KindStores {
+  const kind = (resource: Resource<KindStores["Connection"] extends StoreView<infer T> ? T : never>) =>
+    follow(resource, { name: resource.plural }, options).store;
+  return {
+    Connection: kind(CONNECTIONS),
+    SecretAccessPolicy: kind(POLICIES),
+    ClusterSecretAccessPolicy: kind(GUARDRAILS),
+    IdentityProvider: kind(IDENTITY_PROVIDERS),
+  };
+}
+
 export function follow<T extends KubeObject>(
   resource: Resource<T>,
-  { name, indexes, ...selection }: Omit<StoreOptions<T>, "onError"> & Selection,
+  { name, indexes, trim, ...selection }: Omit<StoreOptions<T>, "onError"> & Selection & Trim<T>,
   { kube, meters, log, signal }: FollowOptions,
 ): Followed<T> {
   const onError = (error: unknown): void =>
     log.error("a listener of a store failed", { store: name, ...errorFields(error) });
   const store = openStore<T>({ name, onError, ...(indexes === undefined ? {} : { indexes }) });
-  const reflector = startReflector<T>({ kube, resource, store, ...selection, log, signal });
+  const reflector = startReflector<T>({
+    kube,
+    resource,
+    store,
+    ...selection,
+    ...(trim === undefined ? {} : { trim }),
+    log,
+    signal,
+  });
   meters.reflector(store, reflector);
   return { store, reflector };
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { createBroker } from "#broker/broker.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
+import { directoryKeyring } from "#broker/trail/keyring.ts";
 import { readTrail } from "#broker/trail/read.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { type Texts, openTexts } from "#broker/trail/texts.ts";
@@ -39,7 +40,7 @@ export async function endInheritedRecords(data: string): Promise<void> {
   let lateMs = 0;
   const now = (): number => Date.now() + lateMs;
   const common = { disk: realDisk, broker: "after-the-crash", note: () => undefined };
-  const places = { directory: join(data, "trail"), keysDirectory: join(data, "keys") };
+  const places = { directory: join(data, "trail"), keyring: directoryKeyring(realDisk, join(data, "keys")) };
   await using trail = await openTrail({ ...common, ...places, nowMs: now });
   await using broker = await createBroker({
     ...common,

@@ -8,6 +8,7 @@ import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import type { Disk } from "#broker/trail/disk.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
+import { directoryKeyring } from "#broker/trail/keyring.ts";
 import type { Trail, TrailOptions } from "#broker/trail/trail.ts";
 
 export const never: AbortSignal = new AbortController().signal;
@@ -91,7 +92,7 @@ export async function trailOn(
   const notes: string[] = [];
   const trail = await openTrail({
     directory: `${directory}/trail`,
-    keysDirectory: `${directory}/keys`,
+    keyring: directoryKeyring(disk, `${directory}/keys`),
     disk,
     broker: "test",
     nowMs: () => 1_700_000_000_000,

@@ -12,6 +12,7 @@ import type { DataPlanePort } from "#broker/data-plane-port.ts";
 import { brokerIdentifier } from "#broker/identifier.ts";
 import type { NoteFields, NoteName } from "#broker/note.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
+import { directoryKeyring } from "#broker/trail/keyring.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import type { Trail } from "#broker/trail/trail.ts";
 import type { Connection, IdentityProvider, SecretAccessPolicy } from "#core/api/kinds.gen.ts";
@@ -58,7 +59,10 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   const note = (name: NoteName, fields: NoteFields) => void notes.push([name, fields]);
   const issuer = await shared;
   const name = await brokerIdentifier(join(folder, "state"), realDisk);
-  const places = { directory: join(folder, "trail"), keysDirectory: join(folder, "keys") };
+  const places = {
+    directory: join(folder, "trail"),
+    keyring: directoryKeyring(realDisk, join(folder, "keys")),
+  };
   const trail = await openTrail({ ...places, disk: realDisk, broker: name, nowMs: time.now, note });
   const broker = await createBroker({
     broker: name,

@@ -22,13 +22,18 @@ observability: {host: {{ .Values.listenAddress | quote }}, port: 9090}
 lease: sallyport-operator
 drainSeconds: 5
 injection:
-  {{- include "sallyport.rendering" . | nindent 2 }}
-  rootless: {{ .Values.rootless }}
-  {{- with include "sallyport.former" . | fromJsonArray }}
-  former: {{ toJson . }}
-  {{- end }}
+  {{- include "sallyport.injection" . | nindent 2 }}
 networkPolicy:
   enabled: {{ .Values.networkPolicy.enabled }}
+{{- end }}
+
+{{/* What pods are made with, and checked against: by the operator, and by the broker at every exchange. */}}
+{{- define "sallyport.injection" -}}
+{{- include "sallyport.rendering" . }}
+rootless: {{ .Values.rootless }}
+{{- with include "sallyport.former" . | fromJsonArray }}
+former: {{ toJson . }}
+{{- end }}
 {{- end }}
 
 {{/* What a pod is injected with; checked pods may have a former one. */}}

@@ -1,0 +1,92 @@
+/** What gateways reach: the port that they keep a connection to, and the one where they are enrolled. */
+import { admitPods } from "#broker/api/admit.ts";
+import { enrolRoute } from "#broker/api/enrol-route.ts";
+import { serveHttps } from "#broker/api/serve-https.ts";
+import { serveTlsPort } from "#broker/api/serve-tls.ts";
+import { type BrokerAuthority, openAuthority } from "#broker/authority/authority.ts";
+import type { Broker } from "#broker/broker.ts";
+import type { Note } from "#broker/note.ts";
+import { podPeer } from "#broker/pods/peer.ts";
+import { type Log, errorFields } from "#runtime/log.ts";
+import { refusal } from "#core/values/refusal.ts";
+import type { Address } from "../config/settings.ts";
+import { systemClock } from "../kube/clock.ts";
+import { eventually } from "../process/eventually.ts";
+import type { ClusterSide } from "./cluster-side.ts";
+import { feedBroker } from "./feed.ts";
+import { onPodEnds } from "./pod-ends.ts";
+import { publishAuthority } from "./publishing.ts";
+import type { ClusterSettings } from "./settings.ts";
+
+export interface ServingOptions {
+  readonly settings: ClusterSettings;
+  readonly side: ClusterSide;
+  readonly broker: Broker;
+  readonly note: Note;
+  readonly log: Log;
+}
+
+export interface Serving extends AsyncDisposable {
+  readonly gateways: Address;
+  readonly requests: Address;
+  readonly authority: BrokerAuthority;
+  /** What is missing until somebody can be served as shall be. */
+  missing(): readonly string[];
+}
+
+/** Resolves when gateways are answered; the API server is waited for. */
+export async function serveGateways(options: ServingOptions, stop: AbortSignal): Promise<Serving> {
+  const { settings, side, broker, note, log } = options;
+  const { cluster, desired, kube, pods } = side;
+  const { namespace, names } = settings;
+  const signal = AbortSignal.any([stop, side.signal]);
+  const now = Date.now;
+  await using opened = new AsyncDisposableStack();
+  const feed = feedBroker({
+    kube,
+    desired,
+    broker,
+    systemNamespace: namespace,
+    clock: systemClock,
+    log,
+    signal,
+  });
+  opened.defer(onPodEnds(pods, (uid) => broker.endPod(uid, refusal("POD_ENDED"))));
+  const authority = await eventually(
+    "keep a certificate authority",
+    () => openAuthority({ store: side.authorities, names, now, note, signal }),
+    { clock: systemClock, log, signal },
+  );
+  publishAuthority({ kube, namespace, authority, clock: systemClock, log, signal }).catch((error: unknown) =>
+    log.error("the broker's certificate authority is not published", errorFields(error)),
+  );
+  const gateways = opened.use(
+    await serveTlsPort({
+      ...settings.gateways,
+      authority,
+      admit: admitPods(cluster, ({ claim }, { address, expiresMs }) =>
+        broker.attach(podPeer({ cluster, claim, address, expiresMs })),
+      ),
+      note,
+      now,
+    }),
+  );
+  const requests = opened.use(
+    await serveHttps({
+      ...settings.requests,
+      authority,
+      routes: [enrolRoute({ cluster, authority, note })],
+      note,
+      now,
+    }),
+  );
+  log.info("gateways are answered", { gateways: gateways.port, requests: requests.port });
+  const kept = opened.move();
+  return {
+    gateways: { host: gateways.host, port: gateways.port },
+    requests: { host: requests.host, port: requests.port },
+    authority,
+    missing: () => (feed.inForce === undefined ? ["the kinds have not been brought into force yet"] : []),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
