@@ -8,6 +8,7 @@ export type NoteName =
   | "connection.unusable"
   | "janitor.failed"
   | "janitor.removed"
+  | "grant.refused"
   | "journal.torn"
   | "lease.ended"
   | "lease.failed"

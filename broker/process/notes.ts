@@ -11,6 +11,7 @@ const LOUD: ReadonlySet<NoteName> = new Set([
   "ambient.failed",
   "authority.failed",
   "connection.unusable",
+  "grant.refused",
   "janitor.failed",
   "journal.torn",
   "lease.failed",

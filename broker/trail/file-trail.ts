@@ -23,6 +23,7 @@ type Job =
       readonly batch: readonly SealedEvent[];
       readonly answer: Answer<readonly AppendAnswer[]>;
     }
+  | { readonly kind: "say"; readonly body: EventBody; readonly answer: Answer<undefined> }
   | { readonly kind: "lost"; readonly session: SessionId; readonly answer: Answer<undefined> };
 type Answer<Value> = (value: Value | Refusal) => void;
 
@@ -114,6 +115,11 @@ class FileTrail implements Trail {
     return this.#ledger.unfinished().filter((session) => session !== this.#own.session);
   }
 
+  async say(body: EventBody, signal: AbortSignal): Promise<Refusal | undefined> {
+    const answer = await this.#ask<undefined>((told) => ({ kind: "say", body, answer: told }), signal);
+    return answer !== undefined && isRefusal(answer) ? answer : undefined;
+  }
+
   async declareLost(session: SessionId, signal: AbortSignal): Promise<Refusal | undefined> {
     const answer = await this.#ask<undefined>((told) => ({ kind: "lost", session, answer: told }), signal);
     return answer !== undefined && isRefusal(answer) ? answer : undefined;
@@ -163,6 +169,12 @@ class FileTrail implements Trail {
   #admit(job: Job, admission: Admission, texts: Map<NewLeaf, Uint8Array>): () => void {
     if (job.kind === "lost") {
       this.#admitLoss(job.session, admission);
+      return () => job.answer(undefined);
+    }
+    if (job.kind === "say") {
+      // Its last word may be in the same group.
+      if (admission.state(this.#own.session).ended) return () => job.answer(refusal("TRAIL_UNAVAILABLE"));
+      admission.say(this.#own.session, job.body, this.#options.nowMs());
       return () => job.answer(undefined);
     }
     const broken = new Set<SessionId>();

@@ -2,6 +2,7 @@
  * The trail: what happened, durable before it is acknowledged. It orders, stores and proves; it decides nothing and
  * knows neither tokens nor upstreams.
  */
+import type { EventBody } from "#core/audit/event.ts";
 import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 import type { Note } from "../note.ts";
@@ -42,6 +43,8 @@ export interface Trail extends AsyncDisposable {
   append(batch: readonly SealedEvent[], signal: AbortSignal): Promise<readonly AppendAnswer[] | Refusal>;
   /** Sessions on record without an end: after a start, those whose data planes must come back or be declared lost. */
   unfinished(): readonly SessionId[];
+  /** Puts an event on the broker's own record; undefined once it is durable. */
+  say(body: EventBody, signal: AbortSignal): Promise<Refusal | undefined>;
   /** Ends the record of a session whose data plane is gone; nothing happens when it has ended. */
   declareLost(session: SessionId, signal: AbortSignal): Promise<Refusal | undefined>;
   readonly health: TrailHealth;

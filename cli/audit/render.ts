@@ -44,6 +44,7 @@ const YELLOW: ReadonlySet<unknown> = new Set<EventKind>([
   "session.lost",
   "session.refused",
   "destination.refused",
+  "grant.refused",
 ]);
 
 function styleOf(event: EventFields): Style {
@@ -90,6 +91,8 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
     join(word(event, "code"), amount(event, "requests"), amount(event, "rows"), masked(event)),
   "session.lost": ({ event }) => `nothing is known of it after ${word(event, "lastSeq")}`,
   "session.fork": ({ event }) => `another story was told of ${word(event, "atSeq")} (${word(event, "how")})`,
+  "grant.issued": ({ event }) => join(word(event, "grant"), by(event)),
+  "grant.refused": ({ event }) => `${word(event, "code")} to pod ${word(event, "podUid")}`,
   "broker.start": ({ event }) => join(word(event, "broker"), `trail ${word(event, "trail")}`),
   "broker.stop": () => "",
   "trail.damaged": ({ event }) =>

@@ -102,6 +102,28 @@ export type SessionFork = Head<"session.fork"> & {
   readonly how: "other-hash" | "other-previous" | "broken-hash" | "broken-leaf";
 };
 
+/** The broker has signed a token that says that a pod may reach a Connection; the token itself is nowhere on record. */
+export type GrantIssued = Head<"grant.issued"> & {
+  /** The token's `jti`. */
+  readonly grant: string;
+  readonly connection: ConnectionRef;
+  readonly caller: Caller;
+  /** SHA-256 of the certificate that it is bound to, base64url. */
+  readonly certificate: string;
+  readonly untilMs: number;
+  /** `policy/rule` */
+  readonly by?: string;
+};
+/** One was asked for and refused. */
+export type GrantRefused = Head<"grant.refused"> & {
+  readonly code: RefusalCode;
+  /** Whose certificate was shown. */
+  readonly podUid: string;
+  /** Of the token that was presented, once it was known to be good. */
+  readonly credential?: string;
+  readonly connection: ConnectionRef;
+};
+
 /** The broker's own record is a session too: it opens with each start, so that gaps between starts can be seen. */
 export type BrokerStart = Head<"broker.start"> & { readonly broker: string; readonly trail: string };
 export type BrokerStop = Head<"broker.stop">;
@@ -125,6 +147,8 @@ export type AuditEvent =
   | SessionClose
   | SessionLost
   | SessionFork
+  | GrantIssued
+  | GrantRefused
   | BrokerStart
   | BrokerStop
   | TrailDamaged;

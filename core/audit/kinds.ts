@@ -26,6 +26,8 @@ export const EVENT_KINDS = {
   "session.close": { ...dataPlane, ends: true },
   "session.lost": { ...broker, ends: true },
   "session.fork": { ...broker, opens: true, ends: true },
+  "grant.issued": broker,
+  "grant.refused": broker,
   "broker.start": { ...broker, opens: true },
   "broker.stop": { ...broker, ends: true },
   "trail.damaged": broker,

@@ -86,7 +86,7 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
   );
   wants.push(() => troubles(trail, volume));
   registries.push(openBrokerMetrics(broker, trail, missing).registry);
-  const serving = await servingOf(options, side, broker, stop);
+  const serving = await servingOf(options, side, { broker, trail }, stop);
   if (serving !== undefined) opened.use(serving);
   if (serving !== undefined) wants.push(() => serving.missing());
   isStarting = false;
@@ -118,11 +118,11 @@ async function sideOf(
 async function servingOf(
   { settings: { cluster }, log }: BrokerReplicaOptions,
   side: ClusterSide | undefined,
-  broker: Broker,
+  own: { readonly broker: Broker; readonly trail: Trail },
   stop: AbortSignal,
 ): Promise<Serving | undefined> {
   if (cluster === undefined || side === undefined) return undefined;
-  return serveGateways({ settings: cluster, side, broker, note: noteIn(log), log }, stop);
+  return serveGateways({ settings: cluster, side, ...own, note: noteIn(log), log }, stop);
 }
 
 async function openRecord(

@@ -4,9 +4,11 @@ import { enrolRoute } from "#broker/api/enrol-route.ts";
 import { serveHttps } from "#broker/api/serve-https.ts";
 import { serveTlsPort } from "#broker/api/serve-tls.ts";
 import { type BrokerAuthority, openAuthority } from "#broker/authority/authority.ts";
+import { tokenRoutes } from "#broker/api/token-endpoint/routes.ts";
 import type { Broker } from "#broker/broker.ts";
 import type { Note } from "#broker/note.ts";
 import { podPeer } from "#broker/pods/peer.ts";
+import type { Trail } from "#broker/trail/trail.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { refusal } from "#core/values/refusal.ts";
 import type { Address } from "../config/settings.ts";
@@ -22,6 +24,7 @@ export interface ServingOptions {
   readonly settings: ClusterSettings;
   readonly side: ClusterSide;
   readonly broker: Broker;
+  readonly trail: Pick<Trail, "say">;
   readonly note: Note;
   readonly log: Log;
 }
@@ -36,7 +39,7 @@ export interface Serving extends AsyncDisposable {
 
 /** Resolves when gateways are answered; the API server is waited for. */
 export async function serveGateways(options: ServingOptions, stop: AbortSignal): Promise<Serving> {
-  const { settings, side, broker, note, log } = options;
+  const { settings, side, broker, trail, note, log } = options;
   const { cluster, desired, kube, pods } = side;
   const { namespace, names } = settings;
   const signal = AbortSignal.any([stop, side.signal]);
@@ -75,7 +78,10 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     await serveHttps({
       ...settings.requests,
       authority,
-      routes: [enrolRoute({ cluster, authority, note })],
+      routes: [
+        enrolRoute({ cluster, authority, note }),
+        tokenRoutes({ broker, cluster, authority, trail, issuer: issuerOf(settings), note, now }),
+      ],
       note,
       now,
     }),
@@ -89,4 +95,9 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     missing: () => (feed.inForce === undefined ? ["the kinds have not been brought into force yet"] : []),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** The same at every replica: what stands before all of them, by the name that the chart gives it. */
+function issuerOf({ namespace, requests }: ClusterSettings): string {
+  return `https://sallyport-broker.${namespace}.svc:${requests.port}`;
 }
