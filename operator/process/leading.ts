@@ -13,7 +13,8 @@ import type { EventRecorder } from "../kube/events.ts";
 import { fenced } from "../kube/fence.ts";
 import type { Term } from "../kube/lease.ts";
 import type { KubeMeters } from "../kube/metrics.ts";
-import { type KubeObject, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
+import { CONFIG_MAPS, type KubeObject, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
+import { AUTHORITY_CONFIG_MAP } from "../names.ts";
 import { controllers } from "../reconcile/controllers.ts";
 import { BY_NAMESPACE } from "../reconcile/namespace.ts";
 import { MANAGED_SELECTOR } from "../reconcile/owned.ts";
@@ -40,13 +41,16 @@ export async function lead(options: LeadingOptions, term: Term): Promise<void> {
   const { signal } = term;
   const kube = fenced(options.kube, term);
   const following = { kube, meters, log, signal };
-  const owned = { labelSelector: MANAGED_SELECTOR, indexes: { [BY_NAMESPACE]: namespaceOf } };
+  const indexes = { [BY_NAMESPACE]: namespaceOf };
+  const owned = { labelSelector: MANAGED_SELECTOR, indexes };
+  const authority = { fieldSelector: `metadata.name=${AUTHORITY_CONFIG_MAP.name}`, indexes };
   const { kinds, namespaces } = controllers({
     stores: {
       kinds: stores.kinds,
       namespaces: stores.namespaces.store,
       roleBindings: follow(ROLE_BINDINGS, { name: "rolebindings", ...owned }, following).store,
       networkPolicies: follow(NETWORK_POLICIES, { name: "networkpolicies", ...owned }, following).store,
+      authorities: follow(CONFIG_MAPS, { name: "configmaps", ...authority }, following).store,
     },
     desired,
     owner: { systemNamespace: settings.namespace, networkPolicy: settings.networkPolicy.enabled },

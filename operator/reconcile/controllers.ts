@@ -22,7 +22,7 @@ import { kindReconciler, type WriteStatus } from "./kind.ts";
 import type { JudgeConditions, KindWorld } from "./kind-world.ts";
 import { namespaceReconciler } from "./namespace.ts";
 import type { NamespaceAction, NamespaceWorld } from "./namespace-plan.ts";
-import type { NetworkPolicy, Owner, RoleBinding } from "./owned.ts";
+import type { ConfigMap, NetworkPolicy, Owner, RoleBinding } from "./owned.ts";
 import { judgePolicy } from "./policy.ts";
 
 export const KINDS_IN_CLUSTER = {
@@ -46,6 +46,8 @@ export interface ControllerStores {
   /** With `MANAGED_SELECTOR`, and an index `BY_NAMESPACE`. */
   readonly roleBindings: StoreView<RoleBinding>;
   readonly networkPolicies: StoreView<NetworkPolicy>;
+  /** Named `AUTHORITY_CONFIG_MAP`, in every namespace, with the same index. */
+  readonly authorities: StoreView<ConfigMap>;
 }
 
 export interface ControllersOptions {
@@ -70,7 +72,7 @@ export interface Controllers {
 /** To be run by whoever holds the lease, each by `runController`. */
 export function controllers(options: ControllersOptions): Controllers {
   const { stores, desired, owner, kube, events, clock = systemClock } = options;
-  const { namespaces, roleBindings, networkPolicies } = stores;
+  const { namespaces, roleBindings, networkPolicies, authorities } = stores;
   const kinds = (Object.keys(KINDS_IN_CLUSTER) as KindInCluster[]).map((kind) => {
     const store = stores.kinds[kind];
     const { resource, judge, followsNamespace } = KINDS_IN_CLUSTER[kind];
@@ -89,6 +91,7 @@ export function controllers(options: ControllersOptions): Controllers {
         namespaces,
         roleBindings,
         networkPolicies,
+        authorities,
         owner,
         kube,
         events,
@@ -98,6 +101,11 @@ export function controllers(options: ControllersOptions): Controllers {
         trigger(namespaces),
         trigger(roleBindings, namespaceOf),
         trigger(networkPolicies, namespaceOf),
+        trigger(authorities, (changed) => {
+          const [namespace = ""] = namespaceOf(changed);
+          // What the broker publishes is copied everywhere.
+          return namespace === owner.systemNamespace ? namespaces.list().map(keyOf) : [namespace];
+        }),
       ],
     },
   };

@@ -2,9 +2,16 @@
 import { LABELS } from "#operator/names.ts";
 import { ROOTLESS } from "../admission/pod/contract.ts";
 import type { Plan } from "../kube/controller.ts";
-import type { KubeObject, Namespace, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
+import { CONFIG_MAPS, type KubeObject, type Namespace } from "../kube/resource.ts";
 import { type Finding, finding } from "./conditions.ts";
-import { isAsWanted, type Owned, type Owner, ownedObjects } from "./owned.ts";
+import {
+  isAsWanted,
+  type Owned,
+  type OwnedResource,
+  type Owner,
+  ownedObjects,
+  type Published,
+} from "./owned.ts";
 import { podSecurityForbids } from "./pod-security.ts";
 import { changeOf, conditionsOf, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
 
@@ -15,11 +22,12 @@ export interface NamespaceWorld {
   /** What there is of ours. */
   readonly there: readonly Held[];
   readonly owner: Owner;
+  readonly published: Published;
   readonly nowMs: number;
 }
 
 export interface Held {
-  readonly resource: typeof ROLE_BINDINGS | typeof NETWORK_POLICIES;
+  readonly resource: OwnedResource;
   readonly object: KubeObject;
 }
 
@@ -34,12 +42,25 @@ export type NamespaceAction =
     };
 
 export function planNamespace(world: NamespaceWorld): Plan<NamespaceAction> {
-  const { namespace, there, owner, nowMs } = world;
+  const { namespace, there, owner, published, nowMs } = world;
   // Nothing can be made in a namespace that ends, and what is there goes with it.
   if (namespace.metadata.deletionTimestamp !== undefined) return { actions: [] };
-  const wanted = isEnforced(namespace, owner) ? ownedObjects(namespace.metadata.name, owner) : [];
+  const isOn = isEnforced(namespace, owner);
+  const wanted = isOn ? ownedObjects(namespace.metadata.name, owner, published) : [];
+  // The broker's own is the broker's; and what it has published is good until it publishes something else.
+  const isKept = ({ resource }: Held): boolean =>
+    resource === CONFIG_MAPS &&
+    (namespace.metadata.name === owner.systemNamespace || (isOn && published.authorityPem === undefined));
   const findings = hasLabel(namespace) ? [namespaceFinding(namespace, owner)] : [];
-  return { actions: [...planOwned(wanted, there), ...planStatus(namespace, findings, nowMs)] };
+  return {
+    actions: [
+      ...planOwned(
+        wanted,
+        there.filter((held) => !isKept(held)),
+      ),
+      ...planStatus(namespace, findings, nowMs),
+    ],
+  };
 }
 
 /** Whether pods made there get the gateway, and the broker has its rights there. */

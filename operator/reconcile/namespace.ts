@@ -7,17 +7,20 @@ import type { Clock } from "../kube/clock.ts";
 import type { Reconciler } from "../kube/controller.ts";
 import { isNotFound, KubeError } from "../kube/error.ts";
 import type { EventRecorder } from "../kube/events.ts";
+import { AUTHORITY_CONFIG_MAP } from "../names.ts";
 import {
+  CONFIG_MAPS,
   keyOf,
   type KubeObject,
   type Namespace,
   NAMESPACES,
   NETWORK_POLICIES,
+  objectKey,
   ROLE_BINDINGS,
 } from "../kube/resource.ts";
 import type { StoreView } from "../kube/store.ts";
 import { type Held, type NamespaceAction, type NamespaceWorld, planNamespace } from "./namespace-plan.ts";
-import type { NetworkPolicy, Owned, Owner, RoleBinding } from "./owned.ts";
+import type { ConfigMap, NetworkPolicy, Owned, Owner, RoleBinding } from "./owned.ts";
 
 /** Index of the stores of what we own. */
 export const BY_NAMESPACE = "namespace";
@@ -27,6 +30,8 @@ export interface NamespaceOptions {
   /** Those with `MANAGED_SELECTOR`, indexed by namespace. */
   readonly roleBindings: StoreView<RoleBinding>;
   readonly networkPolicies: StoreView<NetworkPolicy>;
+  /** Those named `AUTHORITY_CONFIG_MAP`, indexed the same: what the broker has published, and the copies. */
+  readonly authorities: StoreView<ConfigMap>;
   readonly owner: Owner;
   readonly kube: Kube;
   readonly events: Pick<EventRecorder, "record">;
@@ -34,17 +39,26 @@ export interface NamespaceOptions {
 }
 
 export function namespaceReconciler(options: NamespaceOptions): Reconciler<NamespaceWorld, NamespaceAction> {
-  const { namespaces, roleBindings, networkPolicies, owner, clock } = options;
+  const { namespaces, roleBindings, networkPolicies, authorities, owner, clock } = options;
   const held = (name: string): readonly Held[] => [
     ...roleBindings.by(BY_NAMESPACE, name).map((object): Held => ({ resource: ROLE_BINDINGS, object })),
     ...networkPolicies.by(BY_NAMESPACE, name).map((object): Held => ({ resource: NETWORK_POLICIES, object })),
+    ...authorities.by(BY_NAMESPACE, name).map((object): Held => ({ resource: CONFIG_MAPS, object })),
   ];
+  const { name: published, member } = AUTHORITY_CONFIG_MAP;
   return {
     name: "Namespace",
     observe(key) {
       const namespace = namespaces.get(key);
       if (namespace === undefined) return Promise.resolve(undefined);
-      return Promise.resolve({ namespace, there: held(key), owner, nowMs: clock.wallMs() });
+      const authority = authorities.get(objectKey(owner.systemNamespace, published));
+      return Promise.resolve({
+        namespace,
+        there: held(key),
+        owner,
+        published: { authorityPem: authority?.data?.[member] },
+        nowMs: clock.wallMs(),
+      });
     },
     plan: planNamespace,
     async apply(action, signal) {

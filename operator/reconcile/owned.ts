@@ -1,14 +1,23 @@
 /**
- * What an enforced namespace holds of ours: the broker's right to its Secrets and tokens, and a NetworkPolicy behind the
- * gateway's own rules. Written as the API server gives it back, so that a difference is a change by somebody else. Pure.
+ * What an enforced namespace holds of ours: the broker's right to its Secrets and tokens, whom gateways take for the broker, and a
+ * NetworkPolicy behind the gateway's own rules. Written as the API server gives it back, so that a difference is a change by somebody else. Pure.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Applied } from "../kube/client.ts";
-import { type KubeObject, NETWORK_POLICIES, type Resource, ROLE_BINDINGS } from "../kube/resource.ts";
+import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
+import {
+  CONFIG_MAPS,
+  type KubeObject,
+  NETWORK_POLICIES,
+  type Resource,
+  ROLE_BINDINGS,
+} from "../kube/resource.ts";
 
 type ObjectOf<Of> = Of extends Resource<infer T> ? T : never;
 export type RoleBinding = ObjectOf<typeof ROLE_BINDINGS>;
 export type NetworkPolicy = ObjectOf<typeof NETWORK_POLICIES>;
+export type ConfigMap = ObjectOf<typeof CONFIG_MAPS>;
+export type OwnedResource = typeof ROLE_BINDINGS | typeof NETWORK_POLICIES | typeof CONFIG_MAPS;
 
 export const MANAGED_LABELS = { "app.kubernetes.io/managed-by": "sallyport-operator" } as const;
 export const MANAGED_SELECTOR = Object.entries(MANAGED_LABELS)
@@ -26,17 +35,29 @@ export interface Owner {
   readonly networkPolicy: boolean;
 }
 
-/** One object of ours, as it shall be. */
-export interface Owned {
-  readonly resource: typeof ROLE_BINDINGS | typeof NETWORK_POLICIES;
-  readonly object: Applied<RoleBinding> | Applied<NetworkPolicy>;
+/** What the broker has published, if it has. */
+export interface Published {
+  readonly authorityPem: string | undefined;
 }
 
-export function ownedObjects(namespace: string, { systemNamespace, networkPolicy }: Owner): readonly Owned[] {
+/** One object of ours, as it shall be. */
+export interface Owned {
+  readonly resource: OwnedResource;
+  readonly object: Applied<RoleBinding> | Applied<NetworkPolicy> | Applied<ConfigMap>;
+}
+
+export function ownedObjects(
+  namespace: string,
+  { systemNamespace, networkPolicy }: Owner,
+  { authorityPem }: Published,
+): readonly Owned[] {
   return [
     ...BROKER_ROLES.map((role): Owned => {
       return { resource: ROLE_BINDINGS, object: binding(namespace, role, systemNamespace) };
     }),
+    ...(authorityPem === undefined
+      ? []
+      : [{ resource: CONFIG_MAPS, object: authorityOf(namespace, authorityPem) }]),
     ...(networkPolicy ? [{ resource: NETWORK_POLICIES, object: agentsPolicy(namespace) }] : []),
   ];
 }
@@ -50,6 +71,11 @@ export function isAsWanted(there: KubeObject, { object }: Owned): boolean {
     labels.every(([label, value]) => there.metadata.labels?.[label] === value) &&
     Object.entries(wanted).every(([field, value]) => isDeepStrictEqual(found[field], value))
   );
+}
+
+function authorityOf(namespace: string, pem: string): Applied<ConfigMap> {
+  const { name, member } = AUTHORITY_CONFIG_MAP;
+  return { metadata: { namespace, name, labels: MANAGED_LABELS }, data: { [member]: pem } };
 }
 
 function binding(namespace: string, role: string, systemNamespace: string): Applied<RoleBinding> {

@@ -4,6 +4,7 @@
  */
 import type { V1Container, V1Probe, V1Volume, V1VolumeMount } from "@kubernetes/client-node";
 import {
+  AUTHORITY_CONFIG_MAP as AUTHORITY,
   BROKER_AUDIENCE,
   CONTAINERS,
   INIT_UID,
@@ -129,6 +130,14 @@ const VOLUMES_RENDERED: readonly V1Volume[] = [
       sources: [
         {
           serviceAccountToken: { audience: BROKER_AUDIENCE, expirationSeconds: TOKEN_SECONDS, path: "token" },
+        },
+        {
+          // A gateway that does not find it says so to whoever connects; a pod that waited for it would say nothing.
+          configMap: {
+            name: AUTHORITY.name,
+            items: [{ key: AUTHORITY.member, path: AUTHORITY.member }],
+            optional: true,
+          },
         },
       ],
     },

@@ -50,6 +50,37 @@ export function operatorRights(guarded: () => Guarded): void {
       await forbidden(bind(enforced, "cluster-admin", [BROKER]));
       await refusedBy("sallyport-operator-bindings", bind(enforced, ROLE, [BROKER], "mine"), /its own name/);
     });
+    test("says whom gateways trust in namespaces of agents, and writes no other ConfigMap; nobody else does", async () => {
+      const { api } = guarded();
+      const write = (as: KubeConfig, namespace: string, name: string) => () =>
+        as
+          .makeApiClient(CoreV1Api)
+          .createNamespacedConfigMap({ namespace, body: { metadata: { name } }, dryRun: "All" });
+      const broker = await api.asServiceAccount(NAMESPACE, "sallyport-broker");
+      const trust = "sallyport-authority";
+      await allowed(write(operator, enforced, trust));
+      await allowed(write(broker, NAMESPACE, trust));
+      await allowed(write(api.config, enforced, "mine"));
+      const policy = "sallyport-authority";
+      await refusedBy(policy, write(api.config, enforced, trust), /whom gateways trust/);
+      await refusedBy(policy, write(operator, NAMESPACE, trust), /whom gateways trust/);
+      await refusedBy(policy, write(operator, enforced, "mine"), /no other/);
+      await refusedBy(policy, write(broker, NAMESPACE, "mine"), /no other/);
+      const core = operator.makeApiClient(CoreV1Api);
+      await core.createNamespacedConfigMap({ namespace: enforced, body: { metadata: { name: trust } } });
+      const change = (as: KubeConfig) => () =>
+        as.makeApiClient(CoreV1Api).patchNamespacedConfigMap({
+          namespace: enforced,
+          name: trust,
+          body: [{ op: "add", path: "/data", value: { "ca.pem": "mine" } }],
+        });
+      await refusedBy(policy, change(api.config), /whom gateways trust/);
+      await allowed(change(operator));
+      const remove = (as: KubeConfig) => () =>
+        as.makeApiClient(CoreV1Api).deleteNamespacedConfigMap({ namespace: enforced, name: trust });
+      await refusedBy(policy, remove(api.config), /whom gateways trust/);
+      await allowed(remove(operator));
+    });
     test("reads no Secret but that of its own authority", async () => {
       const core = operator.makeApiClient(CoreV1Api);
       await allowed(() =>

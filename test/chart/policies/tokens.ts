@@ -42,7 +42,11 @@ export function tokenPolicies(guarded: () => Guarded): void {
       body: { ...one, spec: { ...one.spec, containers: one.spec?.containers ?? [], nodeName: NODE } },
     });
     const operator = await api.asServiceAccount(NAMESPACE, "sallyport-operator");
-    for (const { object } of ownedObjects(namespace, { systemNamespace: NAMESPACE, networkPolicy: false })) {
+    for (const { object } of ownedObjects(
+      namespace,
+      { systemNamespace: NAMESPACE, networkPolicy: false },
+      { authorityPem: undefined },
+    )) {
       await operator
         .makeApiClient(RbacAuthorizationV1Api)
         .createNamespacedRoleBinding({ namespace, body: object as never });

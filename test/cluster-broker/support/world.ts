@@ -84,10 +84,11 @@ export async function startWorld(): Promise<World> {
     told,
     async enforced() {
       const namespace = await guarded.enforced();
-      for (const { resource, object } of ownedObjects(namespace, {
-        systemNamespace: NAMESPACE,
-        networkPolicy: false,
-      }))
+      for (const { resource, object } of ownedObjects(
+        namespace,
+        { systemNamespace: NAMESPACE, networkPolicy: false },
+        { authorityPem: undefined },
+      ))
         await kube.apply<never>(resource as never, object as never, call);
       return namespace;
     },

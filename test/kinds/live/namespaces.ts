@@ -1,7 +1,9 @@
 /** What an enforced namespace gets and says, on the real API server. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
 import {
+  CONFIG_MAPS,
   type KubeObject,
   NAMESPACES,
   NETWORK_POLICIES,
@@ -13,6 +15,7 @@ import { eventually } from "../../chart/support/wait.ts";
 import { type Operating, operate } from "./operating.ts";
 import { type Live, succeed } from "./server.ts";
 
+const SYSTEM = "sallyport-system";
 const ENFORCED = { "sallyport.dev/enforce": "" };
 const CONDITION = "sallyport.dev/Enforced";
 const SECRETS = "sallyport-broker-secrets";
@@ -60,6 +63,41 @@ export function namespaceSuite(live: () => Live): void {
       () => `${namespace} does not hold ${count} objects of ours`,
     );
   }
+
+  test("what the broker publishes is copied into each enforced namespace, mended there, and goes with the label", async () => {
+    const { api, kube } = live();
+    const { name, member } = AUTHORITY_CONFIG_MAP;
+    const namespace = await api.namespace(ENFORCED);
+    const other = await api.namespace();
+    await has(namespace, 3);
+    const publish = (pem: string): Promise<unknown> =>
+      kube.apply(CONFIG_MAPS, { metadata: { name, namespace: SYSTEM }, data: { [member]: pem } }, { signal });
+    const copied = (wanted: string | undefined): Promise<unknown> =>
+      eventually(
+        async () => {
+          const found = await kube.get(CONFIG_MAPS, `${namespace}/${name}`, { signal });
+          return found?.data?.[member] === wanted ? true : undefined;
+        },
+        () => `${namespace} does not hold ${wanted}`,
+      );
+    await publish("one");
+    await copied("one");
+    await publish("two");
+    await copied("two");
+    await kube.apply(
+      CONFIG_MAPS,
+      { metadata: { name, namespace }, data: { [member]: "an attacker's" } },
+      { signal, force: true },
+    );
+    await copied("two");
+    await kube.delete(CONFIG_MAPS, `${namespace}/${name}`, { signal });
+    await copied("two");
+    await kube.delete(CONFIG_MAPS, `${SYSTEM}/${name}`, { signal });
+    assert.equal(await kube.get(CONFIG_MAPS, `${other}/${name}`, { signal }), undefined);
+    const { code, stderr } = await api.kubectl(["label", "namespace", namespace, "sallyport.dev/enforce-"]);
+    assert.equal(code, 0, stderr);
+    await copied(undefined);
+  });
 
   test("with the label come the broker's rights, a NetworkPolicy and a condition; without it they go", async () => {
     const { api } = live();

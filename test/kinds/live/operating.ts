@@ -1,5 +1,7 @@
 /** The controllers as the operator runs them while it leads, without its webhooks: what they would refuse gets in. */
+import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
 import {
+  CONFIG_MAPS,
   NETWORK_POLICIES,
   NAMESPACES,
   ROLE_BINDINGS,
@@ -46,15 +48,18 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
   });
   const follow = <T extends KubeObject>(
     resource: Resource<T>,
-    more: { readonly labelSelector?: string } & Pick<StoreOptions<T>, "indexes"> = {},
+    more: { readonly labelSelector?: string; readonly fieldSelector?: string } & Pick<
+      StoreOptions<T>,
+      "indexes"
+    > = {},
   ): StoreView<T> => {
-    const { labelSelector, indexes = {} } = more;
+    const { labelSelector, fieldSelector, indexes = {} } = more;
     const store = openStore<T>({
       name: resource.plural,
       indexes,
       onError: (error) => failures.push(String(error)),
     });
-    startReflector<T>({ kube, resource, store, labelSelector, log, signal });
+    startReflector<T>({ kube, resource, store, labelSelector, fieldSelector, log, signal });
     return store;
   };
   const owned = {
@@ -75,6 +80,10 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
       namespaces: follow(NAMESPACES),
       roleBindings: follow(ROLE_BINDINGS, owned),
       networkPolicies: follow(NETWORK_POLICIES, owned),
+      authorities: follow(CONFIG_MAPS, {
+        fieldSelector: `metadata.name=${AUTHORITY_CONFIG_MAP.name}`,
+        indexes: owned.indexes,
+      }),
     },
     desired,
     owner: { systemNamespace: "sallyport-system", networkPolicy },

@@ -44,7 +44,9 @@ terminationMessagePolicy: FallbackToLogsOnError
 - name: gw-token
   projected:
     defaultMode: 292
-    sources: [{serviceAccountToken: {audience: sallyport.dev/broker, expirationSeconds: 600, path: token}}]
+    sources:
+      - serviceAccountToken: {audience: sallyport.dev/broker, expirationSeconds: 600, path: token}
+      - configMap: {name: sallyport-authority, items: [{key: ca.pem, path: ca.pem}], optional: true}
 - {name: gw-state, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
 - {name: gw-ca, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
 {{- end }}
