@@ -4,9 +4,18 @@ import { fileURLToPath } from "node:url";
 import { compiled } from "./c-program.ts";
 
 const PLACE = fileURLToPath(new URL("../../runtime/native/sockets.node", import.meta.url));
+/** As of the other set-up: something is missing on this machine. */
+const MISSING = 2;
 
-const file = await compiled("addon");
-if (!existsSync(PLACE) || !readFileSync(PLACE).equals(readFileSync(file))) {
+try {
+  place(await compiled("addon"));
+} catch (error) {
+  console.error(`native: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = MISSING;
+}
+
+function place(file: string): void {
+  if (existsSync(PLACE) && readFileSync(PLACE).equals(readFileSync(file))) return;
   // A process may have the old one loaded: it keeps that, and the next gets a whole new one.
   const draft = `${PLACE}.${process.pid}`;
   copyFileSync(file, draft);
