@@ -31,7 +31,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     if (event.type === "test:stderr") yield event.data.message;
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
     if (event.data.details.type === "suite" || isFileItself(event)) {
-      if (event.type === "test:fail" && isFileItself(event)) failures.push(describeFailure(event));
+      if (event.type === "test:fail" && (isFileItself(event) || hasFailedHook(event)))
+        failures.push(describeFailure(event));
       continue;
     }
     tally(files, event);
@@ -40,6 +41,12 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       yield `skipped  ${event.data.name}: ${String(event.data.skip)}\n`;
   }
   yield* summary(files, failures, figures);
+}
+
+/** Of its tests one learns only that they were not run. */
+function hasFailedHook(event: Extract<TestEvent, { type: "test:fail" }>): boolean {
+  const { error } = event.data.details;
+  return "failureType" in error && error.failureType === "hookFailed";
 }
 
 function isFileItself(event: TestEvent): boolean {
