@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { podCases } from "./live/pods.ts";
+import { replicaCases } from "./live/replicas.ts";
 import { secretCases } from "./live/secrets.ts";
 import { type World, startWorld } from "./support/world.ts";
 
@@ -12,5 +13,6 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   });
   after(() => world[Symbol.asyncDispose]());
   secretCases(() => world);
+  replicaCases(() => world);
   podCases(() => world);
 });

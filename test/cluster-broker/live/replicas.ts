@@ -1,0 +1,226 @@
+/** Two replicas of the broker as the chart runs them, and gateways that enrol and dial as the sidecar does. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test, type TestContext } from "node:test";
+import { realDisk } from "#broker/trail/real-disk.ts";
+import type { PlanPush, Push, RevokedPush } from "#core/port/port.ts";
+import { isRefusal } from "#core/values/refusal.ts";
+import { type BrokerReplica, openBrokerReplica } from "#operator/broker/replica.ts";
+import { CONFIG_MAPS, CONNECTIONS, POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
+import { ANNOTATIONS, AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
+import { openLog } from "#runtime/log.ts";
+import { NotEnrolled } from "#sidecar/uplink/tls/enrolment.ts";
+import type { Uplink } from "#sidecar/uplink/uplink.ts";
+import { eventually } from "#test/chart/support/wait.ts";
+import { type PodFiles, SERVER_NAME, enrolmentOf, podFiles, podUplink } from "#test/port/tls.ts";
+import { type Agent, NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
+
+const HOST = "db.example.com";
+const LOCAL = { host: "127.0.0.1", port: 0 };
+
+interface Gateway extends AsyncDisposable {
+  readonly uplink: Uplink;
+  readonly pushes: readonly Push[];
+}
+
+export function replicaCases(world: () => World): void {
+  const opened = new AsyncDisposableStack();
+  const replicas: BrokerReplica[] = [];
+  let namespace = "";
+  let node: Node;
+
+  before(async () => {
+    namespace = await world().enforced();
+    node = await world().node();
+    for (let count = 0; count < 2; count += 1) replicas.push(opened.use(await startReplica(world(), opened)));
+  });
+  after(() => opened.disposeAsync());
+
+  const ports = (at: number) => {
+    const { gateways, requests } = (replicas[at] as BrokerReplica).serving ?? {};
+    return { port: gateways?.port ?? 0, enrolPort: requests?.port ?? 0 };
+  };
+  const filesOf = async (agent: Agent): Promise<PodFiles> => {
+    const { name, member } = AUTHORITY_CONFIG_MAP;
+    const published = await eventually(
+      () => world().kube.get(CONFIG_MAPS, objectKey(NAMESPACE, name), call),
+      () => "the authority is not published",
+    );
+    return podFiles((await agent.token()).toString(), published.data?.[member] ?? "");
+  };
+  const dial = async (files: PodFiles, at: number): Promise<Gateway> => {
+    const uplink = podUplink(files, ports(at));
+    const pushes: Push[] = [];
+    uplink.subscribe((push) => pushes.push(push), forever);
+    await uplink.connected(AbortSignal.timeout(10_000));
+    return { uplink, pushes, [Symbol.asyncDispose]: () => uplink[Symbol.asyncDispose]() };
+  };
+  const agent = async (): Promise<Agent> => {
+    const one = await world().agent(namespace, node);
+    await one.status({ phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] });
+    return one;
+  };
+  const plan = ({ pushes }: Gateway, is: (plan: PlanPush) => boolean): Promise<PlanPush> =>
+    eventually(
+      async () => pushes.findLast((push): push is PlanPush => push.kind === "plan" && is(push)),
+      () => `no such plan: ${JSON.stringify(pushes.at(-1))}`,
+    );
+  const namesIn = ({ connections }: PlanPush): readonly string[] =>
+    connections.map(({ metadata }) => metadata.name).toSorted();
+
+  describe("replicas", () => {
+    test("enrol a pod at one and serve it at the other, with the plan of its class and nothing of others", async () => {
+      const one = await agent();
+      await using files = await filesOf(one);
+      await using first = await dial(files, 0);
+      await write(world(), namespace, "orders", "default");
+      await write(world(), namespace, "hidden", "somebody-else");
+      const told = await plan(first, (push) => namesIn(push).includes("orders"));
+      assert.deepEqual(namesIn(told), ["orders"]);
+      assert.deepEqual(
+        told.policies.map((source) => (source.state === "good" ? source.policy.metadata.name : "broken")),
+        ["orders"],
+      );
+      await using second = await dial(files, 1);
+      const again = await plan(second, ({ version }) => version === told.version);
+      assert.deepEqual(again, told);
+    });
+
+    test("a key that is not the pod's is turned away by both, though it has the pod's token", async () => {
+      const one = await agent();
+      await using files = await filesOf(one);
+      await using _first = await dial(files, 0);
+      await using thief = await filesOf(one);
+      for (const at of [0, 1])
+        await assert.rejects(
+          enrolmentOf(thief, ports(at).enrolPort).credential(["127.0.0.1"], forever),
+          (error) => error instanceof NotEnrolled && error.refusal.code === "POD_KEY_REFUSED",
+        );
+    });
+
+    test("a session has its credential, and loses it when the policy goes or the pod ends", async (t) => {
+      await write(world(), namespace, "shop", "default");
+      for (const [why, act] of [
+        ["policy", () => world().kube.delete(POLICIES, objectKey(namespace, "shop"), call)],
+        ["pod", (of: Agent) => of.gone()],
+      ] as const) {
+        await write(world(), namespace, "shop", "default");
+        const one = await agent();
+        await using files = await filesOf(one);
+        await using gateway = await dial(files, 0);
+        await plan(gateway, (push) => namesIn(push).includes("shop"));
+        const session = await open(gateway, namespace);
+        await timed(t, `cluster-broker.${why}-gone-ms`, async () => {
+          await act(one);
+          await revoked(gateway, session);
+        });
+        const code = why === "pod" ? "POD_ENDED" : "DENY_NO_POLICY";
+        await eventually(
+          async () => {
+            const answer = await identified(gateway, namespace).catch(() => undefined);
+            return answer === code ? true : undefined;
+          },
+          () => `is not refused as ${code}`,
+        );
+      }
+    });
+  });
+}
+
+async function startReplica({ guarded }: World, opened: AsyncDisposableStack): Promise<BrokerReplica> {
+  const state = await mkdtemp(join(tmpdir(), "sallyport-replica-"));
+  opened.defer(() => rm(state, { recursive: true, force: true }));
+  const { api, injection } = guarded;
+  return openBrokerReplica({
+    settings: {
+      state,
+      logLevel: "debug",
+      observability: LOCAL,
+      cluster: { namespace: NAMESPACE, gateways: LOCAL, requests: LOCAL, names: [SERVER_NAME], injection },
+    },
+    disk: realDisk,
+    log: openLog({ write: () => undefined, nowMs: Date.now, level: "debug" }),
+    access: () => api.asServiceAccount(NAMESPACE, "sallyport-broker"),
+  });
+}
+
+/** A Connection with its Secret, and a policy by which one account reaches it. */
+async function write({ kube }: World, namespace: string, name: string, account: string): Promise<void> {
+  const force = { ...call, force: true };
+  await kube.apply(
+    SECRETS,
+    {
+      metadata: { namespace, name: `${name}-db`, annotations: { [ANNOTATIONS.usableBy]: `${name}@${HOST}` } },
+      data: { password: Buffer.from("a-password").toString("base64") },
+    },
+    force,
+  );
+  await kube.apply(
+    CONNECTIONS,
+    {
+      metadata: { namespace, name },
+      spec: {
+        protocol: "postgres",
+        address: { host: HOST, port: 5432 },
+        postgres: { user: "reader", database: "shop" },
+        credential: { mode: "static", source: { secret: { name: `${name}-db`, key: "password" } } },
+      },
+    },
+    force,
+  );
+  await kube.apply(
+    POLICIES,
+    {
+      metadata: { namespace, name },
+      spec: {
+        subjects: [{ serviceAccount: { name: account } }],
+        connections: { names: [name] },
+        allow: [{ name: "read", postgres: { statements: ["read"] } }],
+      },
+    },
+    force,
+  );
+}
+
+let sessions = 0;
+function sessionId(): string {
+  sessions += 1;
+  return Buffer.alloc(16, sessions).toString("base64url");
+}
+
+async function open({ uplink }: Gateway, namespace: string): Promise<string> {
+  const session = sessionId();
+  const evidence = { kind: "ambient" } as const;
+  const known = await uplink.identify({ session, listener: "pod", evidence }, forever);
+  if (isRefusal(known)) throw new Error(`${known.code}: ${known.publicText}`);
+  assert.deepEqual(known.caller.identity.serviceAccount, { namespace, name: "default" });
+  const granted = await uplink.exchange({ session, connection: { namespace, name: "shop" } }, forever);
+  if (isRefusal(granted)) throw new Error(`${granted.code}: ${granted.publicText}`);
+  assert.ok(!isRefusal(await uplink.renew(granted.lease, forever)));
+  return session;
+}
+
+/** How far a new session comes. */
+async function identified({ uplink }: Gateway, namespace: string): Promise<string | undefined> {
+  const session = sessionId();
+  const known = await uplink.identify({ session, listener: "pod", evidence: { kind: "ambient" } }, forever);
+  if (isRefusal(known)) return known.code;
+  const granted = await uplink.exchange({ session, connection: { namespace, name: "shop" } }, forever);
+  return isRefusal(granted) ? granted.code : undefined;
+}
+
+async function revoked({ pushes }: Gateway, session: string): Promise<void> {
+  await eventually(
+    async () =>
+      pushes.find((push): push is RevokedPush => push.kind === "revoked" && push.session === session),
+    () => "the session is not ended",
+  );
+}
+
+async function timed(t: TestContext, figure: string, work: () => Promise<void>): Promise<void> {
+  const startMs = performance.now();
+  await work();
+  t.diagnostic(`figure ${figure}=${(performance.now() - startMs).toFixed(0)}`);
+}
