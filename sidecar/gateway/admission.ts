@@ -32,6 +32,8 @@ export interface AdmissionTools {
   /** Whether one more event of somebody unknown may be recorded now: strangers are not to fill the trail. */
   readonly mayRecordStranger: () => boolean;
   readonly meters: Meters;
+  /** Told of each refusal of a session and of what is asked in it. */
+  readonly onRefused: ((why: Refusal, connection: ConnectionRef) => void) | undefined;
   readonly nowMs: () => number;
 }
 
@@ -160,7 +162,7 @@ async function recordOpening({
 
 function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSignal): AdmittedSession {
   const { id, greeting, listener, connection, grant, recorder, plan } = opening;
-  const { port, meters, nowMs } = tools;
+  const { port, meters, nowMs, onRefused } = tools;
   const sinceMs = nowMs();
   meters.opened(listener.name);
   const credentialEvent = (action: "leased" | "proved" | "renewed" | "released", { lease }: LeaseGrant) =>
@@ -174,6 +176,7 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
     recorder,
     hold,
     meters,
+    onRefused: (why) => onRefused?.(why, listener.connection),
     nowMs,
   });
   return {

@@ -26,6 +26,7 @@ export interface GatewayOptions {
   readonly mayConnect: (client: Socket, listener: Listener) => Promise<Refusal | undefined>;
   readonly sessionsMax: number;
   readonly meters: Meters;
+  readonly onRefused?: NonNullable<AdmissionTools["onRefused"]>;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -84,6 +85,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     mayRecordStranger,
     openSlot: sessions.openSlot,
     lookup: options.lookup,
+    onRefused: options.onRefused,
     cancel: options.passCancel,
   };
 

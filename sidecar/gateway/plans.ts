@@ -1,4 +1,5 @@
 /** The plan in force in this worker, and who wants to know when another one is. */
+import type { PolicySource } from "#core/api/loaded.ts";
 import { compile } from "#core/policy/compile.ts";
 import type { ConnectionRef } from "#core/policy/facts.ts";
 import type { Plan } from "#core/policy/plan.ts";
@@ -8,6 +9,7 @@ export interface ActivePlan {
   readonly version: string;
   readonly plan: Plan;
   readonly connections: readonly ConnectionView[];
+  readonly policies: readonly PolicySource[];
   connection(ref: ConnectionRef): ConnectionView | undefined;
 }
 
@@ -46,6 +48,7 @@ function activate({ version, connections, policies }: PlanPush): ActivePlan {
   return {
     version,
     connections,
+    policies,
     plan: compile({ connections, policies }),
     connection: ({ namespace, name }) => views.get(keyOf(namespace, name)),
   };

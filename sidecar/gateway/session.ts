@@ -52,6 +52,7 @@ export async function runSession(
   try {
     end = await carry(greeting, session, slot, tools, signal);
   } finally {
+    if (end.refusal !== undefined) tools.onRefused?.(end.refusal, session.ref);
     session.close(end, { bytesFromClient: client.bytesRead, bytesToClient: client.bytesWritten });
   }
 }
@@ -74,9 +75,10 @@ async function turnAway(
   greeting: Greeting,
   listener: Listener,
   why: AdmittedSession | Refusal,
-  { meters }: SessionTools,
+  { meters, onRefused }: SessionTools,
 ): Promise<void> {
   if (!isRefusal(why)) return;
+  onRefused?.(why, listener.connection);
   meters.turnedAway(listener.name, why.code);
   await greeting.refuse(why);
 }

@@ -26,6 +26,7 @@ export interface TapOptions {
   /** Asks people; until approvals exist the answer is a refusal. */
   readonly hold: (question: string) => Promise<"approved" | Refusal>;
   readonly meters: Meters;
+  readonly onRefused: (why: Refusal) => void;
   readonly nowMs: () => number;
 }
 
@@ -111,8 +112,9 @@ type Verdicts = Record<"refuse", (body: RequestBody, text: Uint8Array, why: Refu
   Record<"pass" | "ask", (body: RequestBody, text: Uint8Array, decision: Decision) => Promise<Verdict>>;
 
 /** Each of them is durable before anyone hears of it. */
-function verdictsOf({ recorder, hold }: TapOptions): Verdicts {
+function verdictsOf({ recorder, hold, onRefused }: TapOptions): Verdicts {
   const refuse: Verdicts["refuse"] = async (body, text, why) => {
+    onRefused(why);
     const unavailable = await recorder.recordStrictly({ ...body, outcome: "deny", code: why.code }, text);
     return { pass: false, request: body.request, refusal: unavailable ?? why };
   };

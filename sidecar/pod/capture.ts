@@ -8,14 +8,23 @@ import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
 export interface CaptureOptions {
   readonly port: number;
   readonly place?: Place;
-  readonly refusal: Refusal;
-  readonly onFarewell: (farewell: Farewell) => void;
+  /** Where a client goes that has just arrived. */
+  readonly route: (client: Socket) => Promise<Route>;
+  /** Of clients that were not taken. */
+  readonly onFarewell: (farewell: Farewell, why: Refusal | undefined) => void;
   /** More at once than are carried. */
   readonly onOverload: () => void;
   /** A bug, or a listener that broke. */
   readonly onError: (error: unknown) => void;
   readonly limits?: Limits;
 }
+
+export type Route =
+  /** The socket is somebody else's. */
+  | { readonly kind: "taken" }
+  | { readonly kind: "refused"; readonly why: Refusal }
+  /** Without a word. */
+  | { readonly kind: "close" };
 
 interface Limits {
   readonly connectionsMax: number;
@@ -29,6 +38,8 @@ export interface Capture extends AsyncDisposable {
   readonly openCount: number;
   /** Takes no more, and waits for those that are being refused. */
   drain(): Promise<void>;
+  /** Waits for nobody any more. */
+  cut(): void;
 }
 
 const LIMITS: Limits = { connectionsMax: 512, clientMsMax: 10_000 };
@@ -59,14 +70,18 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
     const closed = servers.map(({ server }) => new Promise((resolve) => server.close(resolve)));
     await Promise.all([...closed, ...running.keys()]);
   };
+  const cut = (): void => {
+    for (const stop of running.values()) stop.abort();
+  };
   return {
     addresses: servers.map(({ host, server }) => ({ host, port: (server.address() as AddressInfo).port })),
     get openCount() {
       return running.size;
     },
     drain,
+    cut,
     async [Symbol.asyncDispose]() {
-      for (const stop of running.values()) stop.abort();
+      cut();
       await drain();
     },
   };
@@ -74,8 +89,16 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
 
 async function serve(client: Socket, options: CaptureOptions, signal: AbortSignal): Promise<void> {
   try {
-    options.onFarewell(await converse(client, options.refusal, signal));
+    // Between two reads nobody else listens, and an unheard error would end the process.
+    client.on("error", () => undefined);
+    const route = await options.route(client);
+    if (route.kind === "taken") return;
+    if (route.kind === "refused")
+      return options.onFarewell(await converse(client, route.why, signal), route.why);
+    client.resetAndDestroy();
+    options.onFarewell({ how: "reset", spoken: "nothing" }, undefined);
   } catch (error) {
+    client.destroy();
     options.onError(error);
   }
 }

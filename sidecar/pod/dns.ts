@@ -1,8 +1,7 @@
-/** Where the pod's questions to any name server arrive. None is answered yet but by a refusal; none leaves the pod. */
+/** Where the pod's questions to any name server arrive. None leaves the pod. */
 import { type Socket as Datagrams, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Server, type Socket, createServer } from "node:net";
-import { refuseQuestion } from "#core/wire/dns/refuse.ts";
 import { readSome } from "../protocols/reading.ts";
 import { type Place, ownPlace } from "./inherited.ts";
 import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
@@ -10,9 +9,8 @@ import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
 export interface DnsOptions {
   readonly port: number;
   readonly place?: Place;
-  /** For askers that understand it. */
-  readonly why: string;
-  readonly onRefused: (transport: "udp" | "tcp") => void;
+  /** Undefined where nothing must be said. */
+  readonly answer: (query: Buffer, transport: "udp" | "tcp") => Promise<Buffer | undefined>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -50,7 +48,7 @@ export async function openDns(options: DnsOptions): Promise<Dns> {
   };
 }
 
-async function listenUdp(host: string, { port, why, onRefused, onError }: DnsOptions): Promise<Datagrams> {
+async function listenUdp(host: string, { port, answer, onError }: DnsOptions): Promise<Datagrams> {
   const isV6 = host.includes(":");
   // The launcher holds the port against everyone but this user, and takes nothing that arrives at it.
   const socket = createSocket({ type: isV6 ? "udp6" : "udp4", ipv6Only: isV6, reusePort: true });
@@ -61,13 +59,14 @@ async function listenUdp(host: string, { port, why, onRefused, onError }: DnsOpt
     socket.close();
     throw error;
   }
+  let isOpen = true;
+  socket.on("close", () => (isOpen = false));
   socket.on("error", onError);
   socket.on("message", (question, from) => {
-    const answer = refuseQuestion(question, why);
-    if (answer === undefined) return;
-    onRefused("udp");
-    // Nobody waits for an answer that does not get through: whoever asked asks again.
-    socket.send(answer, from.port, from.address, () => undefined);
+    answer(question, "udp").then((said) => {
+      // Nobody waits for an answer that does not get through: whoever asked asks again.
+      if (said !== undefined && isOpen) socket.send(said, from.port, from.address, () => undefined);
+    }, onError);
   });
   return socket;
 }
@@ -76,7 +75,7 @@ async function listenTcp(host: string, options: DnsOptions, stop: AbortSignal): 
   const server = createServer((client) => {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(CLIENT_MS_MAX)]);
     client.on("error", () => undefined);
-    refuseAll(client, options, signal)
+    answerAll(client, options, signal)
       // Left, reset, silent for too long, or not speaking DNS: there is nobody to tell.
       .catch((error: unknown) => void (isBug(error, signal) && options.onError(error)))
       .finally(() => client.destroy());
@@ -90,16 +89,15 @@ async function listenTcp(host: string, options: DnsOptions, stop: AbortSignal): 
 const isBug = (error: unknown, signal: AbortSignal): boolean =>
   !signal.aborted && !(error instanceof Error && "code" in error);
 
-async function refuseAll(client: Socket, { why, onRefused }: DnsOptions, signal: AbortSignal): Promise<void> {
+async function answerAll(client: Socket, { answer }: DnsOptions, signal: AbortSignal): Promise<void> {
   for (let count = 0; count < QUESTIONS_MAX; count += 1) {
     const length = await readWhole(client, LENGTH_BYTES, signal);
     const question = length && (await readWhole(client, length.readUInt16BE(0), signal));
-    const answer = question && refuseQuestion(question, why);
-    if (answer === undefined) return;
-    onRefused("tcp");
+    const said = question && (await answer(question, "tcp"));
+    if (said === undefined) return;
     const head = Buffer.alloc(LENGTH_BYTES);
-    head.writeUInt16BE(answer.length);
-    client.write(Buffer.concat([head, answer]));
+    head.writeUInt16BE(said.length);
+    client.write(Buffer.concat([head, said]));
   }
 }
 

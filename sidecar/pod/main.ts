@@ -3,7 +3,9 @@ import { errorFields, openLog } from "#runtime/log.ts";
 import { loadSockets } from "#runtime/native/sockets.ts";
 import { inheritedPlaces } from "./inherited.ts";
 import { openPodGateway } from "./pod.ts";
+import { PATHS } from "./paths.ts";
 import { readSettings } from "./settings.ts";
+import { uplinkOf } from "./uplink.ts";
 
 /** By convention of sysexits(3). */
 const EX_CONFIG = 78;
@@ -23,7 +25,13 @@ async function run(): Promise<number> {
   const ofPod = log.with({ pod: `${pod.namespace}/${pod.name}`, podUid: pod.uid, node: pod.node });
   try {
     loadSockets();
-    const gateway = await openPodGateway(ofPod, inheritedPlaces(process.env, process.pid));
+    const gateway = await openPodGateway({
+      settings,
+      paths: PATHS,
+      place: inheritedPlaces(process.env, process.pid),
+      uplink: uplinkOf(settings, ofPod),
+      log: ofPod,
+    });
     ofPod.info("started", { broker: `${broker.host}:${broker.port}`, resolvers: resolvers.join(" ") });
     await told.promise;
     await gateway.stop();

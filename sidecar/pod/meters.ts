@@ -2,12 +2,13 @@
 import { Counter, Registry } from "prom-client";
 import { lookedUp } from "#runtime/metrics.ts";
 import type { Farewell } from "./converse.ts";
+import type { Outcome } from "./names/service.ts";
 
 export interface PodMeters {
   readonly registry: Registry;
-  farewell(farewell: Farewell): void;
+  farewell(farewell: Farewell, code: string): void;
   overload(): void;
-  dns(transport: "udp" | "tcp"): void;
+  dns(transport: "udp" | "tcp", outcome: Outcome): void;
 }
 
 export function openMeters(openCount: () => number): PodMeters {
@@ -15,29 +16,27 @@ export function openMeters(openCount: () => number): PodMeters {
   const registers = [registry];
   const captured = new Counter({
     name: "sallyport_captured_total",
-    help: "Captured connections that were let go, by what they spoke and how they were let go.",
-    labelNames: ["spoken", "how"],
+    help: "Captured connections that led nowhere, by why, what they spoke and how they were let go.",
+    labelNames: ["code", "spoken", "how"],
     registers,
   });
   const questions = new Counter({
-    name: "sallyport_dns_refused_total",
-    help: "Questions to name servers that were refused.",
-    labelNames: ["transport"],
+    name: "sallyport_dns_questions_total",
+    help: "Questions to name servers, by what was answered.",
+    labelNames: ["transport", "outcome"],
     registers,
   });
-  lookedUp(registry, "sallyport_captured_open", "Captured connections that are open.", openCount);
   lookedUp(
     registry,
-    "sallyport_broker_connected",
-    "Whether the gateway is connected to the broker.",
-    () => 0,
+    "sallyport_captured_open",
+    "Captured connections that are being told why not.",
+    openCount,
   );
-  lookedUp(registry, "sallyport_resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
   return {
     registry,
-    farewell: (farewell) =>
-      captured.inc({ spoken: "spoken" in farewell ? farewell.spoken : "nothing", how: farewell.how }),
-    overload: () => captured.inc({ spoken: "nothing", how: "overload" }),
-    dns: (transport) => questions.inc({ transport }),
+    farewell: (farewell, code) =>
+      captured.inc({ code, spoken: "spoken" in farewell ? farewell.spoken : "nothing", how: farewell.how }),
+    overload: () => captured.inc({ code: "LIMIT_GATEWAY", spoken: "nothing", how: "overload" }),
+    dns: (transport, outcome) => questions.inc({ transport, outcome }),
   };
 }

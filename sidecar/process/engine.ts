@@ -10,7 +10,7 @@ import { openWorkerMetrics } from "./metrics.ts";
 import { openProtocols } from "./protocols.ts";
 
 export interface EngineOptions
-  extends Pick<GatewayOptions, "worker" | "passCancel" | "mayConnect" | "lookup" | "sessionsMax"> {
+  extends Pick<GatewayOptions, "worker" | "passCancel" | "mayConnect" | "lookup" | "onRefused" | "sessionsMax"> {
   /** The engine's from here on. */
   readonly uplink: Uplink;
   readonly trailWaitMs: number;

@@ -9,11 +9,10 @@ import { GATEWAY_FLAGS } from "#tools/images/gateway.ts";
 import type { Child } from "#tools/world/child.ts";
 import { bundleOf } from "../../rolldown.config.ts";
 import { type Attempt, attempt, attemptOne, leaving, serve } from "./support/attempts.ts";
-import { ENVIRONMENT } from "./support/gateway.ts";
+import { ENVIRONMENT, READY, startGateway } from "./support/gateway.ts";
 import { openGwInit, runGwInit } from "./support/gw-init.ts";
 import {
   AGENT,
-  GATEWAY,
   type Network,
   WORLD,
   captureProblem,
@@ -29,11 +28,10 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
   let gateway: Child;
   let startMs: number;
 
-  const start = (environment: Readonly<Record<string, string>> = ENVIRONMENT): Promise<Child> => {
+  const start = (environment: Readonly<Record<string, string>> = ENVIRONMENT): Child => {
     const command = [process.execPath, ...GATEWAY_FLAGS, join(folder, "gateway.js")];
-    return startIn(network.pod, GATEWAY, command, environment);
+    return startGateway(network.pod, command, environment);
   };
-  const ready = /"message":"every connection of this pod is refused"/;
   const health = (path: string): Promise<string> =>
     outputIn(
       network.world,
@@ -62,8 +60,8 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
       }),
     );
     const beganMs = performance.now();
-    gateway = stack.use(await start());
-    await gateway.line(ready);
+    gateway = stack.use(start());
+    await gateway.line(READY);
     startMs = performance.now() - beganMs;
   });
   after(() => stack.disposeAsync());
@@ -106,7 +104,12 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
         [],
       );
     });
-    assert.deepEqual(left, []);
+    // The gateway looks for its broker meanwhile; no attempt above is for the name server it asks.
+    const own = `17 ${network.pod.ipv4} ${ENVIRONMENT.GW_RESOLVERS} 53`;
+    assert.deepEqual(
+      left.filter((packet) => packet !== own),
+      [],
+    );
   });
 
   test("real clients are told why: HTTP, DNS", async () => {
@@ -148,14 +151,26 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
 
   test("what it counted, it tells; what was said to it, it does not", async () => {
     const page = await health("/metrics");
-    assert.match(page, /^sallyport_captured_total\{spoken="http",how="told"\} [1-9]/m);
-    assert.match(page, /^sallyport_captured_total\{spoken="tls",how="told"\} [1-9]/m);
-    assert.match(page, /^sallyport_dns_refused_total\{transport="udp"\} [1-9]/m);
-    assert.match(page, /^sallyport_dns_refused_total\{transport="tcp"\} [1-9]/m);
-    assert.match(page, /^sallyport_broker_connected 0$/m);
+    for (const spoken of ["http", "tls", "postgres"])
+      assert.match(
+        page,
+        new RegExp(
+          `^sallyport_captured_total\\{code="BROKER_UNAVAILABLE",spoken="${spoken}",how="told"\\} [1-9]`,
+          "m",
+        ),
+      );
+    for (const transport of ["udp", "tcp"])
+      assert.match(
+        page,
+        new RegExp(
+          `^sallyport_dns_questions_total\\{transport="${transport}",outcome="no-plan"\\} [1-9]`,
+          "m",
+        ),
+      );
+    assert.match(page, /^sallyport_broker_connected\{worker="1"\} 0$/m);
     const log = gateway.output();
     assert.match(log, /"spoken":"http"/);
-    assert.doesNotMatch(log, /latest|cluster\.local|select 1/);
+    assert.doesNotMatch(log, /latest|db\.shop|select 1/);
     for (const line of log.trim().split("\n")) assert.equal(JSON.parse(line).pod, "shop/agent-1");
   });
 
@@ -199,13 +214,13 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
   });
 
   test("started again in the same pod it takes up where it was", async () => {
-    await using again = await start();
-    await again.line(ready);
+    await using again = start();
+    await again.line(READY);
     assert.equal(await health("/readyz"), "200 ok\n");
   });
 
   test("it does not start with half of what it has to be told, and says all that is missing", async () => {
-    await using wrong = await start({
+    await using wrong = start({
       ...ENVIRONMENT,
       POD_UID: "",
       GW_BROKER: "broker",

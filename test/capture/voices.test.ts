@@ -30,7 +30,7 @@ async function open(limits?: { connectionsMax: number; clientMsMax: number }): P
   let overloads = 0;
   const capture = await openCapture({
     port: 0,
-    refusal: WHY,
+    route: () => Promise.resolve({ kind: "refused", why: WHY }),
     onFarewell: (farewell) => farewells.push(farewell),
     onOverload: () => (overloads += 1),
     onError: (error) => {
