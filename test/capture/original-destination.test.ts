@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { descriptorOf } from "#runtime/native/descriptor.ts";
 import { originalDestination, peerCredentials } from "#runtime/native/sockets.ts";
+import { placeAddon } from "#tools/images/addon.ts";
 import type { Child } from "#tools/world/child.ts";
 import { attemptOne } from "./support/attempts.ts";
 import {
@@ -21,6 +22,8 @@ import {
   openNetwork,
   startIn,
 } from "./support/network.ts";
+
+before(placeAddon);
 
 const TELLING = fileURLToPath(new URL("programs/tell-destination.ts", import.meta.url));
 
