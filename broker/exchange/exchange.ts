@@ -6,7 +6,6 @@ import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values/refusal.ts";
 import { type Prepared, keyOf } from "../config.ts";
 import type { LeaseTable, Place } from "../leases/table.ts";
-import type { PodClaim } from "../pods/pods.ts";
 import type { Upstream } from "../sources/source.ts";
 import { type Permission, permit } from "./permission.ts";
 
@@ -17,8 +16,6 @@ export interface Standing {
   readonly subject: string;
   /** Nothing that is granted lasts longer. */
   readonly untilMs: number;
-  /** Of the token by which a pod asks. */
-  readonly claim?: PodClaim;
 }
 
 export interface Asker {

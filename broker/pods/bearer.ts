@@ -29,21 +29,21 @@ export function podBearer({ cluster, connection, token }: BearerOptions): Bearer
       const pin = await cluster.pinned(connection.uid, signal);
       if (isRefusal(pin)) return pin;
       if (pin.keyHash !== connection.keyHash) return refusal("POD_KEY_REFUSED");
-      const claim = await cluster.review(token, signal);
-      if (isRefusal(claim)) return claim;
-      known = claim;
-      if (claim.uid !== connection.uid)
-        return refusal("IDENTITY_INVALID", "the token is another pod's than the certificate");
-      const pod = await cluster.inspect(claim, signal);
+      const pod = await cluster.inspect(pin.claim, signal);
       if (isRefusal(pod)) return pod;
       const elsewhere = notFrom(connection.address, pod);
       if (elsewhere !== undefined) return elsewhere;
+      const claim = await cluster.review(token, signal);
+      if (isRefusal(claim)) return claim;
+      known = claim;
+      // Also of the account that the pod was started under: one that was made anew is another, whatever it is called.
+      if (claim.uid !== pin.claim.uid || claim.serviceAccountUid !== pin.claim.serviceAccountUid)
+        return refusal("IDENTITY_INVALID", "the token is another pod's than the certificate");
       const { namespace, name, uid, credential } = claim;
       return {
         caller: { ...pod.caller, pod: { namespace, name, uid, credential } },
         subject: subjectOfPod(uid),
         untilMs: Math.min(connection.expiresMs, expiryOf(token)),
-        claim,
       };
     },
   };

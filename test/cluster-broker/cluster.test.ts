@@ -1,5 +1,6 @@
 /** What the broker asks of a cluster, on a real API server with the rights that the chart gives it. */
 import { after, before, describe } from "node:test";
+import { denialCases } from "#test/exchange/support/real-world.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
@@ -15,4 +16,5 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   secretCases(() => world);
   replicaCases(() => world);
   podCases(() => world);
+  denialCases(() => world);
 });

@@ -1,6 +1,6 @@
 /** Runs the table of denials in a world, each with its allowed twin: the same pod, by the same way, a moment before. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import {
   POD_DENIALS,
   type PodDenial,
@@ -21,9 +21,13 @@ export function deniedIn<Of extends Subject>(world: () => World<Of>): void {
     }
   });
   describe("a token is taken only where it was made for", () => {
+    let subject: Of;
+    before(async () => {
+      subject = await world().subject();
+    });
+    after(() => subject[Symbol.asyncDispose]());
     for (const [reason, { code }] of Object.entries(TOKEN_DENIALS)) {
       test(reason, async () => {
-        await using subject = await world().subject();
         assert.equal(await subject.ask.token(), "granted");
         const token = await world().tokens[reason as TokenDenial](subject);
         assert.equal(await subject.ask.token(token), code);

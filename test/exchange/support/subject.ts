@@ -23,7 +23,9 @@ export interface PodTokens {
 
 export async function enrolled(rig: Rig, { claim, token }: PodTokens): Promise<Enrolled> {
   await using stack = new AsyncDisposableStack();
-  const files = stack.use(await podFiles((await token()).toString("latin1"), rig.authority.bundlePem));
+  // Had while all was well: whatever happens to the pod, this is what somebody could still show.
+  const own = await token();
+  const files = stack.use(await podFiles(own.toString("latin1"), rig.authority.bundlePem));
   const uplink = stack.use(podUplink(files, rig));
   await uplink.connected(never);
   const shown = await enrolmentOf(files, rig.enrolPort).credential(["127.0.0.1"], never);
@@ -48,8 +50,7 @@ export async function enrolled(rig: Rig, { claim, token }: PodTokens): Promise<E
     },
     renew: async () => wordOf(await uplink.renew(held.lease, never)),
     async token(shownToken) {
-      const bytes = shownToken ?? (await token());
-      const { status, text } = await post(tokenForm(bytes));
+      const { status, text } = await post(tokenForm(shownToken ?? own));
       const answer = JSON.parse(text) as { code?: string; error?: string };
       return status === 200 ? "granted" : (answer.code ?? answer.error ?? "");
     },
