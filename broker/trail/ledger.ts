@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { chainHash, chainSeed } from "#core/audit/chain.ts";
+import { arrivalOf } from "#core/audit/arrival.ts";
 import type { AuditEvent, EventBody, SessionFork } from "#core/audit/event.ts";
 import { EVENT_VERSION } from "#core/audit/event.ts";
 import { kindRow } from "#core/audit/kinds.ts";
@@ -62,14 +63,25 @@ export class Admission {
   /** Judges the event of a data plane, and takes it when it continues its session. */
   take(event: SealedEvent): Verdict {
     const state = this.state(event.session);
+    if (this.#arrives(event, state)) return { kind: "new", leaf: this.#add(leafOf(event), true) };
     if (event.seq <= state.seq) return this.#repeated(event, state);
     if (state.ended) return { kind: "ended" };
     if (event.seq > state.seq + 1) return { kind: "stands" };
     const how = flaw(event, state.head);
     if (how !== undefined) return { kind: "fork", how };
-    const { session, seq, previous, hash, leaf } = event;
-    const ends = kindRow(leafHead(leaf)?.kind ?? "")?.ends ?? false;
-    return { kind: "new", leaf: this.#add({ session, seq, previous, hash, leaf, ends }) };
+    return { kind: "new", leaf: this.#add(leafOf(event)) };
+  }
+
+  /**
+   * Whether a session comes from another broker's log, or back from it. It goes on from where it says, wherever this log had
+   * left off: what its data plane was never told of as stored stands in the other one.
+   */
+  #arrives(event: SealedEvent, state: SessionState): boolean {
+    const isNext = event.seq === state.seq + 1 && same(event.previous, state.head);
+    if (isNext || state.ended || arrivalOf(event) === undefined) return false;
+    const stored = this.#stored(event);
+    if (stored !== undefined && same(stored, event.hash)) return false;
+    return isSealed(event) && leafHead(event.leaf)?.session === event.session;
   }
 
   /** The broker's own word, as the next event of a session that has not ended. */
@@ -83,9 +95,9 @@ export class Admission {
     return this.#add({ session, seq, previous, hash, leaf, ends: kindRow(body.kind)?.ends ?? false });
   }
 
-  #add(leaf: NewLeaf): NewLeaf {
+  #add(leaf: NewLeaf, arrives = false): NewLeaf {
     this.leaves.push(leaf);
-    const recent = this.#states.get(leaf.session)?.recent ?? [];
+    const recent = arrives ? [] : (this.#states.get(leaf.session)?.recent ?? []);
     recent.push(leaf.hash);
     this.#states.set(leaf.session, { state: stateAfter(leaf), recent });
     return leaf;
@@ -96,11 +108,18 @@ export class Admission {
    * another story cannot go on from it, because its next event would have to follow the stored head.
    */
   #repeated(event: SealedEvent, state: SessionState): Verdict {
-    const stored =
-      hashAt(this.#states.get(event.session), event.seq) ?? this.#ledger.hash(event.session, event.seq);
+    const stored = this.#stored(event);
     if (stored === undefined || (same(stored, event.hash) && isSealed(event))) return { kind: "stands" };
     return state.ended ? { kind: "ended" } : { kind: "fork", how: "other-hash" };
   }
+
+  #stored({ session, seq }: SealedEvent): Uint8Array | undefined {
+    return hashAt(this.#states.get(session), seq) ?? this.#ledger.hash(session, seq);
+  }
+}
+
+function leafOf({ session, seq, previous, hash, leaf }: SealedEvent): NewLeaf {
+  return { session, seq, previous, hash, leaf, ends: kindRow(leafHead(leaf)?.kind ?? "")?.ends ?? false };
 }
 
 export class Ledger {

@@ -1,4 +1,5 @@
 /** Whether a trail is whole: what an auditor runs, with nothing but the files and, for the texts, the keys. */
+import { type Arrival, arrivalOf } from "#core/audit/arrival.ts";
 import { chainSeed } from "#core/audit/chain.ts";
 import { textDigest } from "#core/audit/digest.ts";
 import { kindRow } from "#core/audit/kinds.ts";
@@ -17,6 +18,14 @@ export interface VerifyOptions {
   readonly texts?: Texts | undefined;
   /** What the trail came to when somebody noted it: it must have grown from there. */
   readonly expect?: { readonly leaves: number; readonly root: Uint8Array } | undefined;
+  /** Events whose hashes another log speaks of. */
+  readonly wanted?: ReadonlyMap<SessionId, ReadonlySet<number>> | undefined;
+}
+
+/** A session that came from another broker's log, and goes on in this one. */
+export interface Arrived extends Arrival {
+  readonly session: SessionId;
+  readonly seq: number;
 }
 
 export interface Finding {
@@ -28,6 +37,7 @@ export interface Finding {
     | "begin"
     | "after-end"
     | "text-digest"
+    | "moved"
     | "expectation";
   readonly where: string;
   readonly text: string;
@@ -38,6 +48,13 @@ export interface Verification {
   readonly root: Uint8Array;
   readonly sessions: { readonly ended: number; readonly lost: number; readonly unfinished: number };
   readonly texts: { readonly opened: number; readonly closed: number };
+  /** Whose log it is: one name for each start that is on record. */
+  readonly brokers: ReadonlySet<string>;
+  readonly arrivals: readonly Arrived[];
+  /** Sessions without an end of their own here. */
+  readonly withoutEnd: ReadonlyMap<SessionId, "lost" | "unfinished">;
+  /** Hashes of what was wanted, in hex, by session and number; more than one where a session came back. */
+  readonly hashes: ReadonlyMap<string, ReadonlySet<string>>;
   /** What must not be. None: nothing was changed, dropped or reordered, as far as the files alone can tell. */
   readonly findings: readonly Finding[];
   /** What may be and should be known. */
@@ -51,6 +68,10 @@ interface SessionCheck {
 }
 
 const FINDINGS_MAX = 1_000;
+
+export function placeOf(session: SessionId, seq: number): string {
+  return `${session} ${seq}`;
+}
 
 export async function verifyTrail(options: VerifyOptions): Promise<Verification> {
   const check = new Check(options);
@@ -76,6 +97,9 @@ class Check {
   readonly #options: VerifyOptions;
   readonly #findings: Finding[] = [];
   readonly #notices: Finding[] = [];
+  readonly #brokers = new Set<string>();
+  readonly #arrivals: Arrived[] = [];
+  readonly #hashes = new Map<string, Set<string>>();
   readonly #sessions = new Map<SessionId, SessionCheck>();
   /** The first files are not there: sessions may have begun in them. */
   #beheaded = false;
@@ -105,7 +129,10 @@ class Check {
     const head = leafHead(stored.leaf);
     if (head === undefined || head.session !== stored.session || head.seq !== stored.seq)
       this.#find({ code: "leaf", where, text: "what is stored is no event of this place" });
+    if (head?.kind === "broker.start") this.#started(stored);
+    const arrival = arrivalOf(stored);
     const before = this.#sessions.get(stored.session) ?? this.#begin(stored, head?.kind);
+    if (arrival !== undefined) this.#arrived(stored, before, arrival);
     if (before.end !== undefined)
       this.#find({ code: "after-end", where, text: `the session had ended with ${before.end}` });
     if (stored.seq !== before.seq + 1) this.#find({ code: "sequence", where, text: `follows ${before.seq}` });
@@ -113,6 +140,7 @@ class Check {
       this.#find({ code: "chain", where, text: "does not continue what stands in front of it" });
     before.seq = stored.seq;
     before.head = stored.hash;
+    this.#keepWanted(stored);
     if (head !== undefined && kindRow(head.kind)?.ends === true) before.end = head.kind;
   }
 
@@ -153,14 +181,41 @@ class Check {
     const sessions = [...this.#sessions.values()];
     const unfinished = sessions.filter(({ end }) => end === undefined).length;
     const lost = sessions.filter(({ end }) => end === "session.lost").length;
+    const withoutEnd = [...this.#sessions].flatMap(([session, { end }]) => {
+      if (end !== undefined && end !== "session.lost") return [];
+      return [[session, end === undefined ? "unfinished" : "lost"] as const];
+    });
     return {
       leaves,
       root,
       sessions: { ended: sessions.length - unfinished - lost, lost, unfinished },
       texts: { opened: this.#opened, closed: this.#closed },
+      brokers: this.#brokers,
+      arrivals: this.#arrivals,
+      withoutEnd: new Map(withoutEnd),
+      hashes: this.#hashes,
       findings: this.#findings,
       notices: this.#notices,
     };
+  }
+
+  #started({ leaf }: StoredLeaf): void {
+    const broker = parseLeaf(leaf)?.["broker"];
+    if (typeof broker === "string") this.#brokers.add(broker);
+  }
+
+  /** What it continues stands in another log: that it does is for whoever has that log too. */
+  #arrived({ session, seq, previous }: StoredLeaf, check: SessionCheck, arrival: Arrival): void {
+    this.#arrivals.push({ session, seq, ...arrival });
+    check.seq = seq - 1;
+    check.head = previous;
+  }
+
+  #keepWanted({ session, seq, hash }: StoredLeaf): void {
+    if (this.#options.wanted?.get(session)?.has(seq) !== true) return;
+    const place = placeOf(session, seq);
+    const hashes = this.#hashes.get(place) ?? new Set();
+    this.#hashes.set(place, hashes.add(Buffer.from(hash).toString("hex")));
   }
 
   #begin(stored: StoredLeaf, kind: string | undefined): SessionCheck {

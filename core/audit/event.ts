@@ -92,6 +92,18 @@ export type SessionClose = Head<"session.close"> & {
   readonly maskedValues: number;
 };
 
+/**
+ * The session goes on in this log, since its data plane has lost the broker that it was with. Whatever that one stored beyond
+ * `lastSeq` without the data plane's knowing stands here again.
+ */
+export type SessionMoved = Head<"session.moved"> & {
+  /** The broker whose log holds what was before. */
+  readonly log: string;
+  /** The last event that it is known to have stored, and its hash in hex: this event continues the chain from there. */
+  readonly lastSeq: number;
+  readonly chainHead: string;
+};
+
 /** Written by the broker for a session whose data plane is gone: a gap is a fact, never silence. */
 export type SessionLost = Head<"session.lost"> & { readonly lastSeq: number };
 
@@ -145,6 +157,7 @@ export type AuditEvent =
   | CredentialEvent
   | SecretPresented
   | SessionClose
+  | SessionMoved
   | SessionLost
   | SessionFork
   | GrantIssued

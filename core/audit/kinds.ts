@@ -9,10 +9,12 @@ interface KindRow {
   readonly opens: boolean;
   /** Nothing may follow. */
   readonly ends: boolean;
+  /** May be the first that a log holds of a session which began in another one. */
+  readonly arrives: boolean;
 }
 
-const dataPlane = { author: "dataPlane", opens: false, ends: false } as const;
-const broker = { author: "broker", opens: false, ends: false } as const;
+const dataPlane = { author: "dataPlane", opens: false, ends: false, arrives: false } as const;
+const broker = { author: "broker", opens: false, ends: false, arrives: false } as const;
 
 export const EVENT_KINDS = {
   "session.open": { ...dataPlane, opens: true },
@@ -24,6 +26,7 @@ export const EVENT_KINDS = {
   // Noticed while greeting, before it is decided whether there will be a session.
   "secret.presented": { ...dataPlane, opens: true },
   "session.close": { ...dataPlane, ends: true },
+  "session.moved": { ...dataPlane, arrives: true },
   "session.lost": { ...broker, ends: true },
   "session.fork": { ...broker, opens: true, ends: true },
   "grant.issued": broker,

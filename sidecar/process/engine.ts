@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { Log } from "#runtime/log.ts";
 import { type Gateway, type GatewayOptions, openGateway } from "../gateway/gateway.ts";
 import { openAnalyst } from "../statements/analyst.ts";
+import { openMover } from "../uplink/mover.ts";
 import { openRecorder } from "../uplink/recorder.ts";
 import { openSender } from "../uplink/sender.ts";
 import type { Uplink } from "../uplink/uplink.ts";
@@ -10,7 +11,10 @@ import { openWorkerMetrics } from "./metrics.ts";
 import { openProtocols } from "./protocols.ts";
 
 export interface EngineOptions
-  extends Pick<GatewayOptions, "worker" | "passCancel" | "mayConnect" | "lookup" | "onRefused" | "sessionsMax"> {
+  extends Pick<
+    GatewayOptions,
+    "worker" | "passCancel" | "mayConnect" | "lookup" | "onRefused" | "sessionsMax"
+  > {
   /** The engine's from here on. */
   readonly uplink: Uplink;
   readonly trailWaitMs: number;
@@ -31,10 +35,11 @@ export function openEngine({ uplink, trailWaitMs, ...options }: EngineOptions): 
     parser: () => analyst.stats(),
   });
   const sender = openSender({ port: metrics.measured(uplink), chance: Math.random });
+  const mover = openMover({ uplink, sender, log: options.log });
   const protocols = openProtocols(analyst);
   const gateway = openGateway({
     ...options,
-    port: uplink,
+    port: mover,
     openRecorder: (session, { digestKey }, onBroken) =>
       openRecorder({ session, digestKey, onBroken }, { sender, nowMs, trailWaitMs }),
     protocolOf: ({ protocol }) => protocols.of[protocol],
@@ -49,6 +54,7 @@ export function openEngine({ uplink, trailWaitMs, ...options }: EngineOptions): 
       await protocols[Symbol.asyncDispose]();
       // The last events of sessions that have just ended.
       await sender[Symbol.asyncDispose]();
+      mover[Symbol.dispose]();
       await uplink[Symbol.asyncDispose]();
       await analyst[Symbol.asyncDispose]();
     },

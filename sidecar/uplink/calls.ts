@@ -83,6 +83,11 @@ export class Calls {
     this.#pump();
   }
 
+  /** What is asked of another broker than before has to be asked anew. */
+  fail(operation: CallOperation): void {
+    for (const pending of this.#pending) if (pending.operation === operation) pending.fail();
+  }
+
   giveUp(): void {
     this.#link = undefined;
     for (const pending of this.#pending) pending.fail();

@@ -47,15 +47,18 @@ export interface RecorderTools {
 
 export function openRecorder(options: RecorderOptions, tools: RecorderTools): Recorder {
   const { session, digestKey } = options;
-  const digestingKey = createSecretKey(digestKey);
-  const outbox = new SessionOutbox(session, tools.nowMs, options.onBroken);
+  const outbox = new SessionOutbox(session, createSecretKey(digestKey), tools.nowMs, options.onBroken);
   const { sender } = tools;
   sender.register(outbox);
+
+  const digest = (text: Uint8Array): string => textDigest(outbox.digestingKey, text);
 
   function put(body: EventBody, urgency: Urgency, text?: Uint8Array): number {
     // What is longer keeps its beginning; digest and length are those of all of it.
     const payload = text === undefined ? undefined : Uint8Array.from(text.subarray(0, TEXT_BYTES_MAX));
-    const seq = outbox.seal(body, payload);
+    // Its digest may have been made before the record went to another log, where another key is.
+    const isOlder = outbox.hasMoved && body.kind === "request" && text !== undefined;
+    const seq = outbox.seal(isOlder ? { ...body, textDigest: digest(text) } : body, payload);
     if (kindRow(body.kind)?.ends === true) digestKey.fill(0);
     sender.send(outbox, urgency);
     return seq;
@@ -82,7 +85,7 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
         put(notForwarded(body.request), "soon");
       return unavailable;
     },
-    digest: (text) => textDigest(digestingKey, text),
+    digest,
     get isFull() {
       return outbox.isFull || sender.isFull;
     },

@@ -19,6 +19,10 @@ export interface Sender extends AsyncDisposable {
   /** Before its first event: it is told when the process has room again. */
   register(outbox: SessionOutbox): void;
   send(outbox: SessionOutbox, urgency: Urgency): void;
+  /** Those whose record is open, or not all stored. */
+  open(): readonly SessionOutbox[];
+  /** Something of it may go out that could not before. */
+  resume(outbox: SessionOutbox): void;
   /** All sessions together hold back too much. */
   readonly isFull: boolean;
   readonly isOverfull: boolean;
@@ -86,6 +90,16 @@ class BatchSender implements Sender {
     else this.#linger ??= setTimeout(() => this.#schedule(), LINGER_MS);
   }
 
+  open(): readonly SessionOutbox[] {
+    return [...this.#open.keys()];
+  }
+
+  resume(outbox: SessionOutbox): void {
+    if (outbox.hasUnsent) this.#waiting.add(outbox);
+    this.#count(outbox);
+    this.#schedule();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const empty = Promise.withResolvers<void>();
     this.#empty = empty;
@@ -148,6 +162,7 @@ class BatchSender implements Sender {
       else if ("refusal" in answer) outbox.breakOff(answer.refusal);
       else outbox.acknowledge(answer.seq, sentUpTo);
       if (outbox.rewind && outbox.inFlight === 0) outbox.startOver();
+      outbox.arriveIfReady();
       if (outbox.hasUnsent) this.#waiting.add(outbox);
       this.#count(outbox);
     }

@@ -1,8 +1,10 @@
 /** The events of one session that are not acknowledged yet, sealed in their order, and whoever waits for them. */
+import type { KeyObject } from "node:crypto";
 import { chainHash, chainSeed } from "#core/audit/chain.ts";
+import { textDigest } from "#core/audit/digest.ts";
 import { type AuditEvent, EVENT_VERSION, type EventBody } from "#core/audit/event.ts";
 import { kindRow } from "#core/audit/kinds.ts";
-import { leafBytes } from "#core/audit/leaf.ts";
+import { leafBytes, parseLeaf } from "#core/audit/leaf.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
@@ -19,8 +21,21 @@ interface Held {
   readonly sealedMs: number;
 }
 
-interface Waiter {
+/** Up to where the record is known to be stored, and in whose log. */
+interface Stored {
+  readonly log: string | undefined;
   readonly seq: number;
+  readonly head: Uint8Array;
+}
+
+/** Where a record goes on. */
+export interface Destination {
+  readonly log: string;
+  readonly digestingKey: KeyObject;
+}
+
+interface Waiter {
+  seq: number;
   readonly settle: (answer: Refusal | undefined) => void;
 }
 
@@ -41,6 +56,10 @@ export class SessionOutbox {
   inFlight = 0;
   /** Something was not stored: when nothing is on its way any more, all of it goes out again. */
   rewind = false;
+  /** While it is told to another broker whose session this is, nothing of it goes out. */
+  isHeldBack = false;
+  /** Of texts; another one in another log. */
+  digestingKey: KeyObject;
 
   readonly #nowMs: () => number;
   readonly #onBroken: (refusal: Refusal) => void;
@@ -50,12 +69,23 @@ export class SessionOutbox {
   #waiters: Waiter[] = [];
   #seq = 0;
   #head: Uint8Array;
+  #stored: Stored;
+  /** The broker that its events go to; undefined for the first. */
+  #log: string | undefined;
+  #destination: Destination | undefined;
 
-  constructor(session: SessionId, nowMs: () => number, onBroken: (refusal: Refusal) => void) {
+  constructor(
+    session: SessionId,
+    digestingKey: KeyObject,
+    nowMs: () => number,
+    onBroken: (refusal: Refusal) => void,
+  ) {
     this.session = session;
+    this.digestingKey = digestingKey;
     this.#nowMs = nowMs;
     this.#onBroken = onBroken;
     this.#head = chainSeed(sessionBytes(session));
+    this.#stored = { log: undefined, seq: -1, head: this.#head };
   }
 
   get isFull(): boolean {
@@ -82,14 +112,7 @@ export class SessionOutbox {
     const atMs = this.#nowMs();
     const place = { v: EVENT_VERSION, session, seq, atMs, ...(unrecorded === 0 ? {} : { unrecorded }) };
     // The body is one member of the union without its place; with it, it is that member again.
-    const leaf = leafBytes({ ...place, ...body } as AuditEvent);
-    const previous = this.#head;
-    const hash = chainHash(previous, seq, leaf);
-    const event = { session, seq, previous, hash, leaf, ...(payload === undefined ? {} : { payload }) };
-    this.#held.push({ event, sealedMs: atMs });
-    this.bytes += eventBytes(event);
-    this.#head = hash;
-    this.#seq += 1;
+    this.#hold({ ...place, ...body } as AuditEvent, payload, atMs);
     this.unrecorded = 0;
     if (kindRow(body.kind)?.ends === true) this.ended = refusal("TRAIL_BROKEN");
     if (this.#over(BREAKING_FACTOR)) this.breakOff(refusal("LIMIT_GATEWAY"));
@@ -98,7 +121,7 @@ export class SessionOutbox {
 
   /** Events that are not on their way yet, as many as fit; they are on their way from now on. */
   take(eventsMax: number, bytesMax: number): readonly SealedEvent[] {
-    if (this.rewind) return [];
+    if (this.rewind || this.isHeldBack) return [];
     const taken: SealedEvent[] = [];
     let bytes = 0;
     while (taken.length < eventsMax) {
@@ -112,15 +135,17 @@ export class SessionOutbox {
   }
 
   get hasUnsent(): boolean {
-    return !this.rewind && this.sent < this.#held.length;
+    return !this.rewind && !this.isHeldBack && this.sent < this.#held.length;
   }
 
   /** Everything up to there is durable. `sentUpTo`: the last event of the batch that is answered. */
   acknowledge(seq: number, sentUpTo: number): void {
     const wasFull = this.isFull;
     while (this.#held[0] !== undefined && this.#held[0].event.seq <= seq) {
-      const held = this.#held.shift();
-      this.bytes -= held === undefined ? 0 : eventBytes(held.event);
+      const { event } = this.#held[0];
+      this.#held.shift();
+      this.bytes -= eventBytes(event);
+      this.#stored = { log: this.#log, seq: event.seq, head: event.hash };
       this.sent = Math.max(0, this.sent - 1);
     }
     this.#settle(({ seq: waitsFor }) => waitsFor <= seq, undefined);
@@ -137,6 +162,85 @@ export class SessionOutbox {
   startOver(): void {
     this.rewind = false;
     this.sent = 0;
+  }
+
+  /** Goes on in another log, as soon as nothing is on its way to the last one any more. `from`: whose that was. */
+  goOn(from: string, destination: Destination): void {
+    this.#log ??= from;
+    if (this.#stored.log === undefined) this.#stored = { ...this.#stored, log: from };
+    this.#destination = destination;
+    this.arriveIfReady();
+  }
+
+  /** To be called whenever a batch has come back. */
+  arriveIfReady(): void {
+    const destination = this.#destination;
+    if (destination === undefined || this.inFlight > 0) return;
+    this.#destination = undefined;
+    this.isHeldBack = false;
+    this.#log = destination.log;
+    this.digestingKey = destination.digestingKey;
+    const isOver = this.ended !== undefined && this.isEmpty;
+    if (!isOver) this.#sealAnew();
+  }
+
+  /**
+   * What is not known to be stored is sealed again behind the event that says where the session comes from: the new log begins
+   * with it. That the last log may have stored some of it is what this event allows for.
+   */
+  #sealAnew(): void {
+    const held = this.#held;
+    const { log, seq, head } = this.#stored;
+    const places = new Map<number, number>();
+    this.#held = [];
+    this.bytes = 0;
+    this.sent = 0;
+    this.rewind = false;
+    this.#seq = seq + 1;
+    this.#head = head;
+    const atMs = this.#nowMs();
+    if (seq >= 0) {
+      const place = { v: EVENT_VERSION, session: this.session, seq: this.#seq, atMs } as const;
+      const chainHead = Buffer.from(head).toString("hex");
+      this.#hold(
+        { ...place, kind: "session.moved", log: log ?? "", lastSeq: seq, chainHead },
+        undefined,
+        atMs,
+      );
+    }
+    for (const { event, sealedMs } of held) {
+      const body = parseLeaf(event.leaf) as AuditEvent | undefined;
+      // Of an earlier move that did not come to anything.
+      if (body === undefined || body.kind === "session.moved") continue;
+      places.set(event.seq, this.#seq);
+      const moved = { ...body, ...this.#digestAnew(body, event.payload), seq: this.#seq };
+      this.#hold(moved, event.payload, sealedMs);
+    }
+    for (const waiter of this.#waiters) waiter.seq = places.get(waiter.seq) ?? waiter.seq;
+  }
+
+  /** Only the beginning of a long text is here; what is sealed of it is not compared with its digest. */
+  #digestAnew(body: AuditEvent, payload: Uint8Array | undefined): { textDigest?: string } {
+    const isWhole = body.kind === "request" && payload?.length === body.textBytes;
+    return isWhole && payload !== undefined ? { textDigest: textDigest(this.digestingKey, payload) } : {};
+  }
+
+  #hold(event: AuditEvent, payload: Uint8Array | undefined, sealedMs: number): void {
+    const { session } = this;
+    const { seq } = event;
+    const leaf = leafBytes(event);
+    const previous = this.#head;
+    const hash = chainHash(previous, seq, leaf);
+    const sealed = { session, seq, previous, hash, leaf, ...(payload === undefined ? {} : { payload }) };
+    this.#held.push({ event: sealed, sealedMs });
+    this.bytes += eventBytes(sealed);
+    this.#head = hash;
+    this.#seq += 1;
+  }
+
+  /** Whether it has been in another log than the one that it began in. */
+  get hasMoved(): boolean {
+    return this.#log !== undefined;
   }
 
   /** The record takes nothing more, and what it did not take is given up. */

@@ -53,12 +53,15 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   readonly #options: UplinkOptions;
   readonly #calls = new Calls();
   readonly #listeners = new Set<(push: Push) => void>();
+  readonly #welcomeListeners = new Set<(broker: string) => void>();
   readonly #waitingForConnection = new Set<() => void>();
   /** The one that is asked. */
   #link: Link | undefined;
   /** That one, and those that have given way but still owe an answer. */
   readonly #links = new Set<Link>();
   #welcome: Welcome | undefined;
+  /** The broker of this connection or of the last one. */
+  #broker: string | undefined;
   #plan: PlanPush | undefined;
   #applied: { readonly worker: string; readonly planVersion: string } | undefined;
   #report: Report | undefined;
@@ -75,6 +78,16 @@ export class Uplink implements BrokerPort, AsyncDisposable {
 
   get state(): UplinkState {
     return this.#welcome === undefined ? "away" : "connected";
+  }
+
+  /** The name of the broker that it is connected to, or was last. */
+  get broker(): string | undefined {
+    return this.#broker;
+  }
+
+  /** Called with each connection, before anybody hears what became of a call on the last one. */
+  onWelcome(listener: (broker: string) => void): void {
+    this.#welcomeListeners.add(listener);
   }
 
   /** Resolves with the next connection, at once when there is one. */
@@ -201,7 +214,12 @@ export class Uplink implements BrokerPort, AsyncDisposable {
     link.subscribe();
     if (this.#applied !== undefined) link.tell("applied", this.#applied);
     if (this.#report !== undefined) link.tell("report", this.#report);
+    // A batch is sealed for the log that it goes to: the sender has to hear that there is another one.
+    if (this.#broker !== undefined && this.#broker !== welcome.broker) this.#calls.fail("append");
+    this.#broker = welcome.broker;
     this.#calls.attach(link);
+    // In this very turn: whatever waits for its answer goes on in a later one.
+    for (const listener of this.#welcomeListeners) listener(welcome.broker);
     // What was asked on the one before is answered there.
     before?.retire();
     if (carrier.heartbeatMs !== undefined) link.keepAlive(carrier.heartbeatMs);

@@ -131,7 +131,11 @@ export interface PodUplinkOptions {
   readonly port?: number;
 }
 
-export function podUplink(files: PodFiles, replica: Pick<Replica, "port" | "enrolPort">, options: PodUplinkOptions = {}): Uplink {
+export function podUplink(
+  files: PodFiles,
+  replica: Pick<Replica, "port" | "enrolPort">,
+  options: PodUplinkOptions = {},
+): Uplink {
   const { nowMs = Date.now, port = replica.port, ...rest } = options;
   const chance = (): number => 0.1;
   const carrier = tlsCarrier({
