@@ -100,13 +100,29 @@ test("replicas are found by the gateway's own name servers, in another order eac
     return next;
   };
   const replicas = openReplicas({ host: "broker.example.test", resolvers: [server.address], chance });
-  const orders = [await replicas.addresses(), await replicas.addresses(), await replicas.addresses()];
+  const ask = (): Promise<readonly string[]> => replicas.addresses(never);
+  const orders = [await ask(), await ask(), await ask()];
   for (const order of orders) assert.deepEqual([...order].sort(), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
   assert.ok(new Set(orders.map(String)).size > 1);
   server.answers = [];
-  assert.equal((await replicas.addresses()).length, 3, "what was last known stays good while nobody answers");
+  assert.equal((await ask()).length, 3, "what was last known stays good while nobody answers");
   const unknown = openReplicas({ host: "other.example.test", resolvers: [server.address], chance });
-  await assert.rejects(unknown.addresses(), /know no address/);
+  await assert.rejects(unknown.addresses(never), /know no address/);
+});
+
+test("who stops does not wait for name servers that say nothing", async () => {
+  const silence = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(silence, "listening");
+  const resolvers = [`127.0.0.1:${silence.address().port}`];
+  const replicas = openReplicas({ host: "broker.example.test", resolvers, chance: () => 0 });
+  const stop = new AbortController();
+  const asked = replicas.addresses(stop.signal);
+  await once(silence, "message");
+  stop.abort(new Error("told to stop"));
+  // The resolver itself would give up with another error, after seconds.
+  await assert.rejects(asked, /told to stop/);
+  await assert.rejects(replicas.addresses(stop.signal), /told to stop/);
+  silence.close();
 });
 
 /** Answers A questions with what it holds, everything else with nothing. */

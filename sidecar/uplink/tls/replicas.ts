@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 
 export interface Replicas {
   /** In an order that is another one for each gateway and each time; those that were last known when nobody answers. */
-  addresses(): Promise<readonly string[]>;
+  addresses(signal: AbortSignal): Promise<readonly string[]>;
 }
 
 export interface ReplicasOptions {
@@ -25,8 +25,13 @@ export function openReplicas({ host, resolvers, chance }: ReplicasOptions): Repl
   resolver.setServers(resolvers);
   let known: readonly string[] = [];
   return {
-    async addresses() {
+    async addresses(signal) {
+      signal.throwIfAborted();
+      const cancel = (): void => resolver.cancel();
+      signal.addEventListener("abort", cancel, { once: true });
       const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+      signal.removeEventListener("abort", cancel);
+      signal.throwIfAborted();
       const found = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
       if (found.length > 0) known = found.slice(0, ADDRESSES_MAX);
       if (known.length > 0) return shuffled(known, chance);

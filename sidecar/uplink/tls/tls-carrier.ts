@@ -45,7 +45,7 @@ export function tlsCarrier(options: TlsCarrierOptions): Carrier {
   return {
     heartbeatMs,
     async dial(signal) {
-      const addresses = inOrder(await replicas.addresses());
+      const addresses = inOrder(await replicas.addresses(signal));
       const credential = await enrolment.credential(addresses, signal);
       const ca = await enrolment.authority();
       const { stream, address } = await first(addresses, (host) =>
