@@ -46,6 +46,9 @@ export const PATHS = {
  */
 export const AUTHORITY_CONFIG_MAP = { name: "sallyport-authority", member: "ca.pem" } as const;
 
+/** Whom to trust in a pod: what its gateway writes, and the variables of its other containers name. */
+export const CA_FILE = `${PATHS.ca}/ca.pem`;
+
 /** Ports of the gateway in the pod. The whole range is refused to the agent by `gw-init`'s rules. */
 export const PORTS = { capture: 15_001, dns: 15_053, health: 15_021 } as const;
 export const PORTS_RESERVED = { first: 15_000, last: 15_099 } as const;

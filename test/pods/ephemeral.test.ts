@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { V1ContainerState, V1EphemeralContainer, V1Pod } from "@kubernetes/client-node";
 import { check } from "#operator/admission/pod/check.ts";
 import { checkEphemeral, injectEphemeral } from "#operator/admission/pod/ephemeral.ts";
+import { FORCED_UID } from "#operator/names.ts";
 import { exampleOf, FACTS, GATEWAY_UID, injected, SETTINGS } from "./surroundings.ts";
 
 const DEBUG: V1EphemeralContainer = { name: "debugger", image: "busybox" };
@@ -29,7 +30,7 @@ test("a debugger gets what every container gets, and the pod stays trusted", () 
   const result = injectEphemeral(withEphemeral(pod, DEBUG), pod, FACTS);
   assert.ok(result.outcome === "injected");
   assert.deepEqual(result.pod.spec?.ephemeralContainers?.[0]?.securityContext, {
-    runAsUser: 10_001,
+    runAsUser: FORCED_UID,
     allowPrivilegeEscalation: false,
     capabilities: { drop: ["ALL"] },
     seccompProfile: { type: "RuntimeDefault" },

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { inject } from "#operator/admission/pod/inject.ts";
 import { jsonPatch } from "#operator/admission/pod/json-patch.ts";
+import { TRUST_VARIABLES } from "#operator/admission/pod/trust.ts";
 import { fuzzRuns, fuzzSeed } from "../support/fuzz.ts";
 import { applyPatch } from "./apply-patch.ts";
 import { podArbitrary } from "./arbitraries.ts";
@@ -64,10 +65,12 @@ test("injecting into a small pod sends what is new, not the pod again", () => {
   assert.deepEqual(patch.map(({ op, path }) => `${op} ${path}`).toSorted(), [
     "add /metadata/annotations",
     "add /spec/automountServiceAccountToken",
+    ...TRUST_VARIABLES.map((_, at) => `add /spec/containers/0/env/${at + 1}`).toSorted(),
     "add /spec/containers/0/securityContext",
     "add /spec/containers/0/volumeMounts",
     "add /spec/initContainers/0",
     "add /spec/initContainers/1",
+    "add /spec/initContainers/2/env",
     "add /spec/initContainers/2/securityContext",
     "add /spec/initContainers/2/volumeMounts",
     "add /spec/shareProcessNamespace",

@@ -8,6 +8,7 @@ import type { PodFacts, Rootless } from "#operator/admission/pod/contract.ts";
 import { inject } from "#operator/admission/pod/inject.ts";
 import { jsonPatch } from "#operator/admission/pod/json-patch.ts";
 import { CA_MOUNT, renderGateway } from "#operator/admission/pod/render.ts";
+import { withTrust } from "#operator/admission/pod/trust.ts";
 import { GATEWAY_UID, SETTINGS } from "./surroundings.ts";
 
 const FOLDER = join(import.meta.dirname, "shapes");
@@ -73,6 +74,8 @@ const NAMED: readonly (readonly [string, unknown])[] = [
   ["(gw-init)", parts.init],
   ["(gw)", parts.gateway],
   ["(bundle)", CA_MOUNT],
+  ["(trust)", withTrust([])],
+  ...withTrust([]).map((variable) => [`(trust ${variable.name})`, variable] as const),
   ...parts.volumes.map((volume) => [`(${volume.name})`, volume] as const),
 ];
 

@@ -56,7 +56,7 @@ export async function gateway(tag: string, folder: string): Promise<Recipe> {
       nodeLayer(),
       [
         { kind: "file", path: "launcher", content: { file: await compiled("launcher") }, mode: 0o755 },
-        ...(await bundleLayer(["gateway"], folder)),
+        ...(await bundleLayer(["gateway", "aside-worker"], folder)),
       ],
     ],
   };

@@ -4,6 +4,7 @@ import { FORCED_UID } from "../../names.ts";
 import type { PodFacts, Rootless } from "./contract.ts";
 import { CA_MOUNT } from "./render.ts";
 import { isCaMount } from "./strip.ts";
+import { withTrust } from "./trust.ts";
 import { type AnyContainer, specOf } from "./view.ts";
 
 export function harden(pod: V1Pod, facts: PodFacts): V1Pod {
@@ -41,6 +42,7 @@ export function hardenContainer<C extends AnyContainer>(
       seccompProfile: given.seccompProfile ??
         spec.securityContext?.seccompProfile ?? { type: "RuntimeDefault" },
     },
+    env: withTrust(container.env ?? []),
     volumeMounts: mounts.some(isCaMount) ? mounts : [...mounts, CA_MOUNT],
   };
 }

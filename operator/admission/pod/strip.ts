@@ -6,12 +6,13 @@ import type { V1Container, V1Pod, V1Volume, V1VolumeMount } from "@kubernetes/cl
 import { ANNOTATIONS, CONTAINERS, VOLUMES } from "../../names.ts";
 import { differences } from "./differences.ts";
 import { CA_MOUNT } from "./render.ts";
+import { withoutTrust } from "./trust.ts";
 import { type AnyContainer, specOf } from "./view.ts";
 
 export function strip(pod: V1Pod): V1Pod {
   const spec = specOf(pod);
   const gone = new Set(spec.volumes?.filter(isApiAccess).map(({ name }) => name));
-  const clean = <C extends AnyContainer>(container: C): C => withoutMounts(container, gone);
+  const clean = <C extends AnyContainer>(container: C): C => withoutTrust(withoutMounts(container, gone));
   const initContainers = spec.initContainers?.filter((container) => !isOurContainer(container)).map(clean);
   const volumes = spec.volumes?.filter((volume) => !isOurVolume(volume) && !gone.has(volume.name));
   return {
