@@ -12,7 +12,8 @@ import { Sessions } from "./exchange/sessions.ts";
 import { type IdentityFront, identityFront } from "./identity/front.ts";
 import { type HttpGet, httpGet } from "./identity/http.ts";
 import { createVerifier } from "./identity/verifier.ts";
-import { type ClassPlans, classPlans } from "./pods/class-plans.ts";
+import { type ClassPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
+import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
 import type { PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
@@ -71,6 +72,8 @@ export interface Broker extends AsyncDisposable {
   /** Ends every session of the pod, and tells its data plane. */
   endPod(uid: string, why: Refusal): void;
   status(): BrokerStatus;
+  /** Which policies the data planes that are connected apply, by the policy's origin. */
+  enforcement(): ReadonlyMap<string, Enforced>;
   /** Does what has come due; called by the broker's own timer. */
   sweep(): void;
   /** Resolves when no credential is being made or taken back. */
@@ -101,6 +104,7 @@ class LiveBroker implements Broker {
   readonly #timer: NodeJS.Timeout | undefined;
   #prepared: Prepared | undefined;
   #plans: ClassPlans | undefined;
+  readonly #history = new PlanHistory();
 
   constructor(options: BrokerOptions, journal: Journal) {
     const { now, note, get = httpGet, leaseMs = LEASE_MS_DEFAULT, tickMs = TICK_MS_DEFAULT } = options;
@@ -161,7 +165,7 @@ class LiveBroker implements Broker {
     const before = this.#prepared;
     const next = prepare(config, before?.policies ?? []);
     this.#prepared = next;
-    const plans = classPlans(next, note);
+    const plans = classPlans(next, { note, history: this.#history });
     this.#plans = plans;
     for (const problem of next.problems) note(...noteOf(problem));
     this.#front.update(config.listeners, next.providers);
@@ -185,6 +189,18 @@ class LiveBroker implements Broker {
       if (peer?.uid !== uid) continue;
       for (const session of sessions) if (!this.revoke(session, why)) this.#sessions.forget(session);
     }
+  }
+
+  enforcement(): ReadonlyMap<string, Enforced> {
+    const plans = this.#plans;
+    if (plans === undefined) return new Map();
+    const connected = this.#workers.all().filter(({ attached }) => attached > 0);
+    return enforcementOf(
+      connected.map(({ peer, appliedVersion }) => ({
+        wanted: plans.planFor(peer),
+        applied: this.#history.of(appliedVersion),
+      })),
+    );
   }
 
   status(): BrokerStatus {

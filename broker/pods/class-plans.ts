@@ -11,7 +11,29 @@ export interface ClassPlans {
   planFor(peer: PodPeer | undefined): PlanPush;
 }
 
-export function classPlans({ plan, push: whole }: Prepared, note: Note): ClassPlans {
+/** Plans that were handed out, so that it can be told what a gateway applies that is not at the newest yet. */
+export class PlanHistory {
+  readonly #plans = new Map<string, PlanPush>();
+
+  add(plan: PlanPush): void {
+    this.#plans.delete(plan.version);
+    this.#plans.set(plan.version, plan);
+    const [oldest] = this.#plans.keys();
+    if (this.#plans.size > PLANS_KEPT && oldest !== undefined) this.#plans.delete(oldest);
+  }
+
+  of(version: string | undefined): PlanPush | undefined {
+    return version === undefined ? undefined : this.#plans.get(version);
+  }
+}
+
+const PLANS_KEPT = 1_024;
+
+export function classPlans(
+  { plan, push: whole }: Prepared,
+  { note, history }: { readonly note: Note; readonly history: PlanHistory },
+): ClassPlans {
+  history.add(whole);
   const plans = new Map<string, PlanPush>();
   return {
     planFor(peer) {
@@ -22,6 +44,7 @@ export function classPlans({ plan, push: whole }: Prepared, note: Note): ClassPl
       const { push, bytes, isTooLarge } = planOfClass(plan, whole, peer.plannedFor);
       if (isTooLarge) note("plan.too-large", { subject, bytes });
       plans.set(subject, push);
+      history.add(push);
       return push;
     },
   };

@@ -86,7 +86,7 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
   );
   wants.push(() => troubles(trail, volume));
   registries.push(openBrokerMetrics(broker, trail, missing).registry);
-  const serving = await servingOf(options, side, { broker, trail }, stop);
+  const serving = await servingOf(options, side, { broker, trail, name }, stop);
   if (serving !== undefined) opened.use(serving);
   if (serving !== undefined) wants.push(() => serving.missing());
   isStarting = false;
@@ -118,7 +118,7 @@ async function sideOf(
 async function servingOf(
   { settings: { cluster }, log }: BrokerReplicaOptions,
   side: ClusterSide | undefined,
-  own: { readonly broker: Broker; readonly trail: Trail },
+  own: { readonly broker: Broker; readonly trail: Trail; readonly name: string },
   stop: AbortSignal,
 ): Promise<Serving | undefined> {
   if (cluster === undefined || side === undefined) return undefined;

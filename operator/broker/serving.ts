@@ -15,14 +15,18 @@ import type { Address } from "../config/settings.ts";
 import { systemClock } from "../kube/clock.ts";
 import { eventually } from "../process/eventually.ts";
 import type { ClusterSide } from "./cluster-side.ts";
+import { watchCredentials } from "./credentials.ts";
 import { feedBroker } from "./feed.ts";
 import { onPodEnds } from "./pod-ends.ts";
 import { publishAuthority } from "./publishing.ts";
+import { keepReporting } from "./reporting.ts";
 import type { ClusterSettings } from "./settings.ts";
 
 export interface ServingOptions {
   readonly settings: ClusterSettings;
   readonly side: ClusterSide;
+  /** Of the replica. */
+  readonly name: string;
   readonly broker: Broker;
   readonly trail: Pick<Trail, "say">;
   readonly note: Note;
@@ -42,7 +46,8 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
   const { settings, side, broker, trail, note, log } = options;
   const { cluster, desired, kube, pods } = side;
   const { namespace, names } = settings;
-  const signal = AbortSignal.any([stop, side.signal]);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([stop, side.signal, ended.signal]);
   const now = Date.now;
   await using opened = new AsyncDisposableStack();
   const feed = feedBroker({
@@ -54,6 +59,13 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     log,
     signal,
   });
+  const inForce = () => feed.inForce;
+  const running = { clock: systemClock, log, signal };
+  const credentials = watchCredentials({ secrets: cluster, inForce, ...running });
+  const { name } = options;
+  const reporting = keepReporting({ kube, namespace, name, broker, credentials, inForce, ...running });
+  opened.defer(() => reporting);
+  opened.defer(() => ended.abort(new Error("gateways are served no more")));
   opened.defer(onPodEnds(pods, (uid) => broker.endPod(uid, refusal("POD_ENDED"))));
   const authority = await eventually(
     "keep a certificate authority",

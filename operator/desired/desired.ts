@@ -27,6 +27,8 @@ export interface Desired {
   readonly loaded: Loaded;
   readonly plan: Plan;
   readonly relations: Relations;
+  /** Of `loaded.connections`. */
+  readonly connectionUids: ReadonlyMap<Connection, string>;
   /** By uid. */
   readonly standings: ReadonlyMap<string, Standing>;
 }
@@ -61,14 +63,15 @@ export function desiredState(): DesiredState {
 }
 
 function bring(read: ReadonlyMap<string, Known>, compileOne: (source: GoodSource) => Compiled): Desired {
-  const connections: Connection[] = [];
+  const connectionUids = new Map<Connection, string>();
   const identityProviders: IdentityProvider[] = [];
-  for (const { judgement, good } of read.values()) {
+  for (const [uid, { judgement, good }] of read) {
     const connection = current(judgement, good?.judgement, "connection")?.connection;
     const provider = current(judgement, good?.judgement, "identityProvider")?.provider;
-    if (connection !== undefined) connections.push(connection);
+    if (connection !== undefined) connectionUids.set(connection, uid);
     if (provider !== undefined) identityProviders.push(provider);
   }
+  const connections = [...connectionUids.keys()];
   const standings = new Map<string, Standing>();
   const mismatches = mismatched(read, connections);
   const sound: PolicySource[] = [];
@@ -91,6 +94,7 @@ function bring(read: ReadonlyMap<string, Known>, compileOne: (source: GoodSource
     loaded: { connections, policies, identityProviders, tests: [], gateways: [], diagnostics },
     plan,
     relations: relationsOf(plan),
+    connectionUids,
     standings,
   };
 }

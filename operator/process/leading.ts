@@ -13,8 +13,9 @@ import type { EventRecorder } from "../kube/events.ts";
 import { fenced } from "../kube/fence.ts";
 import type { Term } from "../kube/lease.ts";
 import type { KubeMeters } from "../kube/metrics.ts";
-import { CONFIG_MAPS, type KubeObject, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
+import { CONFIG_MAPS, type KubeObject, LEASES, NETWORK_POLICIES, ROLE_BINDINGS } from "../kube/resource.ts";
 import { AUTHORITY_CONFIG_MAP } from "../names.ts";
+import { REPORT_SELECTOR } from "../broker/report.ts";
 import { controllers } from "../reconcile/controllers.ts";
 import { BY_NAMESPACE } from "../reconcile/namespace.ts";
 import { MANAGED_SELECTOR } from "../reconcile/owned.ts";
@@ -43,13 +44,15 @@ export async function lead(options: LeadingOptions, term: Term): Promise<void> {
   const following = { kube, meters, log, signal };
   const indexes = { [BY_NAMESPACE]: namespaceOf };
   const owned = { labelSelector: MANAGED_SELECTOR, indexes };
+  const reported = { namespace: settings.namespace, labelSelector: REPORT_SELECTOR };
   const authority = { fieldSelector: `metadata.name=${AUTHORITY_CONFIG_MAP.name}`, indexes };
-  const { kinds, namespaces } = controllers({
+  using controlled = controllers({
     stores: {
       kinds: stores.kinds,
       namespaces: stores.namespaces.store,
       roleBindings: follow(ROLE_BINDINGS, { name: "rolebindings", ...owned }, following).store,
       networkPolicies: follow(NETWORK_POLICIES, { name: "networkpolicies", ...owned }, following).store,
+      reports: follow(LEASES, { name: "reports", ...reported }, following).store,
       authorities: follow(CONFIG_MAPS, { name: "configmaps", ...authority }, following).store,
     },
     desired,
@@ -57,6 +60,7 @@ export async function lead(options: LeadingOptions, term: Term): Promise<void> {
     kube,
     events,
   });
+  const { kinds, namespaces } = controlled;
   const running = { log, signal };
   await Promise.all([
     ...kinds.map((each) =>

@@ -66,6 +66,34 @@ export const CONDITIONS = {
         means: "Only the broker may look at Secrets, and no broker has reported.",
         remedy: BROKER,
       },
+      BeingLookedAt: {
+        status: "Unknown",
+        means: "The broker has not looked for this version's credential yet.",
+        remedy: "Wait a moment; the condition follows by itself.",
+      },
+      Available: { status: "True", means: "The broker can get the credential.", remedy: NOTHING },
+      SecretMissing: {
+        status: "False",
+        means: "The Secret that the Connection names is not there, or has no such key.",
+        remedy: "Make the Secret, or name the key that it has.",
+      },
+      SecretNotPermitted: {
+        status: "False",
+        means:
+          "The Secret does not permit this Connection its use for this host, or the broker may not read it.",
+        remedy:
+          "Annotate the Secret with `sallyport.dev/usable-by: <connection>@<host>`; the namespace has to bear the label `sallyport.dev/enforce`.",
+      },
+      SecretUnusable: {
+        status: "False",
+        means: "What the Secret holds under the key is empty, or longer than 4096 bytes.",
+        remedy: "Put the credential itself into the Secret.",
+      },
+      SecretUnreadable: {
+        status: "Unknown",
+        means: "The broker could not ask the API server for the Secret.",
+        remedy: "Wait; when it lasts, look at the broker's log.",
+      },
     },
   },
   Selected: {
@@ -113,6 +141,18 @@ export const CONDITIONS = {
         status: "Unknown",
         means: "Gateways report to the broker, and no broker has reported.",
         remedy: BROKER,
+      },
+      Applying: {
+        status: "Unknown",
+        means:
+          "Not every gateway, or not every replica of the broker, has said that it has come to this version; `status.enforcedBy` counts the gateways.",
+        remedy: "Wait; when it lasts, look for replicas and gateways that are not ready.",
+      },
+      AppliedByAll: {
+        status: "True",
+        means:
+          "Every gateway that it concerns applies this version; there may be none, and those that start get it.",
+        remedy: NOTHING,
       },
     },
   },

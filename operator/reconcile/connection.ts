@@ -1,7 +1,8 @@
 /** What is said of a Connection: is it right, is there a credential, does anybody's policy speak of it. Pure. */
 import { sayNames } from "../desired/relations.ts";
 import { isRecord } from "../kube/error.ts";
-import { type Finding, finding } from "./conditions.ts";
+import type { CredentialFinding } from "../broker/report.ts";
+import { type Finding, finding, type ReasonOf } from "./conditions.ts";
 import { acceptedOf, isInForce, type JudgeConditions, type KindWorld } from "./kind-world.ts";
 import { readyOf } from "./ready.ts";
 
@@ -18,11 +19,19 @@ function credentialOf(world: KindWorld): Finding {
   // Of a version that is kept this object no longer says what it needs.
   if (world.standing.state === "good" && credential["mode"] === "none")
     return finding("CredentialAvailable", "NotNeeded");
-  return finding(
-    "CredentialAvailable",
-    world.isInEnforcedNamespace ? "BrokerNotConnected" : "NamespaceNotEnforced",
-  );
+  if (!world.isInEnforcedNamespace) return finding("CredentialAvailable", "NamespaceNotEnforced");
+  const { credential: found, enforcement } = world;
+  if (found !== undefined) return finding("CredentialAvailable", FOUND[found]);
+  return finding("CredentialAvailable", enforcement.replicas === 0 ? "BrokerNotConnected" : "BeingLookedAt");
 }
+
+const FOUND = {
+  available: "Available",
+  missing: "SecretMissing",
+  "not-permitted": "SecretNotPermitted",
+  unusable: "SecretUnusable",
+  unavailable: "SecretUnreadable",
+} as const satisfies Record<CredentialFinding, ReasonOf<"CredentialAvailable">>;
 
 function selectedOf({ selectedBy, closedBy }: KindWorld): Finding {
   if (closedBy !== undefined) {

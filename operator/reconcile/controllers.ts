@@ -10,6 +10,7 @@ import {
   IDENTITY_PROVIDERS,
   keyOf,
   type KubeObject,
+  type Lease,
   type Namespace,
   type OwnKind,
   POLICIES,
@@ -24,6 +25,7 @@ import { namespaceReconciler } from "./namespace.ts";
 import type { NamespaceAction, NamespaceWorld } from "./namespace-plan.ts";
 import type { ConfigMap, NetworkPolicy, Owner, RoleBinding } from "./owned.ts";
 import { judgePolicy } from "./policy.ts";
+import { watchReports } from "./reports.ts";
 
 export const KINDS_IN_CLUSTER = {
   // What the broker may read is decided by the namespace's label.
@@ -48,6 +50,8 @@ export interface ControllerStores {
   readonly networkPolicies: StoreView<NetworkPolicy>;
   /** Named `AUTHORITY_CONFIG_MAP`, in every namespace, with the same index. */
   readonly authorities: StoreView<ConfigMap>;
+  /** With `REPORT_SELECTOR`, of the broker's replicas. */
+  readonly reports: StoreView<Lease>;
 }
 
 export interface ControllersOptions {
@@ -64,7 +68,7 @@ export interface ControllerOf<World, Action> {
   readonly triggers: readonly Trigger[];
 }
 
-export interface Controllers {
+export interface Controllers extends Disposable {
   readonly kinds: readonly ControllerOf<KindWorld, WriteStatus>[];
   readonly namespaces: ControllerOf<NamespaceWorld, NamespaceAction>;
 }
@@ -73,12 +77,13 @@ export interface Controllers {
 export function controllers(options: ControllersOptions): Controllers {
   const { stores, desired, owner, kube, events, clock = systemClock } = options;
   const { namespaces, roleBindings, networkPolicies, authorities } = stores;
+  const reports = watchReports(stores.reports, clock);
   const kinds = (Object.keys(KINDS_IN_CLUSTER) as KindInCluster[]).map((kind) => {
     const store = stores.kinds[kind];
     const { resource, judge, followsNamespace } = KINDS_IN_CLUSTER[kind];
-    const question = { kind, resource, judge, store, desired, namespaces, owner };
+    const question = { kind, resource, judge, store, desired, namespaces, owner, reports };
     // The store tells of a status that somebody else has written over.
-    const triggers = [desired.affected(kind), trigger(store)];
+    const triggers = [desired.affected(kind), trigger(store), reports.affected(store)];
     return {
       reconciler: kindReconciler({ ...question, kube, events, clock }),
       triggers: followsNamespace ? [...triggers, trigger(namespaces, keysIn(store))] : triggers,
@@ -86,6 +91,7 @@ export function controllers(options: ControllersOptions): Controllers {
   });
   return {
     kinds,
+    [Symbol.dispose]: () => reports[Symbol.dispose](),
     namespaces: {
       reconciler: namespaceReconciler({
         namespaces,

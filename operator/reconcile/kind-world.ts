@@ -2,8 +2,10 @@
 import { sayErrors } from "../admission/kinds/judge.ts";
 import type { Standing } from "../desired/desired.ts";
 import type { Names } from "../desired/relations.ts";
+import type { CredentialFinding } from "../broker/report.ts";
 import type { OwnKind } from "../kube/resource.ts";
 import { type Finding, finding } from "./conditions.ts";
+import type { Enforcement } from "./reports.ts";
 
 export interface KindWorld {
   readonly object: OwnKind;
@@ -16,11 +18,16 @@ export interface KindWorld {
   readonly closedBy: Names | undefined;
   /** Whether the broker has been given its rights in the object's namespace. */
   readonly isInEnforcedNamespace: boolean;
+  /** What the broker's replicas report of this version. */
+  readonly enforcement: Enforcement;
+  readonly credential: CredentialFinding | undefined;
   readonly nowMs: number;
 }
 
 export interface Judged {
   readonly findings: readonly Finding[];
+  /** `198/200`: gateways that apply the policy, of those that it concerns. */
+  readonly enforcedBy?: string | undefined;
   /** The time alone will change the answer then. */
   readonly changesAtMs?: number | undefined;
 }

@@ -10,7 +10,8 @@ import type { StoreView } from "../kube/store.ts";
 import type { JudgeConditions, KindWorld } from "./kind-world.ts";
 import { isEnforced } from "./namespace-plan.ts";
 import type { Owner } from "./owned.ts";
-import { changeOf, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
+import type { Reports } from "./reports.ts";
+import { changeOf, enforcedByIn, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
 
 export interface KindOptions {
   readonly kind: KindInCluster;
@@ -20,6 +21,7 @@ export interface KindOptions {
   readonly namespaces: StoreView<Namespace>;
   readonly owner: Pick<Owner, "systemNamespace">;
   readonly judge: JudgeConditions;
+  readonly reports: Reports;
   readonly kube: Kube;
   readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
@@ -28,11 +30,12 @@ export interface KindOptions {
 export interface WriteStatus {
   readonly object: OwnKind;
   readonly conditions: readonly WrittenCondition[];
+  readonly enforcedBy: string | undefined;
   readonly notices: readonly Notice[];
 }
 
 export function kindReconciler(options: KindOptions): Reconciler<KindWorld, WriteStatus> {
-  const { kind, resource, store, desired, namespaces, owner, judge, kube, events, clock } = options;
+  const { kind, resource, store, desired, namespaces, owner, judge, reports, kube, events, clock } = options;
   return {
     name: kind,
     async observe(key, signal) {
@@ -51,14 +54,24 @@ export function kindReconciler(options: KindOptions): Reconciler<KindWorld, Writ
         selects: relations.selects.get(uid),
         selectedBy: relations.selectedBy.get(key),
         closedBy: relations.closedBy.get(key),
+        enforcement: reports.enforcementOf(uid, standing.generation ?? 0),
+        credential: reports.credentialOf(uid, standing.generation ?? 0),
         nowMs: clock.wallMs(),
       };
     },
-    plan: (world) => planStatus(world, judge),
-    async apply({ object, conditions, notices }, signal) {
+    plan: (world) => {
+      const { actions, againAfterMs } = planStatus(world, judge);
+      const soonest = Math.min(againAfterMs ?? Infinity, reports.againAfterMs ?? Infinity);
+      return { actions, againAfterMs: Number.isFinite(soonest) ? soonest : undefined };
+    },
+    async apply({ object, conditions, enforcedBy, notices }, signal) {
       const observedGeneration = object.metadata.generation;
       try {
-        const status = { observedGeneration, conditions };
+        const status = {
+          observedGeneration,
+          conditions,
+          ...(enforcedBy === undefined ? {} : { enforcedBy }),
+        };
         await kube.applyStatus(resource, keyOf(object), status, { signal, force: true });
       } catch (error) {
         // Deleted in the meantime; nobody is left to be told.
@@ -75,11 +88,11 @@ const LOOK_AGAIN_MS_MAX = 24 * 3_600_000;
 
 export function planStatus(world: KindWorld, judge: JudgeConditions): Plan<WriteStatus> {
   const { object, nowMs } = world;
-  const { findings, changesAtMs } = judge(world);
-  const change = changeOf(object.status, findings, object.metadata.generation, nowMs);
-  const { conditions = [], turns = [] } = change ?? {};
+  const { findings, enforcedBy, changesAtMs } = judge(world);
+  const { conditions, turns, isSame } = changeOf(object.status, findings, object.metadata.generation, nowMs);
+  const isNothing = isSame && enforcedByIn(object.status) === enforcedBy;
   return {
-    actions: change === undefined ? [] : [{ object, conditions, notices: noticesOf(turns) }],
+    actions: isNothing ? [] : [{ object, conditions, enforcedBy, notices: noticesOf(turns) }],
     againAfterMs: changesAtMs === undefined ? undefined : Math.min(changesAtMs - nowMs, LOOK_AGAIN_MS_MAX),
   };
 }

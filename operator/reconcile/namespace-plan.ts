@@ -125,6 +125,6 @@ function planStatus(
     return [{ do: "status", namespace, conditions: [], notices: [] }];
   }
   const change = changeOf(namespace.status, findings, undefined, nowMs);
-  if (change === undefined) return [];
+  if (change.isSame) return [];
   return [{ do: "status", namespace, conditions: change.conditions, notices: noticesOf(change.turns) }];
 }

@@ -9,9 +9,10 @@ import { readyOf } from "./ready.ts";
 export const judgePolicy: JudgeConditions = (world) => {
   const findings = [acceptedOf(world), selectingOf(world), enforcedOf(world)];
   const expiresMs = expiryOf(world);
+  const enforcedBy = enforcedByOf(world);
   const isOver = expiresMs !== undefined && world.nowMs >= expiresMs;
   const ready = isOver ? finding("Ready", "Expired") : readyOf(findings);
-  return { findings: [...findings, ready], changesAtMs: isOver ? undefined : expiresMs };
+  return { findings: [...findings, ready], enforcedBy, changesAtMs: isOver ? undefined : expiresMs };
 };
 
 function selectingOf(world: KindWorld): Finding {
@@ -22,7 +23,15 @@ function selectingOf(world: KindWorld): Finding {
 }
 
 function enforcedOf(world: KindWorld): Finding {
-  return finding("Enforced", isInForce(world) ? "BrokerNotConnected" : "NotLookedAt");
+  const { applied, concerned, replicas, behind } = world.enforcement;
+  if (!isInForce(world)) return finding("Enforced", "NotLookedAt");
+  if (replicas === 0) return finding("Enforced", "BrokerNotConnected");
+  return finding("Enforced", behind === 0 && applied === concerned ? "AppliedByAll" : "Applying");
+}
+
+function enforcedByOf(world: KindWorld): string | undefined {
+  const { applied, concerned, replicas } = world.enforcement;
+  return replicas === 0 || !isInForce(world) ? undefined : `${applied}/${concerned}`;
 }
 
 function expiryOf({ object: { spec } }: KindWorld): number | undefined {

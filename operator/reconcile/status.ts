@@ -24,6 +24,8 @@ export interface Turn {
 export interface StatusChange {
   readonly conditions: readonly WrittenCondition[];
   readonly turns: readonly Turn[];
+  /** It says so already. */
+  readonly isSame: boolean;
 }
 
 const MESSAGE_CHARACTERS_MAX = 4_096;
@@ -34,15 +36,23 @@ export function changeOf(
   findings: readonly Finding[],
   generation: number | undefined,
   nowMs: number,
-): StatusChange | undefined {
+): StatusChange {
   const before = conditionsOf(status);
   const conditions = findings.map((found) => written(found, before.get(found.type), generation, nowMs));
   const turns = findings.flatMap((to) => {
     const from = before.get(to.type);
     return from?.status === statusOf(to) && from.reason === to.reason ? [] : [{ from, to }];
   });
-  if (conditions.every((condition) => isSame(before.get(condition.type), condition))) return undefined;
-  return { conditions, turns };
+  return {
+    conditions,
+    turns,
+    isSame: conditions.every((condition) => isSame(before.get(condition.type), condition)),
+  };
+}
+
+export function enforcedByIn(status: unknown): string | undefined {
+  const said = isRecord(status) ? status["enforcedBy"] : undefined;
+  return typeof said === "string" ? said : undefined;
 }
 
 export function conditionsOf(status: unknown): ReadonlyMap<string, WrittenCondition> {

@@ -10,10 +10,13 @@ import { isRefusal } from "#core/values/refusal.ts";
 import { type BrokerReplica, openBrokerReplica } from "#operator/broker/replica.ts";
 import { CONFIG_MAPS, CONNECTIONS, POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
 import { ANNOTATIONS, AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
+import { openKube } from "#operator/kube/client.ts";
+import { conditionsOf } from "#operator/reconcile/status.ts";
 import { openLog } from "#runtime/log.ts";
 import { NotEnrolled } from "#sidecar/uplink/tls/enrolment.ts";
 import type { Uplink } from "#sidecar/uplink/uplink.ts";
 import { eventually } from "#test/chart/support/wait.ts";
+import { operate } from "#test/kinds/live/operating.ts";
 import { type PodFiles, SERVER_NAME, enrolmentOf, podFiles, podUplink } from "#test/port/tls.ts";
 import { type Agent, NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
 
@@ -98,6 +101,55 @@ export function replicaCases(world: () => World): void {
           enrolmentOf(thief, ports(at).enrolPort).credential(["127.0.0.1"], forever),
           (error) => error instanceof NotEnrolled && error.refusal.code === "POD_KEY_REFUSED",
         );
+    });
+
+    test("tell what gateways apply: Enforced is true to the fact, and the Connection is Ready with its credential", async (t) => {
+      const { api } = world().guarded;
+      using kube = openKube(await api.asServiceAccount(NAMESPACE, "sallyport-operator"));
+      await using operating = operate(kube);
+      const one = await agent();
+      await using files = await filesOf(one);
+      await using gateway = await dial(files, 1);
+      await write(world(), namespace, "told", "default");
+      const { version } = await plan(gateway, (push) => namesIn(push).includes("told"));
+      const status = async () => {
+        const found = await world().kube.get(POLICIES, objectKey(namespace, "told"), call);
+        const { enforcedBy = "" } = (found?.status ?? {}) as { readonly enforcedBy?: string };
+        return `${enforcedBy} ${conditionsOf(found?.status).get("Enforced")?.status ?? ""}`;
+      };
+      let last = "";
+      const becomes = (wanted: string): Promise<unknown> =>
+        eventually(
+          async () => {
+            last = await status();
+            return last === wanted ? true : undefined;
+          },
+          () => `is ${last}, not ${wanted}: ${operating.failures.join()}`,
+        );
+      await becomes("0/1 Unknown");
+      await timed(t, "cluster-broker.applied-to-enforced-ms", async () => {
+        gateway.uplink.applied("worker-1", version);
+        for (const [what, of] of [
+          ["Enforced", "secretaccesspolicy/told"],
+          ["Ready", "secretaccesspolicy/told"],
+          ["Ready", "connection/told"],
+        ]) {
+          const words = ["wait", `--for=condition=${what}`, of ?? "", "-n", namespace, "--timeout=30s"];
+          const { code, stderr } = await api.kubectl(words);
+          assert.equal(code, 0, stderr);
+        }
+      });
+      assert.equal(await status(), "1/1 True");
+      await world().kube.delete(SECRETS, objectKey(namespace, "told-db"), call);
+      const { code, stderr } = await api.kubectl([
+        "wait",
+        "--for=jsonpath={.status.conditions[?(@.type=='CredentialAvailable')].reason}=SecretMissing",
+        "connection/told",
+        "-n",
+        namespace,
+        "--timeout=30s",
+      ]);
+      assert.equal(code, 0, stderr);
     });
 
     test("a session has its credential, and loses it when the policy goes or the pod ends", async (t) => {

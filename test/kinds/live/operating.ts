@@ -2,6 +2,7 @@
 import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
 import {
   CONFIG_MAPS,
+  LEASES,
   NETWORK_POLICIES,
   NAMESPACES,
   ROLE_BINDINGS,
@@ -10,8 +11,9 @@ import {
   type ObjectKey,
   type Resource,
 } from "#operator/kube/resource.ts";
+import { REPORT_SELECTOR } from "#operator/broker/report.ts";
 import { watchDesired } from "#operator/desired/watch.ts";
-import type { Kube } from "#operator/kube/client.ts";
+import type { Kube, Selection } from "#operator/kube/client.ts";
 import { runController } from "#operator/kube/controller.ts";
 import { type EventRecorder, openEventRecorder } from "#operator/kube/events.ts";
 import { startReflector } from "#operator/kube/reflector.ts";
@@ -20,6 +22,8 @@ import { controllers, KINDS_IN_CLUSTER } from "#operator/reconcile/controllers.t
 import { BY_NAMESPACE } from "#operator/reconcile/namespace.ts";
 import { MANAGED_SELECTOR } from "#operator/reconcile/owned.ts";
 import { openLog } from "#runtime/log.ts";
+
+const SYSTEM = "sallyport-system";
 
 export interface Operating extends AsyncDisposable {
   /** Writes to this object since the start. */
@@ -48,18 +52,15 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
   });
   const follow = <T extends KubeObject>(
     resource: Resource<T>,
-    more: { readonly labelSelector?: string; readonly fieldSelector?: string } & Pick<
-      StoreOptions<T>,
-      "indexes"
-    > = {},
+    more: Selection & Pick<StoreOptions<T>, "indexes"> = {},
   ): StoreView<T> => {
-    const { labelSelector, fieldSelector, indexes = {} } = more;
+    const { indexes = {}, ...selection } = more;
     const store = openStore<T>({
       name: resource.plural,
       indexes,
       onError: (error) => failures.push(String(error)),
     });
-    startReflector<T>({ kube, resource, store, labelSelector, fieldSelector, log, signal });
+    startReflector<T>({ kube, resource, store, ...selection, log, signal });
     return store;
   };
   const owned = {
@@ -80,13 +81,14 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
       namespaces: follow(NAMESPACES),
       roleBindings: follow(ROLE_BINDINGS, owned),
       networkPolicies: follow(NETWORK_POLICIES, owned),
+      reports: follow(LEASES, { namespace: SYSTEM, labelSelector: REPORT_SELECTOR }),
       authorities: follow(CONFIG_MAPS, {
         fieldSelector: `metadata.name=${AUTHORITY_CONFIG_MAP.name}`,
         indexes: owned.indexes,
       }),
     },
     desired,
-    owner: { systemNamespace: "sallyport-system", networkPolicy },
+    owner: { systemNamespace: SYSTEM, networkPolicy },
     kube,
     events,
   });
@@ -100,6 +102,7 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
     failures,
     async [Symbol.asyncDispose]() {
       ended.abort(new Error("the test is over"));
+      all[Symbol.dispose]();
       desired[Symbol.dispose]();
       await running;
     },
