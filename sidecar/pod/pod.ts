@@ -46,6 +46,8 @@ export interface PodGateway {
 const SESSIONS_MAX = 512;
 /** How long an action waits for its record before it is refused. */
 const TRAIL_WAIT_MS = 5_000;
+/** Of the 256 MiB that the chart gives it: one row of that size may wait, or many small ones. */
+const HELD_ROWS_BYTES_MAX = 32 * 1024 * 1024;
 /** How long the first clients of a pod wait for its plan. Its containers start as soon as we listen. */
 const PLAN_MS_MAX = 5_000;
 /** An agent may try as often as it likes; the log tells of it once in a while. */
@@ -127,6 +129,7 @@ function engineFor({ settings, uplink, log }: PodOptions, refusals: Refusals): E
     uplink,
     sessionsMax: SESSIONS_MAX,
     trailWaitMs: TRAIL_WAIT_MS,
+    heldRowsBytesMax: HELD_ROWS_BYTES_MAX,
     passCancel: (key) => engine.gateway.cancel(key),
     mayConnect: () => Promise.resolve(undefined),
     lookup: lookupThrough(settings.resolvers),

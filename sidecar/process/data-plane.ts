@@ -29,6 +29,7 @@ export interface DataPlane extends AsyncDisposable {
 }
 
 const RUN_BYTES = 16;
+const HELD_ROWS_BYTES_MAX = 256 * 1024 * 1024;
 
 export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): DataPlane {
   const { worker, trailWaitMs, sessionsMax } = settings;
@@ -40,7 +41,16 @@ export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): 
     chance: Math.random,
   });
   const mayConnect = clientCheck(ownersOfPeers());
-  const engine = openEngine({ worker, uplink, trailWaitMs, sessionsMax, passCancel, mayConnect, log });
+  const engine = openEngine({
+    worker,
+    uplink,
+    trailWaitMs,
+    heldRowsBytesMax: HELD_ROWS_BYTES_MAX,
+    sessionsMax,
+    passCancel,
+    mayConnect,
+    log,
+  });
   const { gateway } = engine;
   const certificates = openCertificates(log);
   return {

@@ -18,6 +18,8 @@ export interface EngineOptions
   /** The engine's from here on. */
   readonly uplink: Uplink;
   readonly trailWaitMs: number;
+  /** Of all sessions together: rows that wait for a mask. Part of what the process may take. */
+  readonly heldRowsBytesMax: number;
   readonly log: Log;
 }
 
@@ -26,7 +28,7 @@ export interface Engine extends AsyncDisposable {
   readonly registry: Registry;
 }
 
-export function openEngine({ uplink, trailWaitMs, ...options }: EngineOptions): Engine {
+export function openEngine({ uplink, trailWaitMs, heldRowsBytesMax, ...options }: EngineOptions): Engine {
   const nowMs = Date.now;
   const analyst = openAnalyst();
   const metrics = openWorkerMetrics(options.worker, {
@@ -36,7 +38,7 @@ export function openEngine({ uplink, trailWaitMs, ...options }: EngineOptions): 
   });
   const sender = openSender({ port: metrics.measured(uplink), chance: Math.random });
   const mover = openMover({ uplink, sender, log: options.log });
-  const protocols = openProtocols(analyst);
+  const protocols = openProtocols(analyst, heldRowsBytesMax);
   const gateway = openGateway({
     ...options,
     port: mover,

@@ -7,19 +7,17 @@ import type { Protocol } from "../protocols/protocol.ts";
 import { tcpProtocol } from "../protocols/tcp/protocol.ts";
 import type { Analyst } from "../statements/analyst.ts";
 
-/** Of the process: rows that are held back while a mask changes their length. */
-const HELD_ROWS_BYTES_MAX = 256 * 1024 * 1024;
-
 export interface Protocols extends AsyncDisposable {
   readonly of: Readonly<Record<ProtocolName, Protocol>>;
 }
 
-export function openProtocols(analyst: Analyst): Protocols {
+/** `heldRowsBytesMax`: of the process, for rows that are held back while a mask changes their length. */
+export function openProtocols(analyst: Analyst, heldRowsBytesMax: number): Protocols {
   const catalogs = databaseCatalogs();
   const postgres = postgresProtocol({
     analyse: (text, context) => analyst.analyse(text, context),
     openCatalog: (opening) => catalogs.open(opening),
-    budget: memoryBudget(HELD_ROWS_BYTES_MAX),
+    budget: memoryBudget(heldRowsBytesMax),
   });
   return {
     of: { postgres, tcp: tcpProtocol() } satisfies Record<ProtocolName, Protocol>,

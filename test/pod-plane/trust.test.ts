@@ -12,6 +12,7 @@ import { TRUST_VARIABLES, withTrust, withoutTrust } from "#operator/admission/po
 import { CA_FILE, PATHS as OPERATOR_PATHS } from "#operator/names.ts";
 import { type AuthorityOptions, BUNDLE_FILE, openAuthority } from "#sidecar/pod/authority.ts";
 import { PATHS } from "#sidecar/pod/paths.ts";
+import { replicasOf } from "#sidecar/pod/uplink.ts";
 import { textOf } from "#test/architecture/sources.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -19,6 +20,17 @@ const DAY_MS = 24 * 60 * 60_000;
 test("operator and gateway mean the same folders and the same file", () => {
   assert.deepEqual({ ...PATHS }, { ...OPERATOR_PATHS });
   assert.equal(join(PATHS.ca, BUNDLE_FILE), CA_FILE);
+});
+
+test("replicas of the broker are named by the service that the chart has for them", () => {
+  assert.equal(
+    replicasOf("sallyport-broker.sallyport-system.svc"),
+    "sallyport-broker-replicas.sallyport-system.svc.cluster.local",
+  );
+  assert.equal(replicasOf("10.0.0.1"), "10.0.0.1");
+  const services = textOf("charts/sallyport/templates/broker/services.yaml");
+  const [, found = ""] = /name: sallyport-broker-replicas\n([^]*)/.exec(services) ?? [];
+  assert.match(found, /^ {2}clusterIP: None$/m);
 });
 
 test("variables are set where a container has none of that name, once, and can be taken out again", () => {
