@@ -75,9 +75,9 @@ export class Desk {
     const answer = before?.answer ?? this.#begin(session, visitor, { ...request, connection });
     try {
       const granted = await unlessAborted(answer, signal);
-      return before === undefined
-        ? this.#asked(session, granted)
-        : await this.#again(visitor, granted, signal);
+      if (isRefusal(granted) || before === undefined) return granted;
+      // Asked for again, it is decided again, as at every renewal.
+      return await this.renew(visitor, granted.lease, signal);
     } catch (error) {
       if (signal.aborted) answer.finally(() => this.#abandonUnlessAsked(session)).catch(() => undefined);
       throw error;
@@ -182,24 +182,6 @@ export class Desk {
     answer.then((granted) => (isRefusal(granted) ? forget() : undefined), forget);
     session.exchange = { connection: keyOf(request.connection), answer };
     return answer;
-  }
-
-  /** Asked for again, it is decided again, as at every renewal. */
-  async #again(
-    visitor: Visitor,
-    granted: LeaseGrant | Refusal,
-    signal: AbortSignal,
-  ): Promise<LeaseGrant | Refusal> {
-    return isRefusal(granted) ? granted : this.renew(visitor, granted.lease, signal);
-  }
-
-  /** The lease as it is now: one that is asked for again has the time of a new one. */
-  #asked(session: KnownSession, granted: LeaseGrant | Refusal): LeaseGrant | Refusal {
-    if (isRefusal(granted)) return granted;
-    const lease = this.#leases.ofSession(session.id);
-    if (lease === undefined) return refusal("LEASE_ENDED");
-    lease.expiresMs = Math.min(this.#deps.now() + this.#deps.leaseMs, lease.credential.validUntilMs);
-    return grantOf(lease);
   }
 
   /** Nobody waited for the answer, so nobody may know that there is a lease to give back. */

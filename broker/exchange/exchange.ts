@@ -7,6 +7,7 @@ import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values
 import { type Prepared, keyOf } from "../config.ts";
 import type { LeaseTable, Place } from "../leases/table.ts";
 import type { Upstream } from "../sources/source.ts";
+import { unlessAborted } from "../waiting.ts";
 import { type Permission, permit } from "./permission.ts";
 
 /** Who asks, as it was found out a moment ago. */
@@ -84,8 +85,9 @@ async function standingOf(
   signal: AbortSignal,
 ): Promise<Standing | Refusal> {
   const patience = AbortSignal.timeout(STANDING_MS_MAX);
+  const limit = AbortSignal.any([signal, stopping, patience]);
   try {
-    return await asker.standing(AbortSignal.any([signal, stopping, patience]));
+    return await unlessAborted(asker.standing(limit), limit);
   } catch (error) {
     if (stopping.aborted) return refusal("SHUTTING_DOWN");
     if (patience.aborted && !signal.aborted) return refusal("POD_UNCHECKED");

@@ -37,7 +37,7 @@ export function denialCases(kubernetes: () => Kubernetes): void {
   });
 }
 
-function realWorld(kubernetes: Kubernetes, rig: Rig, node: Node): World<RealSubject> {
+export function realWorld(kubernetes: Kubernetes, rig: Rig, node: Node): World<RealSubject> {
   const { guarded, kube } = kubernetes;
   const { api, core } = guarded;
   const started = async (): Promise<Agent> => {
