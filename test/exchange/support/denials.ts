@@ -35,6 +35,7 @@ export const POD_DENIALS = {
   "the pod has succeeded": everywhere("POD_ENDED"),
   "the pod has failed": everywhere("POD_ENDED"),
   "the pod is out of shape": everywhere("POD_UNTRUSTED"),
+  "the namespace is no longer enforced": everywhere("POD_UNTRUSTED"),
   "the service account was made anew": everywhere("POD_ENDED"),
   "the service account may write our kinds": everywhere("POD_UNTRUSTED"),
   "the pod was made by another pod": everywhere("LINEAGE_NOT_AVAILABLE"),

@@ -53,6 +53,7 @@ export function modelWorld(rig: Rig, cluster: TroubledCluster): World<ModelSubje
       "the pod has succeeded": troubled("the pod has succeeded"),
       "the pod has failed": troubled("the pod has failed"),
       "the pod is out of shape": troubled("the pod is out of shape"),
+      "the namespace is no longer enforced": troubled("the namespace is no longer enforced"),
       "the service account was made anew": troubled("the service account was made anew"),
       "the service account may write our kinds": troubled("the service account may write our kinds"),
       "the pod was made by another pod": troubled("the pod was made by another pod"),

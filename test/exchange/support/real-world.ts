@@ -3,8 +3,8 @@ import { sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { AdmissionregistrationV1Api, RbacAuthorizationV1Api } from "@kubernetes/client-node";
 import { after, before, describe } from "node:test";
-import { ORIGIN } from "#operator/names.ts";
-import { objectKey, PODS } from "#operator/kube/resource.ts";
+import { LABELS, ORIGIN } from "#operator/names.ts";
+import { NAMESPACES, objectKey, PODS } from "#operator/kube/resource.ts";
 import { eventually } from "#test/chart/support/wait.ts";
 import { type Agent, type Node, type World as Kubernetes, call } from "#test/cluster-broker/support/world.ts";
 import type { World } from "./denials.ts";
@@ -92,6 +92,11 @@ export function realWorld(kubernetes: Kubernetes, rig: Rig, node: Node): World<R
       "the pod was made by another pod": async (subject) => {
         const path = `/metadata/annotations/${ORIGIN.podUid.replaceAll("/", "~1")}`;
         await patched(subject, "add", path, "its-maker");
+        return undefined;
+      },
+      "the namespace is no longer enforced": async ({ claim: { namespace } }) => {
+        const path = `/metadata/labels/${LABELS.enforce.replaceAll("/", "~1")}`;
+        await kube.patch(NAMESPACES, namespace, [{ op: "remove", path }], call);
         return undefined;
       },
       "the service account was made anew": async ({ claim: { namespace } }) => {

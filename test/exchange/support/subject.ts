@@ -1,5 +1,7 @@
 /** A pod's gateway as far as exchanges go: enrolled over the network, at the broker port over mutual TLS, and at the token endpoint. */
+import assert from "node:assert/strict";
 import type { PodClaim } from "#broker/pods/pods.ts";
+import type { LeaseGrant, SessionGrant } from "#core/port/port.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import { ORDERS, granted, newSession } from "#test/broker/support/broker.ts";
 import { enrolmentOf, podFiles, podUplink } from "#test/port/tls.ts";
@@ -30,14 +32,24 @@ export async function enrolled(rig: Rig, { claim, token }: PodTokens): Promise<E
   await uplink.connected(never);
   const shown = await enrolmentOf(files, rig.enrolPort).credential(["127.0.0.1"], never);
 
+  /** Which pod the data plane is told that it is, for the record. */
+  async function calling(): Promise<object | undefined> {
+    const evidence = { kind: "ambient" } as const;
+    const grant = await uplink.identify({ session: newSession(), listener: "pod", evidence }, never);
+    const { credential: _credential, ...pod } = granted<SessionGrant>(grant).caller.pod ?? { credential: "" };
+    return pod;
+  }
   async function identified(): Promise<string | Refusal> {
     const session = newSession();
     const evidence = { kind: "ambient" } as const;
     const grant = await uplink.identify({ session, listener: "pod", evidence }, never);
     return isRefusal(grant) ? grant : session;
   }
+  assert.deepEqual(await calling(), claimed(claim));
   const connection = ORDERS;
-  const held = granted(await uplink.exchange({ session: await sure(identified()), connection }, never));
+  const held = granted<LeaseGrant>(
+    await uplink.exchange({ session: await sure(identified()), connection }, never),
+  );
   // Found out who they are before whatever happens, so that the exchange itself has to notice.
   const ready = [await sure(identified()), await sure(identified())];
   const post = (fields: Readonly<Record<string, string>>): Promise<Answer> =>
@@ -69,6 +81,11 @@ export async function enrolled(rig: Rig, { claim, token }: PodTokens): Promise<E
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
+}
+
+/** All but the credential: the gateway was enrolled with a token of its own. */
+function claimed({ namespace, name, uid }: PodClaim): object {
+  return { namespace, name, uid };
 }
 
 export function tokenForm(
