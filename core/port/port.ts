@@ -7,7 +7,7 @@
 import type { PolicySource } from "../api/loaded.ts";
 import type { Connection } from "../api/kinds.gen.ts";
 import type { Caller, ConnectionRef } from "../policy/facts.ts";
-import type { Refusal } from "../values/refusal.ts";
+import type { Refusal, RefusalCode } from "../values/refusal.ts";
 
 /** The versions that this build speaks, newest first: running data planes outlive upgrades of the broker. */
 export const PORT_VERSIONS = [1] as const;
@@ -149,10 +149,21 @@ export interface SessionReport {
   readonly statements: number;
   readonly rows: number;
 }
+/** Something that was refused lately, so that whoever keeps the pod can see what it lacks. */
+export interface RefusedReport {
+  /** A Connection, or where a client wanted to go. */
+  readonly about: string;
+  readonly code: RefusalCode;
+  readonly count: number;
+  /** The last time. */
+  readonly atMs: number;
+}
 export interface Report {
   readonly worker: string;
   readonly planVersion: string;
   readonly sessions: readonly SessionReport[];
+  /** Of data planes that stand beside one agent; newest first. */
+  readonly refused?: readonly RefusedReport[];
 }
 
 export interface BrokerPort {

@@ -24,6 +24,7 @@ import type {
   LeaseGrant,
   Proof,
   Push,
+  RefusedReport,
   Report,
   SealedEvent,
   SessionGrant,
@@ -52,6 +53,7 @@ import {
 export const BATCH_EVENTS_MAX = 1_024;
 export const TOKEN_BYTES_MAX = 64 * 1024;
 export const SESSIONS_PER_REPORT_MAX = 20_000;
+export const REFUSED_PER_REPORT_MAX = 16;
 /** What the broker reads of a password file at most. */
 export const PASSWORD_BYTES_MAX = 4_096;
 
@@ -65,8 +67,9 @@ export const session = text(22, SESSION_ID);
 export const lease = text(128);
 const timeMs = whole(0);
 
+const refusalCode = oneOf([...Object.keys(DECISION_CODES), ...Object.keys(RUNTIME_CODES)] as RefusalCode[]);
 export const refusalShape: Shape<Refusal> = record<Refusal>({
-  code: oneOf([...Object.keys(DECISION_CODES), ...Object.keys(RUNTIME_CODES)] as RefusalCode[]),
+  code: refusalCode,
   publicText: words,
   rule: optional(text(2 * NAME_MAX)),
 });
@@ -202,6 +205,12 @@ export const report: Shape<Report> = record<Report>({
       rows: whole(0),
     }),
     SESSIONS_PER_REPORT_MAX,
+  ),
+  refused: optional(
+    list(
+      record<RefusedReport>({ about: text(2 * NAME_MAX), code: refusalCode, count: whole(0), atMs: timeMs }),
+      REFUSED_PER_REPORT_MAX,
+    ),
   ),
 });
 

@@ -1,7 +1,7 @@
 /** One data plane worker: the clients that are handed to it, their sessions, and its side of the broker port. */
 import type { LookupFunction, Socket } from "node:net";
 import type { EventBody } from "#core/audit/event.ts";
-import type { BrokerPort, Push } from "#core/port/port.ts";
+import type { BrokerPort, Push, Report } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { Protocol } from "../protocols/protocol.ts";
@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly sessionsMax: number;
   readonly meters: Meters;
   readonly onRefused?: NonNullable<AdmissionTools["onRefused"]>;
+  /** What was refused lately, where somebody keeps it. */
+  readonly refused?: () => NonNullable<Report["refused"]>;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -73,8 +75,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   }, closing.signal);
   plans.onChange((plan) => sessions.adopt(plan));
 
-  const report = (): void =>
-    port.report({ worker: name, planVersion: plans.current?.version ?? "", sessions: sessions.reports() });
+  const report = (): void => port.report(reportOf(name, plans.current, sessions, options.refused?.()));
   const reporting = setInterval(report, REPORT_MS);
   reporting.unref();
 
@@ -131,6 +132,16 @@ export function openGateway(options: GatewayOptions): Gateway {
     },
   };
   return gateway;
+}
+
+function reportOf(
+  worker: string,
+  plan: ActivePlan | undefined,
+  sessions: Sessions,
+  refused: Report["refused"],
+): Report {
+  const now = { worker, planVersion: plan?.version ?? "", sessions: sessions.reports() };
+  return refused === undefined ? now : { ...now, refused };
 }
 
 async function drain(sessions: Sessions, graceMs: number): Promise<void> {

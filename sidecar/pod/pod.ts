@@ -3,6 +3,8 @@
  * becomes a session of it, and everything else is refused in the words of whoever asked. Without a broker that is everything.
  */
 import { networkInterfaces } from "node:os";
+import type { RefusedReport } from "#core/port/port.ts";
+import { REFUSED_PER_REPORT_MAX } from "#core/port/values.ts";
 import { refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { originalDestination } from "#runtime/native/sockets.ts";
@@ -22,7 +24,7 @@ import { openWhoAmI } from "./own/who.ts";
 import type { Paths } from "./paths.ts";
 import { type Plane, openPlane } from "./plane.ts";
 import { CAPTURE_PORT, DNS_PORT, HEALTH_PORT, isWithoutAddress } from "./ports.ts";
-import { type Refusals, openRefusals } from "./refusals.ts";
+import { type NotedRefusal, type Refusals, openRefusals } from "./refusals.ts";
 import { lookupThrough } from "./resolving.ts";
 import type { PodSettings } from "./settings.ts";
 import { type Sparing, openSparing } from "./sparing.ts";
@@ -134,9 +136,14 @@ function engineFor({ settings, uplink, log }: PodOptions, refusals: Refusals): E
     mayConnect: () => Promise.resolve(undefined),
     lookup: lookupThrough(settings.resolvers),
     onRefused: (why, { namespace, name }) => void refusals.note(why, `connection ${namespace}/${name}`),
+    refused: () => refusals.recent().slice(0, REFUSED_PER_REPORT_MAX).map(reportOf),
     log,
   });
   return engine;
+}
+
+function reportOf({ about, count, atMs, refusal: { code } }: NotedRefusal): RefusedReport {
+  return { about, code, count, atMs };
 }
 
 function ownFor(

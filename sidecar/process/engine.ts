@@ -13,7 +13,7 @@ import { openProtocols } from "./protocols.ts";
 export interface EngineOptions
   extends Pick<
     GatewayOptions,
-    "worker" | "passCancel" | "mayConnect" | "lookup" | "onRefused" | "sessionsMax"
+    "worker" | "passCancel" | "mayConnect" | "lookup" | "onRefused" | "refused" | "sessionsMax"
   > {
   /** The engine's from here on. */
   readonly uplink: Uplink;

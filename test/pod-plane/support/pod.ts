@@ -10,6 +10,7 @@ import { type Socket, connect as connectTo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { Broker } from "#broker/broker.ts";
 import { type ControlPlane, openControlPlane } from "#broker/process/control-plane.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
@@ -55,6 +56,7 @@ export interface Pod extends AsyncDisposable {
   readonly paths: { readonly state: string; readonly ca: string };
   readonly gateway: () => Child;
   readonly outside: Child;
+  broker(): Broker;
   startGateway(): Promise<void>;
   startBroker(): Promise<void>;
   stopBroker(): Promise<void>;
@@ -163,6 +165,10 @@ export async function openPod(): Promise<Pod> {
       return child;
     },
     outside,
+    broker: () => {
+      assert.ok(control);
+      return control.broker;
+    },
     startGateway,
     startBroker,
     stopBroker,
