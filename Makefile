@@ -80,7 +80,7 @@ build: setup ## bundle the programs into dist/
 images: setup ## the images of a release under dist/images, with nothing but Node, Go and a C compiler at hand
 	@node tools/images/make.ts
 
-e2e: clients ## a release on a real node through its life: docs/operations.md, every command of it
+e2e: clients ## what takes longer: a release through its life, every way around admission, replicas, killed clusters
 	@node tools/cluster/build.ts --for='test/**/*.e2e.ts'
 	@$(NODE_TEST) 'test/**/*.e2e.ts'
 

@@ -12,7 +12,6 @@ const FOLDERS = [
   "capture",
   "images",
   "cluster",
-  "bypass",
   "installed",
 ] as const;
 const ADDED_SECONDS_MAX = 90;
@@ -70,7 +69,7 @@ accept([
   },
   {
     point: "2f T1–T13, T15–T17, T33–T35, T38, T47–T49, each first shown to work without us",
-    prove: () => tests(["test/bypass/*.test.ts"], ["bypass.attacks", "bypass.opt-outs"]),
+    prove: () => tests(["test/bypass/*.e2e.ts"], ["bypass.attacks", "bypass.opt-outs"]),
   },
   {
     point: "2g capture: the rules, their self-test, and nothing on the wire",
@@ -89,11 +88,19 @@ accept([
     prove: () => tests(["test/kube/memory.test.ts"], ["kube.rss-10000-trimmed-pods-mib"]),
   },
   {
+    point: "2i replicas, rotation and drift under load; nothing left by a cluster that was killed",
+    prove: () => tests(["test/webhook/replicas.e2e.ts", "test/cluster/node/lifetime.e2e.ts"], []),
+  },
+  {
     point: "4a every command of docs/operations.md, on a real cluster",
     prove: () => tests(["test/installed/*.e2e.ts"], ["operations.pods-meanwhile"]),
   },
   {
     point: "4b every other command of the documents; the chart's objects, rights and values",
-    prove: () => tests(["test/docs/*.test.ts", "test/chart/{release,rights,render,values}.test.ts"], []),
+    prove: () =>
+      tests(
+        ["test/docs/*.test.ts", "test/chart/{rights,render,values}.test.ts", "test/chart/release.e2e.ts"],
+        [],
+      ),
   },
 ]);
