@@ -27,7 +27,7 @@ import {
   readTokenRequest,
 } from "./request.ts";
 import { signingKeys } from "./signing-keys.ts";
-import { type Grant, grantOf, seconds, sign } from "./token.ts";
+import { type Grant, grantOf, lifetimeOf, sign } from "./token.ts";
 
 export interface TokenDeps {
   readonly broker: Pick<Broker, "permits">;
@@ -74,7 +74,7 @@ export function tokenRoutes(deps: TokenDeps): Routes {
         access_token: await sign(granted, issuer, await keys.current()),
         issued_token_type: ACCESS_TOKEN_TYPE,
         token_type: "Bearer",
-        expires_in: seconds(granted.untilMs) - seconds(granted.issuedMs),
+        expires_in: lifetimeOf(granted),
       };
     } finally {
       underWay -= 1;
@@ -94,6 +94,8 @@ export function tokenRoutes(deps: TokenDeps): Routes {
       scope.setErrorHandler((error: FastifyError, _request, reply) => {
         if ((error.statusCode ?? 500) >= 500) throw error;
         const description = `a form of at most ${BODY_BYTES_MAX} bytes is taken, as ${FORM}`;
+        // What is left of it has not been read.
+        reply.header("connection", "close");
         return send(reply, { status: 400, error: "invalid_request", description });
       });
       scope.post(TOKEN_PATH, { bodyLimit: BODY_BYTES_MAX }, async (request, reply) => {
@@ -148,6 +150,7 @@ async function grant(client: Client, asked: TokenRequest, deps: TokenDeps): Prom
     const { pod } = exchanged.standing.caller;
     if (pod === undefined) throw new TypeError("a pod was granted something as somebody else");
     const granted = grantOf(exchanged, pod, thumbprint, now());
+    if (lifetimeOf(granted) <= 0) return refusal("IDENTITY_EXPIRED");
     const { id, by, ...rest } = granted;
     // On record first: a token that nobody knows of is never given out.
     const unsaid = await trail.say(

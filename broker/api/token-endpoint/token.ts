@@ -62,8 +62,13 @@ export function sign(grant: Grant, issuer: string, { kid, privateKey }: SigningK
     .sign(privateKey);
 }
 
+/** In seconds, as the token will say it. */
+export function lifetimeOf({ issuedMs, untilMs }: Grant): number {
+  return seconds(untilMs) - seconds(issuedMs);
+}
+
 /** Down, so that no second is added to what was granted. */
-export function seconds(ms: number): number {
+function seconds(ms: number): number {
   return Math.floor(ms / 1000);
 }
 
