@@ -25,8 +25,10 @@ import { type Worker, Workers } from "./workers.ts";
 export interface BrokerOptions {
   /** From `brokerIdentifier`: marks what this broker makes elsewhere. */
   readonly broker: string;
-  /** Of the broker's user alone; holds the journal of leases. */
+  /** Of the broker's user alone; holds the journal of leases, where there is no other. */
   readonly directory: string;
+  /** Disposed with the broker. */
+  readonly journal?: Journal;
   readonly disk: Disk;
   readonly trail: Pick<Trail, "openSession" | "append" | "unfinished" | "declareLost">;
   /** `process.env`: variables that hold secrets are removed from it as they are read. */
@@ -88,7 +90,7 @@ const TICK_MS_DEFAULT = 1_000;
 const WORKER_LOST_MS = 15_000;
 
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
-  return new LiveBroker(options, await openJournal(options));
+  return new LiveBroker(options, options.journal ?? (await openJournal(options)));
 }
 
 class LiveBroker implements Broker {

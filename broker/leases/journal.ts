@@ -19,6 +19,8 @@ export interface Journal extends AsyncDisposable {
   end(id: string): Promise<void>;
   /** Begun and not ended, oldest first. */
   pending(): readonly JournalEntry[];
+  /** Called with what another broker had begun and that has become ours to undo; never where there is no other. */
+  onTakenOver(listener: (entry: JournalEntry) => void): void;
 }
 
 export interface JournalOptions {
@@ -58,6 +60,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     },
     end: (id) => (pending.has(id) ? log.append({ end: id }) : Promise.resolve()),
     pending: () => [...pending.values()],
+    onTakenOver: () => undefined,
     async [Symbol.asyncDispose]() {
       await log.close();
       await lock[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
 /** Everything that one replica of the broker has of its cluster: whom it asks, what it follows, and where it keeps what replicas share. */
 import type { Registry } from "prom-client";
 import type { AuthorityStore } from "#broker/authority/store.ts";
+import type { Journal } from "#broker/leases/journal.ts";
 import type { Keyring } from "#broker/trail/keyring.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
@@ -19,6 +20,7 @@ import { follow, followKinds } from "../process/stores.ts";
 import { authoritySecret } from "./authority-secret.ts";
 import { type KubernetesCluster, kubernetesCluster } from "./cluster.ts";
 import { secretKeyring } from "./kek-secret.ts";
+import { openLeaseJournal } from "./lease-journal.ts";
 import { endOf } from "./pod-ends.ts";
 
 export interface ClusterSideOptions {
@@ -38,6 +40,8 @@ export interface ClusterSide extends Disposable {
   readonly pods: StoreView<Pod>;
   readonly keyring: Keyring;
   readonly authorities: AuthorityStore;
+  /** Of the replica of that name. */
+  openJournal(name: string, stop: AbortSignal): Promise<Journal>;
   /** Aborts when it is disposed. */
   readonly signal: AbortSignal;
 }
@@ -90,6 +94,12 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
     desired,
     pods,
     keyring: secretKeyring({ kube, namespace, name: KEK_SECRET, clock, signal }),
+    openJournal: (name, until) =>
+      eventually(
+        "read what is to be taken back",
+        () => openLeaseJournal({ kube, namespace, name, clock, log }, until),
+        { clock, log, signal: until },
+      ),
     authorities: authoritySecret({ kube, namespace, name: AUTHORITY_SECRET }),
     signal,
     [Symbol.dispose]: () => kept.dispose(),

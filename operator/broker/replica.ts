@@ -79,7 +79,7 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
       trail,
       // Nothing that a Connection says is read from the broker's own environment in a cluster.
       variables: {},
-      ...(side === undefined ? {} : { secrets: side.cluster }),
+      ...(side === undefined ? {} : { secrets: side.cluster, journal: await side.openJournal(name, stop) }),
       now: Date.now,
       note: noteIn(log),
     }),

@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { denialCases } from "#test/exchange/support/real-world.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { journalCases } from "./live/journal.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
 import { secretCases } from "./live/secrets.ts";
@@ -15,6 +16,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   after(() => world[Symbol.asyncDispose]());
   secretCases(() => world);
   replicaCases(() => world);
+  journalCases(() => world);
   podCases(() => world);
   denialCases(() => world);
 });

@@ -46,7 +46,7 @@ export function entryFor(role: string, template: string, upstream: Upstream): Jo
 export function undoing({ journal, minters, now, note, signal }: UndoingDeps): Undoing {
   const leftovers = new Map<string, Leftover>();
   const running = new Set<Promise<void>>();
-  for (const { id, facts } of journal.pending()) {
+  function inherit({ id, facts }: JournalEntry): void {
     const { template = "", connection = "", place = "" } = facts;
     leftovers.set(id, {
       role: id,
@@ -60,6 +60,8 @@ export function undoing({ journal, minters, now, note, signal }: UndoingDeps): U
     });
     note("role.leftover", { role: id, connection });
   }
+  for (const entry of journal.pending()) inherit(entry);
+  journal.onTakenOver(inherit);
 
   async function attempt(leftover: Leftover, upstream: Upstream): Promise<void> {
     const { role, connection } = leftover;
