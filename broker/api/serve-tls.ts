@@ -9,6 +9,7 @@ import type { BrokerAuthority } from "../authority/authority.ts";
 import { type Note, causeOf } from "../note.ts";
 import { type Gate, type GateLimits, PORT_LIMITS, openGate } from "./gate.ts";
 import { servePeer } from "./peer.ts";
+import { refusingPort } from "./refusing-port.ts";
 import type { AttachedPort } from "./serve.ts";
 import { type SparingNote, sparingNote } from "./sparing-note.ts";
 
@@ -133,7 +134,8 @@ async function take(socket: TLSSocket, options: TlsPortOptions, sparing: Sparing
   if (port === undefined) return;
   if (isRefusal(port)) {
     note("port.refused", { cause: port.code, pod: uid, source: address });
-    return void socket.destroy();
+    // Its gateway has to hear why: a certificate may do again once it is another one.
+    return servePeer(socket, { port: refusingPort(port), note });
   }
   if (socket.destroyed) return port.detach();
   socket.on("close", () => port.detach());

@@ -1,14 +1,26 @@
 /** What brings the frames of the port to a broker and back: a unix socket on one machine, mutual TLS in a cluster. */
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Refusal } from "#core/values/refusal.ts";
 
 export interface Dialled {
   /** Open: what is written to it goes out. */
   readonly stream: Duplex;
   /** From then on another connection should take its place, opened beside it. */
   readonly replaceInMs?: number;
-  /** Told when the connection ended before the broker had greeted: whatever it was opened with may be at fault. */
-  readonly unwelcome?: () => void;
+  /** Told when the connection ended before the broker had greeted, and of what. */
+  readonly unwelcome?: (cause: Error | undefined) => void;
+}
+
+/** The broker has said why it would not have us. */
+export class NotWelcome extends Error {
+  override readonly name = "NotWelcome";
+  readonly refusal: Refusal;
+
+  constructor(why: Refusal) {
+    super(why.publicText);
+    this.refusal = why;
+  }
 }
 
 export interface Carrier {

@@ -1,7 +1,7 @@
 /** From nothing to a connection whose broker has greeted: dialled, introduced, welcome. */
 import { type Hello, type Push, type Welcome } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
-import type { Carrier } from "./carrier.ts";
+import { type Carrier, NotWelcome } from "./carrier.ts";
 import { Link } from "./link.ts";
 
 export interface Greeted {
@@ -35,7 +35,7 @@ export async function greet(
     onPush,
     onEnd: (cause) => {
       if (isWelcome) return onLost(link, cause);
-      unwelcome?.();
+      unwelcome?.(cause);
       reject(cause ?? new Error("it closed the connection"));
     },
   });
@@ -45,7 +45,7 @@ export async function greet(
   if (signal.aborted) stop();
   link.call("hello", hello, (outcome) => {
     if ("fault" in outcome) return link.end(new Error("the broker failed at the greeting"));
-    if (isRefusal(outcome.answer)) return link.end(new Error(outcome.answer.publicText));
+    if (isRefusal(outcome.answer)) return link.end(new NotWelcome(outcome.answer));
     isWelcome = true;
     resolve(outcome.answer);
   });

@@ -89,10 +89,12 @@ function told(socket: Socket, event: string): Promise<void> {
   return new Promise((resolve) => socket.once(event, () => resolve()));
 }
 
-/** Greets, and tells whether that was answered before the connection ended. */
+/** Greets, and tells whether the broker welcomes it before the connection ends. */
 async function isServed(socket: TLSSocket): Promise<boolean> {
   socket.on("secureConnect", () => socket.write(hello));
-  const answered = told(socket, "data").then(() => true);
+  const answered = new Promise<boolean>((resolve) =>
+    socket.once("data", (piece: Buffer) => resolve(!piece.includes("publicText"))),
+  );
   const ended = told(socket, "close").then(() => false);
   const served = await Promise.race([answered, ended]);
   socket.destroy();

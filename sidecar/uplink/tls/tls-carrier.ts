@@ -2,8 +2,8 @@
  * The port over mutual TLS: finds a replica of the broker, shows it this pod's certificate, and renews that in time by a connection
  * beside the one there is.
  */
-import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
-import type { Carrier } from "../carrier.ts";
+import { type SecureContext, type TLSSocket, connect, createSecureContext } from "node:tls";
+import { type Carrier, NotWelcome } from "../carrier.ts";
 import type { Credential, Enrolment } from "./enrolment.ts";
 import type { Replicas } from "./replicas.ts";
 
@@ -17,17 +17,20 @@ export interface TlsCarrierOptions {
   /** Between 0 and 1, so that gateways do not renew in step. */
   readonly chance: () => number;
   readonly heartbeatMs?: number;
+  /** How long a replica may take to accept. */
+  readonly connectMs?: number;
 }
 
 const PORT_PROTOCOL = "sallyport";
 const CONNECT_MS_MAX = 5_000;
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 /** Of the time until a certificate is renewed, at most so much earlier. */
 const RENEW_SPREAD = 0.1;
 
 export function tlsCarrier(options: TlsCarrierOptions): Carrier {
   const { replicas, enrolment, nowMs, chance, heartbeatMs = HEARTBEAT_MS } = options;
+  const contextOf = openContexts();
   /** Knows the leases of this pod's sessions, so it is asked first. */
   let last: string | undefined;
   /** Accepted, and then would not have us: it is asked last. */
@@ -47,23 +50,42 @@ export function tlsCarrier(options: TlsCarrierOptions): Carrier {
     async dial(signal) {
       const addresses = inOrder(await replicas.addresses(signal));
       const credential = await enrolment.credential(addresses, signal);
-      const ca = await enrolment.authority();
-      const { stream, address } = await first(addresses, (host) =>
-        secure(host, credential, ca, options, signal),
-      );
+      const context = contextOf(credential, await enrolment.authority());
+      const { stream, address } = await first(addresses, (host) => secure(host, context, options, signal));
       last = address;
       if (shunned === address) shunned = undefined;
       const leftMs = Math.max(0, credential.renewAtMs - nowMs());
       return {
         stream,
         replaceInMs: leftMs * (1 - RENEW_SPREAD * chance()),
-        unwelcome: () => {
-          enrolment.forget();
+        unwelcome: (cause) => {
+          if (isOfCertificate(cause)) enrolment.forget();
           last = undefined;
           shunned = address;
         },
       };
     },
+  };
+}
+
+/** What asks for another certificate: TLS says by an alert that this one will not do, and the broker that its key is not the pod's. */
+function isOfCertificate(cause: Error | undefined): boolean {
+  if (cause instanceof NotWelcome) return cause.refusal.code === "POD_KEY_REFUSED";
+  const code = cause !== undefined && "code" in cause ? String(cause.code) : "";
+  return /^ERR_SSL_.*ALERT/.test(code);
+}
+
+/** The last one again where nothing has changed: most of what a try costs is in it. */
+function openContexts(): (credential: Credential, ca: string) => SecureContext {
+  let last:
+    | { readonly credential: Credential; readonly ca: string; readonly context: SecureContext }
+    | undefined;
+  return (credential, ca) => {
+    if (last?.credential !== credential || last.ca !== ca) {
+      const { certificatePem: cert, keyPem: key } = credential;
+      last = { credential, ca, context: createSecureContext({ ca, cert, key, minVersion: "TLSv1.3" }) };
+    }
+    return last.context;
   };
 }
 
@@ -84,29 +106,21 @@ async function first(
 
 async function secure(
   host: string,
-  { certificatePem, keyPem }: Credential,
-  ca: string,
-  { port, serverName }: TlsCarrierOptions,
+  secureContext: SecureContext,
+  { port, serverName, connectMs = CONNECT_MS_MAX }: TlsCarrierOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   signal.throwIfAborted();
-  const wanted: ConnectionOptions = {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket = connect({
     host,
     port,
     servername: serverName,
-    ca,
-    cert: certificatePem,
-    key: keyPem,
-    minVersion: "TLSv1.3",
+    secureContext,
     ALPNProtocols: [PORT_PROTOCOL],
-  };
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const socket = connect(wanted);
+  });
   const abort = (): void => reject(signal.reason as Error);
-  const late = setTimeout(
-    () => reject(new Error("the broker does not accept the connection")),
-    CONNECT_MS_MAX,
-  );
+  const late = setTimeout(() => reject(new Error("the broker does not accept the connection")), connectMs);
   socket.once("secureConnect", resolve).once("error", reject).once("close", closed);
   signal.addEventListener("abort", abort, { once: true });
   function closed(): void {
