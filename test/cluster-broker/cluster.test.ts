@@ -6,6 +6,7 @@ import { journalCases } from "./live/journal.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
 import { secretCases } from "./live/secrets.ts";
+import { sharedCases } from "./live/shared.ts";
 import { type World, startWorld } from "./support/world.ts";
 
 describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
@@ -15,6 +16,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   });
   after(() => world[Symbol.asyncDispose]());
   secretCases(() => world);
+  sharedCases(() => world);
   replicaCases(() => world);
   journalCases(() => world);
   podCases(() => world);
