@@ -1,7 +1,7 @@
 /** Where every connection of the pod's containers arrives, whatever its destination. */
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import type { Refusal } from "#core/values/refusal.ts";
-import { type Farewell, converse } from "./converse.ts";
+import { type Farewell, type Told, converse } from "./converse.ts";
 import { type At, type Place, ownPlace } from "./inherited.ts";
 import { LOOPBACKS, isWithoutAddress } from "./ports.ts";
 
@@ -22,7 +22,7 @@ export interface CaptureOptions {
 export type Route =
   /** The socket is somebody else's. */
   | { readonly kind: "taken" }
-  | { readonly kind: "refused"; readonly why: Refusal }
+  | ({ readonly kind: "refused" } & Told)
   /** Without a word. */
   | { readonly kind: "close" };
 
@@ -93,8 +93,7 @@ async function serve(client: Socket, options: CaptureOptions, signal: AbortSigna
     client.on("error", () => undefined);
     const route = await options.route(client);
     if (route.kind === "taken") return;
-    if (route.kind === "refused")
-      return options.onFarewell(await converse(client, route.why, signal), route.why);
+    if (route.kind === "refused") return options.onFarewell(await converse(client, route, signal), route.why);
     client.resetAndDestroy();
     options.onFarewell({ how: "reset", spoken: "nothing" }, undefined);
   } catch (error) {

@@ -1,7 +1,9 @@
 /** One captured client: heard until it is known what it speaks, refused in those words, let go. */
 import type { Socket } from "node:net";
+import type { SecureContext } from "node:tls";
 import type { Refusal } from "#core/values/refusal.ts";
-import { sayLast } from "../protocols/postgres/handshake.ts";
+import { secured } from "../protocols/postgres/greeting.ts";
+import { PeerLeft, sayLast } from "../protocols/postgres/handshake.ts";
 import { readSome } from "../protocols/reading.ts";
 import { type Spoken, spokenIn, voices } from "./voices/index.ts";
 import type { Step } from "./voices/voice.ts";
@@ -16,45 +18,60 @@ const FIRST_BYTES_MAX = 16 * 1024;
 /** Encryption of two kinds may be asked for, each once. */
 const REPLIES_MAX = 2;
 
+export interface Told {
+  readonly why: Refusal;
+  /** For clients that ask for TLS within their protocol; undefined: there is none. */
+  readonly tls?: (() => SecureContext) | undefined;
+}
+
 /** Never rejects for what a client does. The socket is closed when it resolves. */
-export async function converse(client: Socket, why: Refusal, signal: AbortSignal): Promise<Farewell> {
+export async function converse(client: Socket, told: Told, signal: AbortSignal): Promise<Farewell> {
   // The reads report what happens to the socket; unheard, an error between two of them would end the process.
   client.on("error", () => undefined);
   try {
-    return await hearOut(client, why, signal);
+    return await hearOut(client, told, signal);
   } catch (error) {
     if (signal.aborted) return reset(client, "nothing");
-    if (isOfTheClient(error)) return { how: "left" };
+    if (error instanceof PeerLeft || isOfTheClient(error)) return { how: "left" };
     throw error;
   } finally {
     client.destroy();
   }
 }
 
-async function hearOut(client: Socket, why: Refusal, signal: AbortSignal): Promise<Farewell> {
+async function hearOut(client: Socket, { why, tls }: Told, signal: AbortSignal): Promise<Farewell> {
   let bytes: Buffer = Buffer.alloc(0);
   let replies = 0;
+  /** The one that speaks for the client now: itself, or TLS over it. */
+  let socket = client;
   for (;;) {
     const spoken = spokenIn(bytes);
     if (spoken === "other") return reset(client, spoken);
-    const step: Step = spoken === undefined ? { kind: "more" } : voices[spoken].refuse(bytes, why);
+    const canEncrypt = tls !== undefined && socket === client;
+    const step: Step = spoken === undefined ? MORE : voices[spoken].refuse(bytes, why, canEncrypt);
     if (step.kind === "last" && spoken !== undefined) {
-      await sayLast(client, step.bytes);
+      await sayLast(socket, step.bytes);
       return { how: "told", spoken };
     }
-    if (step.kind === "reply") {
+    if (step.kind === "reply" || step.kind === "encrypt") {
       replies += 1;
       if (replies > REPLIES_MAX) return reset(client, spoken ?? "other");
-      client.write(step.bytes);
+      socket.write(step.bytes);
       bytes = bytes.subarray(step.usedBytes);
+      if (step.kind === "reply") continue;
+      // What came in the clear behind the request came from somebody else (CVE-2021-23214).
+      if (bytes.length > 0) return reset(client, spoken ?? "other");
+      socket = await secured(client, { tls: tls?.() }, signal, false);
       continue;
     }
     if (bytes.length > FIRST_BYTES_MAX) return reset(client, spoken ?? "other");
-    const piece = await readSome(client, signal, FIRST_BYTES_MAX + 1 - bytes.length);
+    const piece = await readSome(socket, signal, FIRST_BYTES_MAX + 1 - bytes.length);
     if (piece === undefined) return { how: "left" };
     bytes = Buffer.concat([bytes, piece]);
   }
 }
+
+const MORE: Step = { kind: "more" };
 
 function reset(client: Socket, spoken: Spoken | "other" | "nothing"): Farewell {
   client.resetAndDestroy();

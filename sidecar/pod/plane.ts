@@ -63,14 +63,19 @@ export function openPlane(options: PlaneOptions): Plane {
       const { address, port } = dialled;
       const name = names.nameAt(address);
       const where = sayPlace(name ?? address, port);
-      if (known === undefined) return refuse(refusal("BROKER_UNAVAILABLE"), where, options);
+      if (known === undefined) return refuse(refusal("BROKER_UNAVAILABLE"), where, name ?? address, options);
       const there = destinationOf({ address, port, name, isVirtual: names.covers(address) }, known);
-      return go(client, there, where, options);
+      return go(client, there, { where, host: name ?? address }, options);
     },
   };
 }
 
-function go(client: Socket, there: Destination, where: string, options: PlaneOptions): Route {
+function go(
+  client: Socket,
+  there: Destination,
+  { where, host }: { readonly where: string; readonly host: string },
+  options: PlaneOptions,
+): Route {
   switch (there.kind) {
     case "connection":
       client.setNoDelay(true).setKeepAlive(true);
@@ -83,14 +88,15 @@ function go(client: Socket, there: Destination, where: string, options: PlaneOpt
       const pod = `${options.pod.namespace}/${options.pod.name}`;
       const { code } = there.why;
       options.gateway.recordStranger({ kind: "destination.refused", code, pod, destination: where });
-      return refuse(there.why, where, options);
+      return refuse(there.why, where, host, options);
     }
   }
 }
 
-function refuse(why: Refusal, where: string, { onRefused }: PlaneOptions): Route {
+function refuse(why: Refusal, where: string, host: string, { onRefused, authority }: PlaneOptions): Route {
   const id = onRefused(why, where);
-  return { kind: "refused", why: { ...why, publicText: `${why.publicText} (refusal ${id})` } };
+  const said = { ...why, publicText: `${why.publicText} (refusal ${id})` };
+  return { kind: "refused", why: said, tls: () => authority.contextFor(host) };
 }
 
 function listenerOf(

@@ -4,13 +4,16 @@ import type { Refusal } from "#core/values/refusal.ts";
 export interface Voice {
   /** Whether a client that begins so speaks it; undefined while too little has come to tell. */
   recognises(bytes: Buffer): boolean | undefined;
-  refuse(bytes: Buffer, why: Refusal): Step;
+  /** `canEncrypt`: a client that asks for TLS within its protocol can have it. */
+  refuse(bytes: Buffer, why: Refusal, canEncrypt: boolean): Step;
 }
 
 export type Step =
   | { readonly kind: "more" }
   /** Said before the client goes on; it goes on behind `usedBytes`. */
   | { readonly kind: "reply"; readonly bytes: Buffer; readonly usedBytes: number }
+  /** The same, and from then on both speak TLS. */
+  | { readonly kind: "encrypt"; readonly bytes: Buffer; readonly usedBytes: number }
   | { readonly kind: "last"; readonly bytes: Buffer };
 
 /** Whether `bytes` begin with `mark`; undefined while they could. */

@@ -142,9 +142,10 @@ async function readPacket(
   }
 }
 
-async function secured(
+/** TLS over `raw`, with us as its server, once the client has shown that it can. */
+export async function secured(
   raw: Socket,
-  settings: GreetingSettings,
+  settings: Pick<GreetingSettings, "tls">,
   signal: AbortSignal,
   direct: boolean,
 ): Promise<TLSSocket> {
