@@ -63,10 +63,11 @@ fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUT
 bypass: clients cluster-binaries ## every way around admission, with and without what is in it, as a table
 	@node tools/bypass/table.ts
 
-bench: setup ## side-by-side figures: decisions, what a pod's gateway weighs, how long it waits for a credential, and the gateway beside haproxy and pgbouncer
+bench: setup ## side-by-side figures: decisions, what a pod's gateway weighs, how long it waits for a credential, 2,000 gateways that lose their broker, and the gateway beside haproxy and pgbouncer
 	@node bench/policy.ts
 	@node bench/sidecar.ts
 	@node bench/exchange.ts --model
+	@node bench/storm.ts
 	@tools/setup/proxies.sh
 	@node bench/proxies.ts
 

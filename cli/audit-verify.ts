@@ -72,7 +72,8 @@ function allFindings({ trails, findings }: SetVerification): readonly Finding[] 
 
 function printJson({ trails, findings, notices, moved }: SetVerification, io: Io): void {
   const [first = {}, ...others] = trails.map(jsonOf);
-  writeJson(io, others.length === 0 ? first : { ...first, others, between: { findings, notices, moved } });
+  const between = { findings, notices, moved };
+  writeJson(io, others.length === 0 && notices.length === 0 ? first : { ...first, others, between });
 }
 
 function jsonOf({ leaves, root, sessions, texts, findings, notices }: Verification): object {
@@ -91,8 +92,8 @@ function printForPeople(
     // Only the first one's keys can be elsewhere than beside it.
     printTrail(trail, index === 0 ? closedBecause : undefined, io);
   }
-  if (trails.length === 1) return;
   printFindings(findings, notices, io);
+  if (trails.length === 1) return;
   const verdict =
     findings.length === 0 ? paint("green", "whole together") : paint("red", "NOT WHOLE TOGETHER");
   io.out.write(`${verdict}  ${count(moved, "session")} went on in another log\n`);

@@ -202,3 +202,41 @@ test("what is called wrongly is said to be", async () => {
   assert.match((await sallyport("audit", "tail", trailDirectory, "--lines", "-1")).err, /--lines/);
   assert.match((await sallyport("help", "audit", "verify")).out, /sallyport audit verify/);
 });
+
+test("verify follows a session into the log of another replica, and says what does not fit", async () => {
+  const chain = new Chain();
+  const [first, second, stranger] = ["first", "second", "stranger"].map((name) => join(folder.path, name));
+  assert.ok(first !== undefined && second !== undefined && stranger !== undefined);
+  const open = chain.seal(opening);
+  {
+    await using trail = await trailOn(realDisk, first, { broker: "broker-1" });
+    await trail.append([open], never);
+    await trail.declareLost(chain.session, never);
+  }
+  {
+    await using trail = await trailOn(realDisk, second, { broker: "broker-2" });
+    const chainHead = Buffer.from(open.hash).toString("hex");
+    const moved = chain.seal({ kind: "session.moved", log: "broker-1", lastSeq: 0, chainHead });
+    await trail.append([moved, chain.seal(closing)], never);
+  }
+  await using _trail = await trailOn(realDisk, stranger, { broker: "broker-1" });
+  const [here, there] = [join(second, "trail"), join(first, "trail")];
+  const alone = await sallyport("audit", "verify", here);
+  assert.equal(alone.code, 0, alone.out);
+  assert.match(alone.out, /the log of broker broker-1 is not among these/);
+  const together = await sallyport("audit", "verify", here, "--with", there);
+  assert.equal(together.code, 0, together.out);
+  assert.match(together.out, /whole together {2}1 session went on in another log/);
+  const json = JSON.parse(
+    (await sallyport("audit", "verify", here, "--with", there, "--output", "json")).out,
+  ) as {
+    between: object;
+  };
+  assert.deepEqual(json.between, { findings: [], notices: [], moved: 1 });
+  const shown = await sallyport("audit", "show", chain.session, here);
+  assert.match(shown.out, /session\.moved +goes on from 0 in the log of broker-1/);
+  const forged = await sallyport("audit", "verify", here, "--with", join(stranger, "trail"));
+  assert.equal(forged.code, 1);
+  assert.match(forged.out, /moved {2}.*does not hold event 0/);
+  assert.equal((await sallyport("audit", "verify", here, "--with", join(folder.path, "none"))).code, 2);
+});
