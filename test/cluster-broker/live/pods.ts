@@ -15,6 +15,7 @@ import { LEASES, PODS, objectKey } from "#operator/kube/resource.ts";
 import { eventually } from "#test/chart/support/wait.ts";
 import { type Agent, NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
 
+const ASKED = 10;
 const KEY = "k".repeat(43);
 const OTHER_KEY = "o".repeat(43);
 
@@ -74,8 +75,23 @@ export function podCases(world: () => World): void {
   });
 
   describe("a pod", () => {
-    test("that runs as it was admitted is told with its addresses and who it is", async () => {
+    test("that runs as it was admitted is told with its addresses and who it is", async (t) => {
       const one = await agent();
+      const [claim, token] = [await one.claim(), await one.token()];
+      const replica = world().replica();
+      const took = { review: [] as number[], inspect: [] as number[] };
+      for (let count = 0; count < ASKED; count += 1) {
+        const startMs = performance.now();
+        assert.ok(!isRefusal(await replica.review(token, forever)));
+        const reviewedMs = performance.now();
+        assert.ok(!isRefusal(await replica.inspect(claim, forever)));
+        took.review.push(reviewedMs - startMs);
+        took.inspect.push(performance.now() - reviewedMs);
+      }
+      for (const [what, ms] of Object.entries(took))
+        t.diagnostic(
+          `figure cluster-broker.${what}-rights-asked-anew-p50-ms=${ms.toSorted((a, b) => a - b)[ASKED / 2]?.toFixed(1)}`,
+        );
       const { ips, caller, gatewayRestarts } = await inspected(one);
       assert.deepEqual(ips, ["10.1.2.3"]);
       assert.deepEqual(caller, {
