@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { STAMPED_WORKLOADS } from "#operator/admission/origin/workloads.ts";
 import { WEBHOOK_PATHS } from "#operator/admission/server/webhook.ts";
+import { parseBrokerSettings } from "#operator/broker/settings.ts";
 import { FORCED_UID, GATEWAY_UIDS, INIT_UID, LABELS, ORIGIN, PORTS_RESERVED } from "#operator/names.ts";
 import { operatorSettings } from "./support/agents.ts";
 import {
@@ -50,6 +51,18 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
       const { injection, namespace } = await operatorSettings(values);
       assert.equal(namespace, "sallyport-system");
       assert.equal(injection.broker, "sallyport-broker.sallyport-system.svc:8443");
+    });
+    test(`tells the broker what the broker understands, and by which pods are checked as they are made: ${name}`, async () => {
+      const config = find(await render(values), "ConfigMap", "sallyport-broker") as unknown as {
+        readonly data: Readonly<Record<string, string>>;
+      };
+      const settings = parseBrokerSettings(config.data["broker.json"] ?? "");
+      if (!("state" in settings)) throw new Error(settings.join("\n"));
+      const { injection } = await operatorSettings(values);
+      assert.deepEqual(settings.cluster?.injection, injection);
+      const [host = "", port] = injection.broker.split(":");
+      assert.ok(settings.cluster?.names.includes(host));
+      assert.equal(settings.cluster?.gateways.port, Number(port));
     });
   }
 
