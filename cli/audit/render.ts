@@ -89,7 +89,8 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
     `a client of ${word(event, "listener")} sent a credential of its own: ${word(event, "how")}`,
   "session.close": ({ event }) =>
     join(word(event, "code"), amount(event, "requests"), amount(event, "rows"), masked(event)),
-  "session.moved": ({ event }) => `goes on from ${word(event, "lastSeq")} in the log of ${word(event, "log")}`,
+  "session.moved": ({ event }) =>
+    `goes on from ${word(event, "lastSeq")} in the log of ${word(event, "log")}`,
   "session.lost": ({ event }) => `nothing is known of it after ${word(event, "lastSeq")}`,
   "session.fork": ({ event }) => `another story was told of ${word(event, "atSeq")} (${word(event, "how")})`,
   "grant.issued": ({ event }) => join(word(event, "grant"), by(event)),
