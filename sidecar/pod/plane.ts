@@ -6,7 +6,14 @@ import type { Gateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
 import type { PodAuthority } from "./authority.ts";
 import type { Route } from "./capture.ts";
-import { type Destination, type Routes, destinationOf, routesOf, sayPlace } from "./destinations.ts";
+import {
+  type Destination,
+  OWN_NAME,
+  type Routes,
+  destinationOf,
+  routesOf,
+  sayPlace,
+} from "./destinations.ts";
 import type { VirtualNames } from "./names/virtual.ts";
 import type { PodSettings } from "./settings.ts";
 
@@ -59,9 +66,10 @@ export function openPlane(options: PlaneOptions): Plane {
       const dialled = options.destination(client);
       // Whoever was not redirected has dialled the gateway itself: there is no destination to be had.
       if (dialled === undefined) return { kind: "close" };
-      const known = await planned();
       const { address, port } = dialled;
       const name = names.nameAt(address);
+      // The agent's own page is there when there is nothing else: it says why.
+      const known = name === OWN_NAME ? (routes ?? routesOf([], pod.namespace)) : await planned();
       const where = sayPlace(name ?? address, port);
       if (known === undefined) return refuse(refusal("BROKER_UNAVAILABLE"), where, name ?? address, options);
       const there = destinationOf({ address, port, name, isVirtual: names.covers(address) }, known);

@@ -13,6 +13,7 @@ import { type Engine, openEngine } from "../process/engine.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { openAuthority } from "./authority.ts";
 import { type Capture, openCapture } from "./capture.ts";
+import { OWN_NAME } from "./destinations.ts";
 import { openDns } from "./dns.ts";
 import type { Place } from "./inherited.ts";
 import { type PodMeters, openMeters } from "./meters.ts";
@@ -203,6 +204,7 @@ function dnsFor({ options, names, plane, meters, sparing, onError }: Parts, capt
     canonical: (name) => canonical(name, settings.pod.namespace),
     addressesOf: (name) => names.addressesOf(name),
     hasIpv6,
+    own: OWN_NAME,
     whyNoPlan: `${code}: ${publicText}`,
     nowMs: () => performance.now(),
   });

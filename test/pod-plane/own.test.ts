@@ -83,6 +83,7 @@ test("the broker is asked who it is once in a while, and again after a refusal",
   const caller = { identity: { serviceAccount: { namespace: "shop", name: "agent" } }, ancestors: [] };
   const who = openWhoAmI(
     {
+      state: "connected",
       identify: () => {
         asked += 1;
         return Promise.resolve(answer);
@@ -102,6 +103,11 @@ test("the broker is asked who it is once in a while, and again after a refusal",
   assert.equal(asked, 3);
 });
 
+test("while the broker is away nobody is asked, and the page need not wait", async () => {
+  const who = openWhoAmI({ state: "away", identify: () => assert.fail("asked") }, () => 0);
+  assert.deepEqual(await who(AbortSignal.timeout(5_000)), refusal("BROKER_UNREACHABLE"));
+});
+
 test("a flood of questions is met with silence, and the next second is as good as any", async () => {
   let now = 0;
   const service = openNameService({
@@ -109,6 +115,7 @@ test("a flood of questions is met with silence, and the next second is as good a
     canonical: (name) => `${name}.shop`,
     addressesOf: () => ({ ipv4: Buffer.alloc(4), ipv6: Buffer.alloc(16) }),
     hasIpv6: true,
+    own: "sallyport.internal",
     whyNoPlan: "",
     nowMs: () => now,
   });

@@ -274,6 +274,8 @@ describe("a pod", { skip: captureProblem() ?? skipWithoutPostgres(18) }, () => {
     await pod.stopBroker();
     await pod.startGateway();
     const early = psql("orders");
+    // Its own page does not wait, and says what is missing.
+    assert.match(await curl("/"), /^connections:\n {2}unknown: BROKER_UNAVAILABLE$/m);
     await pod.startBroker();
     await works(early);
   });

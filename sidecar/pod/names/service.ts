@@ -1,5 +1,6 @@
 /** Answers the pod's questions about names out of the plan. None of them is ever asked of anybody else. */
 import { answerQuestion } from "#core/wire/dns/answer.ts";
+import type { Question } from "#core/wire/dns/question.ts";
 import { questionOrAnswer } from "#core/wire/dns/refuse.ts";
 import { type NameOutcome, type NameTools, judgeName } from "./judge.ts";
 
@@ -8,6 +9,8 @@ export type Outcome = NameOutcome | "malformed" | "no-plan" | "rate";
 export interface NameServiceOptions extends Omit<NameTools, "isKnown"> {
   /** The names that there are; waits for the first plan as long as one may be on its way. Undefined: there is none. */
   readonly names: () => Promise<ReadonlySet<string> | undefined>;
+  /** Known without any plan. */
+  readonly own: string;
   /** For askers that understand it, where there is no plan. */
   readonly whyNoPlan: string;
   readonly nowMs: () => number;
@@ -29,7 +32,7 @@ const QUESTIONS_PER_SECOND = 1_000;
 const WAITING_MAX = 256;
 
 export function openNameService(options: NameServiceOptions): NameService {
-  const { names, whyNoPlan } = options;
+  const { names, own, whyNoPlan } = options;
   const mayAsk = rate(QUESTIONS_PER_SECOND, options.nowMs);
   let waiting = 0;
   return {
@@ -39,15 +42,22 @@ export function openNameService(options: NameServiceOptions): NameService {
       const read = questionOrAnswer(query);
       if (read === undefined || "answer" in read) return { outcome: "malformed", answer: read?.answer };
       const { question } = read;
+      // With the endings that resolvers try before it as it is.
+      const isOwn = question.name === own || question.name?.startsWith(`${own}.`) === true;
+      if (isOwn) return judged(query, question, { ...options, isKnown: (name) => name === own });
       waiting += 1;
       const known = await names().finally(() => (waiting -= 1));
-      const { outcome, answer } =
-        known === undefined
-          ? ({ outcome: "no-plan", answer: { code: "refused", why: whyNoPlan } } as const)
-          : judgeName(question, { ...options, isKnown: (name) => known.has(name) });
-      return { outcome, answer: answerQuestion(query, question, answer) };
+      if (known !== undefined)
+        return judged(query, question, { ...options, isKnown: (name) => known.has(name) });
+      const answer = answerQuestion(query, question, { code: "refused", why: whyNoPlan });
+      return { outcome: "no-plan", answer };
     },
   };
+}
+
+function judged(query: Buffer, question: Question, tools: NameTools): Answered {
+  const { outcome, answer } = judgeName(question, tools);
+  return { outcome, answer: answerQuestion(query, question, answer) };
 }
 
 /** A bucket that fills evenly and holds one second's worth. */

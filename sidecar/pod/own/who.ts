@@ -2,14 +2,15 @@
 import { randomBytes } from "node:crypto";
 import type { Caller } from "#core/policy/facts.ts";
 import type { BrokerPort } from "#core/port/port.ts";
-import { type Refusal, isRefusal } from "#core/values/refusal.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import type { UplinkState } from "../../uplink/uplink.ts";
 
 const SESSION_ID_BYTES = 16;
 /** An agent may look as often as it likes; the broker hears of it this often. */
 const KEPT_MS = 30_000;
 
 export function openWhoAmI(
-  port: Pick<BrokerPort, "identify">,
+  port: Pick<BrokerPort, "identify"> & { readonly state: UplinkState },
   nowMs: () => number,
 ): (signal: AbortSignal) => Promise<Caller | Refusal> {
   let kept: { readonly answer: Promise<Caller | Refusal>; readonly untilMs: number } | undefined;
@@ -21,6 +22,8 @@ export function openWhoAmI(
     return grant.caller;
   };
   return async (signal) => {
+    // What is asked meanwhile would wait for the next connection, and the page is wanted now.
+    if (port.state === "away") return refusal("BROKER_UNREACHABLE");
     if (kept === undefined || nowMs() >= kept.untilMs) {
       const answer = ask(signal);
       kept = { answer, untilMs: nowMs() + KEPT_MS };
