@@ -7,6 +7,7 @@ import { skipWithoutNodeTier } from "#test/support/cluster.ts";
 import { DEPARTED, ESCAPES, KEPT_IN, PEER, type World, departures, escapes } from "./support/attacks.ts";
 import { commandsOf, runAsWritten } from "./support/pages.ts";
 import { DIAL, deployment, job, namespace, pod, shell, sleeper, spec } from "./support/pods.ts";
+import { psqlOfAgent } from "./support/orders.ts";
 import { type Release, installRelease } from "./support/release.ts";
 
 const SHOP = "shop";
@@ -64,7 +65,7 @@ describe("a release on a node", { skip: skipWithoutNodeTier() }, () => {
       assert.deepEqual(times, times.toSorted(), "in this order");
       assert.ok(gw?.started === true && gwInit?.state?.terminated?.exitCode === 0);
       const said = await release.kubectl(`logs --namespace ${at} ordered --container=first`);
-      assert.match(said, /BROKER_UNAVAILABLE/, "captured from its first init container on");
+      assert.match(said, /DESTINATION_UNKNOWN/, "captured from its first init container on");
     });
 
     test(`in ${at} an agent gets neither past capture nor at what is the gateway's`, async () => {
@@ -102,7 +103,7 @@ describe("a release on a node", { skip: skipWithoutNodeTier() }, () => {
     const psql = "psql --no-psqlrc 'postgresql://agent@192.0.2.77/shop' --command='select 1' 2>&1; true";
     assert.match(
       await release.inAgent(SHOP, "ordered", psql),
-      /DETAIL: +Refused by the gateway: BROKER_UNAVAILABLE/,
+      /DETAIL: +Refused by the gateway: DESTINATION_UNKNOWN/,
     );
   });
 
@@ -110,7 +111,7 @@ describe("a release on a node", { skip: skipWithoutNodeTier() }, () => {
     await release.kubectl(`wait --namespace ${SHOP} --for=condition=Complete job/once --timeout=60s`);
     assert.match(
       await release.kubectl(`logs --namespace ${SHOP} job/once --container=once`),
-      /BROKER_UNAVAILABLE/,
+      /DESTINATION_UNKNOWN/,
     );
   });
 
@@ -127,13 +128,25 @@ describe("a release on a node", { skip: skipWithoutNodeTier() }, () => {
     assert.match(await release.kubectl(`events --namespace ${SHOP} --types=Warning`), told);
   });
 
-  test("a Connection that needs no credential becomes Ready; one that does, waits for a broker and says so", async () => {
+  test("an agent may no more than policy says, and the policy is in force at every gateway", async () => {
+    const drop = await release.run(psqlOfAgent("drop table orders"));
+    assert.match(
+      drop.output,
+      /ERROR: {2}no rule allows this: ddl on public\.orders\nDETAIL: .* DENY_NO_RULE/,
+    );
+    assert.equal(drop.code, 1);
+    await release.kubectl(
+      `wait --namespace ${SHOP} --for=condition=Enforced secretaccesspolicy/reporting --timeout=30s`,
+    );
+  });
+
+  test("a Connection is Ready when its credential can be had, or when it needs none", async () => {
     await release.kubectl(`wait --namespace ${SHOP} --for=condition=Ready connection/open --timeout=30s`);
-    const asked = `wait --namespace ${SHOP} --for=condition=Ready=Unknown connection/closed --timeout=30s`;
+    const asked = `wait --namespace ${SHOP} --for=condition=Ready=False connection/closed --timeout=30s`;
     await release.kubectl(asked);
     const reason = '{.status.conditions[?(@.type=="CredentialAvailable")].reason}';
     const words = `get --namespace ${SHOP} connection closed --output=jsonpath=${reason}`;
-    assert.equal(await release.kubectl(words), "BrokerNotConnected");
+    assert.equal(await release.kubectl(words), "SecretMissing");
     await release.kubectl(`wait --for=condition=sallyport.dev/Enforced namespace/${SHOP} --timeout=30s`);
   });
 

@@ -1,7 +1,6 @@
 /** A release through its life: what its users must not notice, then docs/operations.md from top to bottom, to its end. */
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { LABELS } from "#operator/names.ts";
@@ -10,11 +9,10 @@ import { makePods } from "./support/makers.ts";
 import { commandsOf, runAsWritten } from "./support/pages.ts";
 import { namespace, pod, sleeper, spec } from "./support/pods.ts";
 import { type Release, installRelease } from "./support/release.ts";
+import { until } from "./support/until.ts";
 
 const PAGE = "docs/operations.md";
 const OPERATORS = "--namespace sallyport-system --selector=app.kubernetes.io/component=operator";
-const WAIT_MS_MAX = 120_000;
-const POLL_MS = 100;
 describe("a release through its life", { skip: skipWithoutNodeTier() }, () => {
   let release: Release;
   before(async () => {
@@ -122,9 +120,4 @@ async function rotated({ kubectl }: Release, rotate: () => Promise<void>): Promi
       .flatMap((line) => /^\[(\S+) .*"isNewAuthority":true/.exec(line)?.[1] ?? []);
     return new Set(changed).size === 2;
   });
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (const deadlineMs = Date.now() + WAIT_MS_MAX; !(await isSo()); await pause(POLL_MS))
-    assert.ok(Date.now() < deadlineMs, `not ${what}`);
 }

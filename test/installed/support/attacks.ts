@@ -104,7 +104,7 @@ def query(transport):
         answer = resolver.recv(2048)
         if transport == socket.SOCK_STREAM: answer = answer[2:] or resolver.recv(2048)
         code = answer[3] & 15
-        return None if code == 0 else "refused" if code == 5 else f"code {code}"
+        return None if code == 0 else "does not exist" if code == 3 else f"code {code}"
 attempt("http to a pod", lambda: http("${peer}", ${PEER_PORT}))
 attempt("datagram to a pod", lambda: datagram("${peer}", ${PEER_PORT}))
 attempt("tls to the API server", lambda: tls("${apiServer}", 443))
@@ -119,4 +119,4 @@ name by udp works
 name by tcp works
 `;
 export const KEPT_IN =
-  /^http to a pod \{"code":"BROKER_UNAVAILABLE",[^\n]*\ndatagram to a pod Operation not permitted\ntls to the API server [^\n]*access denied[^\n]*\nname by udp refused\nname by tcp refused\n$/;
+  /^http to a pod \{"code":"DESTINATION_UNKNOWN",[^\n]*\ndatagram to a pod Operation not permitted\ntls to the API server [^\n]*access denied[^\n]*\nname by udp does not exist\nname by tcp does not exist\n$/;

@@ -11,8 +11,8 @@ import type {
 
 export const AGENT = "localhost/test/agent:1";
 
-/** To an address that answers nobody: what answers is the gateway. */
-export const DIAL = "curl --silent --show-error --max-time 5 http://192.0.2.77/ 2>&1; true";
+/** To an address that answers nobody: what answers is the gateway, as soon as it has its plan. */
+export const DIAL = "curl --silent --show-error --max-time 20 http://192.0.2.77/ 2>&1; true";
 
 export function shell(name: string, script: string, more: Partial<V1Container> = {}): V1Container {
   return { name, image: AGENT, command: ["bash", "-c", script], ...more };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { join } from "node:path";
 import { ROOT } from "#test/architecture/sources.ts";
-import { agentImage } from "#tools/cluster/node/images.ts";
+import { agentImage, postgresImage } from "#tools/cluster/node/images.ts";
 import { type NodeTier, startNodeTier } from "#tools/cluster/node/node-tier.ts";
 import { IMAGE_NAMES } from "#tools/images/images.ts";
 import { commandsOf } from "./pages.ts";
@@ -37,7 +37,7 @@ export async function installRelease(): Promise<Release> {
   assert.equal(images, "make images");
   const withAgents = async (): Promise<NodeTier> => {
     const up = await timed("installed.node-ms", async () => cluster.use(await startNodeTier()));
-    await up.import(await agentImage());
+    for (const archive of await Promise.all([agentImage(), postgresImage()])) await up.import(archive);
     return up;
   };
   // Both are waited for, whatever comes of the other, so that nothing is left of either.

@@ -3,9 +3,13 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type ImageConfig, writeImage } from "#tools/images/oci.ts";
+import type { Entry } from "#tools/images/tar.ts";
+import { entriesOf } from "#tools/images/tree.ts";
+import { findBinaries } from "#tools/postgres/binaries.ts";
 import { cacheFolder } from "../cache.ts";
 import { makeOnce } from "../lock.ts";
 import { PAUSE_IMAGE } from "./containerd.ts";
@@ -20,6 +24,8 @@ const MAKE_MS_MAX = 10 * 60_000;
 export const AGENT_IMAGE = "localhost/test/agent:1";
 /** The same with Node.js. */
 export const NODE_IMAGE = "localhost/test/node:1";
+/** A PostgreSQL that is told what to do as the official image of it is: POSTGRES_PASSWORD, POSTGRES_DB, /docker-entrypoint-initdb.d. */
+export const POSTGRES_IMAGE = "localhost/test/postgres:18";
 
 const DEBIAN = { suite: "bookworm", mirror: "http://deb.debian.org/debian" } as const;
 const PACKAGES = [
@@ -30,6 +36,7 @@ const PACKAGES = [
   "postgresql-client-15",
   "procps",
   "python3",
+  "python3-psycopg2",
 ];
 const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"];
 /** As such images come: root, a shell, no entry point. */
@@ -39,6 +46,12 @@ const STOCK: ImageConfig = {
   args: ["bash"],
   environment: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
 };
+
+const POSTGRES_VERSION = 18;
+const POSTGRES_SOURCE = fileURLToPath(new URL("serve-postgres.sh", import.meta.url));
+const SERVE_POSTGRES = "usr/local/bin/serve-postgres";
+/** It does not run as root. */
+const NOBODY = "65534:65534";
 
 /** Told what takes long. */
 type Say = (line: string) => void;
@@ -83,12 +96,27 @@ export async function nodeImage(say: Say = () => undefined): Promise<string> {
   );
 }
 
+export async function postgresImage(say: Say = () => undefined): Promise<string> {
+  const { rootfs, key } = await debian(say);
+  const { postgres, release } = findBinaries(POSTGRES_VERSION);
+  const layer: Entry[] = [
+    ...entriesOf(dirname(dirname(postgres)), "usr/local/pgsql"),
+    { kind: "file", path: SERVE_POSTGRES, content: { file: POSTGRES_SOURCE }, mode: 0o755 },
+  ];
+  const started = await readFile(POSTGRES_SOURCE);
+  const config = { ...STOCK, user: NOBODY, entrypoint: [`/${SERVE_POSTGRES}`], args: [] };
+  return made(`postgres-${keyOf(key, release, started, JSON.stringify(config))}.tar`, (draft) =>
+    writeStock(draft, POSTGRES_IMAGE, [everythingIn(rootfs), layer], config),
+  );
+}
+
 async function writeStock(
   out: string,
   name: string,
   layers: Parameters<typeof writeImage>[0]["layers"],
+  config = STOCK,
 ): Promise<void> {
-  await writeImage({ out, name, config: STOCK, layers, layerCache: `${cacheFolder()}/images/layers` });
+  await writeImage({ out, name, config, layers, layerCache: `${cacheFolder()}/images/layers` });
 }
 
 async function debian(say: Say): Promise<{ readonly rootfs: string; readonly key: string }> {

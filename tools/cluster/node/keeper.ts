@@ -1,7 +1,7 @@
 /** `make cluster`'s other half: starts the cluster, says so to who started it, and ends it on SIGTERM. `--bare`: no images. */
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { agentImage, nodeImage } from "./images.ts";
+import { agentImage, nodeImage, postgresImage } from "./images.ts";
 import { startNodeTier } from "./node-tier.ts";
 import { forgetStanding, writeStanding } from "./standing.ts";
 
@@ -16,7 +16,7 @@ process.once("disconnect", alone);
 
 const archives = process.argv.includes("--bare")
   ? []
-  : [...(await Promise.all([agentImage(), nodeImage()])), ...ourImages()];
+  : [...(await Promise.all([agentImage(), nodeImage(), postgresImage()])), ...ourImages()];
 await using node = await startNodeTier();
 const names: string[] = [];
 for (const archive of archives) names.push(...(await node.import(archive)).map(({ name }) => name));
