@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { ANNOTATIONS } from "#operator/names.ts";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
 import { placesWith, storedUnder } from "./support/canary.ts";
 import { containerOf } from "./support/containers.ts";
@@ -12,11 +14,13 @@ import {
   MINTER_PASSWORD,
   POLICY,
   asOwner,
+  inDatabase,
   mintedRoles,
   mintedSessions,
   psql,
   psqlOfAgent,
 } from "./support/orders.ts";
+import { makeAuthority } from "#tools/world/certificates.ts";
 import { pod, sleeper, spec } from "./support/pods.ts";
 import { type Release, installRelease } from "./support/release.ts";
 import { until } from "./support/until.ts";
@@ -24,10 +28,14 @@ import { until } from "./support/until.ts";
 const SHOP = "shop";
 const SYSTEM = "sallyport-system";
 const ONE = "select name, email from customers where id = 1";
+const STATIC = "orders-static";
+const READER_PASSWORD = "for-the-reader";
 const CHANGED = [
   { op: "replace", path: "/spec/allow/0/postgres/tables", value: ["public.orders"] },
   { op: "remove", path: "/spec/mask" },
 ];
+
+const authority = makeAuthority();
 
 describe("an agent and a database", { skip: skipWithoutNodeTier() }, () => {
   let release: Release;
@@ -36,9 +44,15 @@ describe("an agent and a database", { skip: skipWithoutNodeTier() }, () => {
     await release.kubectl(
       `wait connection/orders-db --namespace ${SHOP} --for=condition=Ready --timeout=60s`,
     );
-    await release.kubectl(`create serviceaccount other --namespace ${SHOP}`);
+    for (const account of ["other", "launcher"])
+      await release.kubectl(`create serviceaccount ${account} --namespace ${SHOP}`);
+    await release.kubectl(`create role launch --namespace ${SHOP} --verb=create,get --resource=pods`);
+    await release.kubectl(
+      `create rolebinding launch --namespace ${SHOP} --role=launch --serviceaccount=${SHOP}:launcher`,
+    );
     await release.apply(
       ...["one", "two", "three"].map((name) => pod(SHOP, name, spec([sleeper()]))),
+      pod(SHOP, "parent", { ...spec([sleeper()]), serviceAccountName: "launcher" }),
       pod(SHOP, "other", { ...spec([sleeper()]), serviceAccountName: "other" }),
     );
     await release.kubectl(`wait --namespace ${SHOP} --for=condition=Ready pods --all --timeout=120s`);
@@ -140,13 +154,68 @@ with psycopg2.connect(host="orders-db.shop", dbname="shop", sslmode="verify-full
     assert.equal(await live.ask(ONE), "Ada Becker|***\n");
   });
 
+  test("a pod that another pod has made gets nothing, whatever its service account may", async () => {
+    const token = await release.kubectl(
+      `create token launcher --namespace ${SHOP} --bound-object-kind=Pod --bound-object-name=parent`,
+    );
+    await release.sh(
+      `kubectl run child --kubeconfig=/dev/null --server=${release.node.url} --insecure-skip-tls-verify --token=${token.trim()} \\
+        --namespace ${SHOP} --image=${release.agent} -- sleep infinity`,
+    );
+    await release.kubectl(`wait pod child --namespace ${SHOP} --for=condition=Ready --timeout=60s`);
+    const asked = `curl --silent --max-time 20 http://192.0.2.1/; ${psql("--command='select 1'")} 2>&1; true`;
+    const told = await release.inAgent(SHOP, "child", asked, "child");
+    assert.match(told, /BROKER_UNAVAILABLE.*\n?psql: error: could not translate host name/);
+    assert.match(
+      await release.kubectl(`logs child --namespace ${SHOP} --container=gw`),
+      /does not enrol this pod: LINEAGE_NOT_AVAILABLE/,
+    );
+  });
+
+  test("brokers are replaced by an upgrade: sessions with a password go on, those with a minted role end", async () => {
+    await giveTls(release);
+    await release.apply(...staticConnection(authority.certPem));
+    await release.kubectl(
+      `wait connection/${STATIC} --namespace ${SHOP} --for=condition=Ready --timeout=60s`,
+    );
+    const at = `--host=${STATIC}.shop`;
+    await until(
+      "names are known",
+      async () => (await release.inAgent(SHOP, "one", `getent hosts ${STATIC}.shop; true`)) !== "",
+    );
+    await using live = await openLive(release, SHOP, "one", at);
+    const how =
+      "select usename, ssl from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'reader'";
+    assert.equal(await live.ask(ONE), "Ada Becker|ada@example.com\n");
+    await using minted = await session("three");
+    assert.equal(await minted.ask(ONE), "Ada Becker|***\n");
+    assert.match(await asOwner(release, how), /^(reader\|t\n)+$/, "verified TLS, all the way");
+    const replicas =
+      "get pods --selector=app.kubernetes.io/component=broker --output=jsonpath={.items[*].metadata.uid}";
+    const before = (await release.kubectl(`${replicas} --namespace ${SYSTEM}`)).split(" ");
+    await release.sh(
+      `helm upgrade sallyport charts/sallyport --namespace ${SYSTEM} --reuse-values --set=broker.logLevel=debug --wait`,
+    );
+    await release.kubectl(`rollout status statefulset/sallyport-broker --namespace ${SYSTEM} --timeout=120s`);
+    const after = await release.kubectl(`${replicas} --namespace ${SYSTEM}`);
+    assert.ok(
+      before.every((uid) => !after.includes(uid)),
+      "every one of them",
+    );
+    assert.equal(await live.ask(ONE), "Ada Becker|ada@example.com\n", "the same session");
+    assert.match(await minted.ask(ONE), /terminating connection/);
+    assert.equal(await release.sh(psqlOfAgent(ONE)), "Ada Becker|***\n", "and the next is served");
+  });
+
   test("what opens the database is nowhere that an agent or a reader of logs could find it", async () => {
-    assert.deepEqual(await placesWith(release, MINTER_PASSWORD), []);
+    for (const password of [MINTER_PASSWORD, READER_PASSWORD])
+      assert.deepEqual(await placesWith(release, password), []);
     // The second is what the database itself is made from.
     assert.deepEqual(await storedUnder(release, MINTER_PASSWORD), [
       "/registry/configmaps/data/orders-db",
       "/registry/secrets/shop/orders-db",
     ]);
+    assert.deepEqual(await storedUnder(release, READER_PASSWORD), [`/registry/secrets/shop/${STATIC}`]);
   });
 });
 
@@ -161,4 +230,57 @@ async function brokerOf({ kubectl }: Release, agent: string): Promise<string> {
     if ((await kubectl(`logs --namespace ${SYSTEM} ${pod} --tail=-1`)).includes(`"broker":"${broker}"`))
       return pod;
   throw new Error(`no replica is ${broker}`);
+}
+
+/** The README's server has no certificate, and knows no password of an agent's own. */
+async function giveTls(release: Release): Promise<void> {
+  const { certPem, keyPem } = authority.issue("orders-db.data.svc");
+  const script = `umask 077; cd "$PGDATA"; printf %s '${certPem}' >server.crt; printf %s '${keyPem}' >server.key`;
+  await inDatabase(release, script);
+  await asOwner(release, `create role reader login password '${READER_PASSWORD}'`);
+  await asOwner(release, "grant shop_agent to reader");
+  await asOwner(release, "alter system set ssl = on");
+  await asOwner(release, "select pg_reload_conf()");
+  await until("the server speaks TLS", async () => (await asOwner(release, "show ssl")) === "on\n");
+}
+
+function staticConnection(ca: string): KubernetesObject[] {
+  const metadata = { namespace: SHOP, name: STATIC };
+  const host = "orders-db.data.svc";
+  const usable = { [ANNOTATIONS.usableBy]: `${STATIC}@${host}` };
+  const secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { ...metadata, annotations: usable },
+    data: { password: Buffer.from(READER_PASSWORD).toString("base64") },
+  };
+  const connection = {
+    apiVersion: "sallyport.dev/v1alpha1",
+    kind: "Connection",
+    metadata,
+    spec: {
+      protocol: "postgres",
+      address: { host, port: 5432 },
+      reachedAs: [{ host: `${STATIC}.shop` }],
+      tls: { ca: { configMap: { name: STATIC, key: "ca.pem" } } },
+      credential: { mode: "static", source: { secret: { name: STATIC, key: "password" } } },
+      postgres: { database: "shop", user: "reader" },
+    },
+  };
+  const policy = {
+    apiVersion: "sallyport.dev/v1alpha1",
+    kind: "SecretAccessPolicy",
+    metadata,
+    spec: {
+      subjects: [{ serviceAccount: { name: "default" } }],
+      connections: { names: [STATIC] },
+      allow: [{ name: "read", postgres: { preset: "readOnly", tables: ["public.*"] } }],
+    },
+  };
+  return [
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "ca.pem": ca } } as KubernetesObject,
+    secret,
+    connection,
+    policy,
+  ];
 }

@@ -21,7 +21,7 @@ export async function placesWith(release: Release, secret: string): Promise<read
     },
     {
       name: "logs",
-      control: "role.minted",
+      control: "the broker runs",
       read: async (word) => (await logs(release)).includes(word),
     },
     {

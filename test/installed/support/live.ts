@@ -15,13 +15,13 @@ const OUTPUT = "/tmp/live.out";
 const ENDED = "psql ended";
 
 /** In the pod, so that nothing but the agent's own connection is between the two. One for each pod at a time. */
-export async function openLive(release: Release, namespace: string, pod: string): Promise<Live> {
+export async function openLive(release: Release, namespace: string, pod: string, words = ""): Promise<Live> {
   const agent = await containerOf(release, namespace, pod, "agent");
   // Somebody has to keep the pipe open for writing, else psql ends with the first statement.
   await agent.run(
     `mkfifo ${PIPE}
      setsid bash -c 'echo $$ >${PIPE}.pid; exec sleep infinity >${PIPE}' </dev/null >/dev/null 2>&1 &
-     setsid bash -c '${psql("--quiet")} <${PIPE} >${OUTPUT} 2>&1; echo ${ENDED} >>${OUTPUT}' </dev/null >/dev/null 2>&1 &`,
+     setsid bash -c '${psql(`--quiet ${words}`)} <${PIPE} >${OUTPUT} 2>&1; echo ${ENDED} >>${OUTPUT}' </dev/null >/dev/null 2>&1 &`,
   );
   let asked = 0;
   const said = (): Promise<string> => agent.run(`cat ${OUTPUT} 2>/dev/null; true`);

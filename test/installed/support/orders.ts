@@ -13,14 +13,21 @@ export const psql = (words: string): string =>
   `psql --no-psqlrc --host=orders-db.shop --dbname=shop --tuples-only --no-align ${words}`;
 
 /** What only its superuser sees. */
-export async function asOwner({ kubectl, node }: Release, query: string): Promise<string> {
+export function asOwner(release: Release, query: string): Promise<string> {
+  const ask = `PGPASSWORD=$POSTGRES_PASSWORD psql --no-psqlrc --host=127.0.0.1 --username=postgres --dbname=shop -qtAc "$0"`;
+  return inDatabase(release, ask, query);
+}
+
+/** At a shell beside the server. */
+export async function inDatabase(
+  { kubectl, node }: Release,
+  script: string,
+  ...words: readonly string[]
+): Promise<string> {
   const name = await kubectl("get pods --namespace data --selector=app=orders-db --output=name");
-  const ask = `PGPASSWORD=$POSTGRES_PASSWORD psql --no-psqlrc --host=127.0.0.1 --username=postgres --dbname=shop -tAc "$0"`;
-  const { code, stdout, stderr } = await node.kubectl(
-    ["exec", "--namespace", "data", name.trim(), "--", "bash", "-c", ask, query],
-    { stdin: "" },
-  );
-  if (code !== 0) throw new Error(`${query}\n${stderr}`);
+  const command = ["exec", "--namespace", "data", name.trim(), "--", "bash", "-c", script, ...words];
+  const { code, stdout, stderr } = await node.kubectl(command, { stdin: "" });
+  if (code !== 0) throw new Error(`${words.join(" ")}\n${stderr}`);
   return stdout;
 }
 
