@@ -45,6 +45,7 @@ export interface PodGateway {
   stop(): Promise<void>;
 }
 
+const IPV6_LOOK_MS = 1_000;
 /** A pod is one of many, and its agent one process or a few. */
 const SESSIONS_MAX = 512;
 /** How long an action waits for its record before it is refused. */
@@ -198,12 +199,15 @@ function captureFor({ options: { place, log }, plane, meters, sparing, onError }
 function dnsFor({ options, names, plane, meters, sparing, onError }: Parts, capture: Capture) {
   const { place, log, settings } = options;
   const { code, publicText } = refusal("BROKER_UNAVAILABLE");
-  const hasIpv6 = capture.addresses.some(({ host }) => host.includes(":")) && podHasIpv6();
+  const isCaptured = capture.addresses.some(({ host }) => host.includes(":"));
+  const hasIpv6 = onceTrue(podHasIpv6, IPV6_LOOK_MS);
   const service = openNameService({
     names: async () => (await plane.routes())?.names,
     canonical: (name) => canonical(name, settings.pod.namespace),
     addressesOf: (name) => names.addressesOf(name),
-    hasIpv6,
+    get hasIpv6() {
+      return isCaptured && hasIpv6();
+    },
     own: OWN_NAME,
     whyNoPlan: `${code}: ${publicText}`,
     nowMs: () => performance.now(),
@@ -222,6 +226,17 @@ function dnsFor({ options, names, plane, meters, sparing, onError }: Parts, capt
     },
     onError,
   });
+}
+
+/** A link counts only when it carries, which it may do a moment after the gateway has started; looked at so often until then. */
+function onceTrue(look: () => boolean, everyMs: number): () => boolean {
+  let found = false;
+  let lookedMs = -Infinity;
+  return () => {
+    if (found || performance.now() - lookedMs < everyMs) return found;
+    lookedMs = performance.now();
+    return (found = look());
+  };
 }
 
 /** Where the pod has no address of it, connections over it do not even begin. */
