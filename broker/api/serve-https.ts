@@ -6,8 +6,8 @@ import { type Server, createServer } from "node:https";
 import { type FastifyError, type FastifyInstance, fastify } from "fastify";
 import type { BrokerAuthority } from "../authority/authority.ts";
 import { type Note, causeOf } from "../note.ts";
-import { type GateLimits, PORT_LIMITS, openGate } from "./gate.ts";
-import { type TlsPort, contextOf, withAuthority } from "./serve-tls.ts";
+import type { GateLimits } from "./gate.ts";
+import { type TlsPort, contextOf, openTlsPort } from "./serve-tls.ts";
 import { sparingNote } from "./sparing-note.ts";
 
 export type Routes = (app: FastifyInstance<Server>) => void;
@@ -39,8 +39,7 @@ const WORDS: Readonly<Record<number, string>> = {
 };
 
 export async function serveHttps(options: HttpsPortOptions): Promise<TlsPort> {
-  const { authority, note, now, limits = PORT_LIMITS, handshakeMs = HANDSHAKE_MS_MAX } = options;
-  const sparing = sparingNote(note, now);
+  const { authority, note, now, handshakeMs = HANDSHAKE_MS_MAX } = options;
   let server: Server | undefined;
   const app = fastify<Server>({
     bodyLimit: BODY_BYTES_MAX,
@@ -70,19 +69,7 @@ export async function serveHttps(options: HttpsPortOptions): Promise<TlsPort> {
   for (const route of options.routes) route(app);
   await app.ready();
   if (server === undefined) throw new Error("fastify has made no server");
-  server.on("tlsClientError", (error, socket) => {
-    sparing("port.refused", "handshake", { cause: causeOf(error), source: socket.remoteAddress ?? "" });
-    socket.destroy();
-  });
-  const gate = await openGate({
-    ...options,
-    server,
-    limits,
-    nowMs: now,
-    onTurnedAway: (why, source) => sparing("port.refused", why, { cause: `too many: ${why}`, source }),
-    onError: (error) => note("port.failed", { cause: causeOf(error) }),
-  });
-  const port = withAuthority(gate, server, authority);
+  const port = await openTlsPort(server, options, sparingNote(note, now));
   return {
     ...port,
     get connections() {

@@ -7,7 +7,7 @@ import { keyHash, podOfAltName } from "#core/port/enrol.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import type { BrokerAuthority } from "../authority/authority.ts";
 import { type Note, causeOf } from "../note.ts";
-import { type Gate, type GateLimits, PORT_LIMITS, openGate } from "./gate.ts";
+import { type GateLimits, PORT_LIMITS, openGate } from "./gate.ts";
 import { servePeer } from "./peer.ts";
 import { refusingPort } from "./refusing-port.ts";
 import type { AttachedPort } from "./serve.ts";
@@ -48,7 +48,7 @@ const HANDSHAKE_MS_MAX = 5_000;
 const ADMIT_MS_MAX = 10_000;
 
 export async function serveTlsPort(options: TlsPortOptions): Promise<TlsPort> {
-  const { authority, note, now, limits = PORT_LIMITS, handshakeMs = HANDSHAKE_MS_MAX } = options;
+  const { authority, note, now, handshakeMs = HANDSHAKE_MS_MAX } = options;
   const sparing = sparingNote(note, now);
   const server = createServer({
     ...contextOf(authority),
@@ -56,11 +56,6 @@ export async function serveTlsPort(options: TlsPortOptions): Promise<TlsPort> {
     rejectUnauthorized: true,
     handshakeTimeout: handshakeMs,
     ALPNProtocols: [PORT_PROTOCOL],
-  });
-  server.on("tlsClientError", (error, socket) => {
-    sparing("port.refused", "handshake", { cause: causeOf(error), source: socket.remoteAddress ?? "" });
-    // Node leaves open what did not shake hands in time.
-    socket.destroy();
   });
   server.on("secureConnection", (socket) => {
     socket.setNoDelay(true);
@@ -70,22 +65,33 @@ export async function serveTlsPort(options: TlsPortOptions): Promise<TlsPort> {
       socket.destroy();
     });
   });
+  return openTlsPort(server, options, sparing);
+}
+
+/** What a host that is gone leaves behind is noticed by it. */
+const KEEP_ALIVE_MS = 15_000;
+
+/** A listener behind its gate, whose certificate and trust follow the authority; for connections from then on. */
+export async function openTlsPort(
+  server: Server,
+  options: Pick<TlsPortOptions, "host" | "port" | "authority" | "note" | "now" | "limits">,
+  sparing: SparingNote,
+): Promise<TlsPort> {
+  const { host, port, authority, note, now, limits = PORT_LIMITS } = options;
+  server.on("tlsClientError", (error, socket) => {
+    sparing("port.refused", "handshake", { cause: causeOf(error), source: socket.remoteAddress ?? "" });
+    // Node leaves open what did not shake hands in time.
+    socket.destroy();
+  });
   const gate = await openGate({
-    ...options,
+    host,
+    port,
     server,
     limits,
     nowMs: now,
     onTurnedAway: (why, source) => sparing("port.refused", why, { cause: `too many: ${why}`, source }),
     onError: (error) => note("port.failed", { cause: causeOf(error) }),
   });
-  return withAuthority(gate, server, authority);
-}
-
-/** What a host that is gone leaves behind is noticed by it. */
-const KEEP_ALIVE_MS = 15_000;
-
-/** A server whose certificate and trust follow the authority; for connections from then on. */
-export function withAuthority(gate: Gate, server: Server, authority: BrokerAuthority): TlsPort {
   const stop = authority.onChange(() => server.setSecureContext(contextOf(authority)));
   return {
     host: gate.host,

@@ -1,9 +1,18 @@
 /** What the broker of a cluster is told when it starts. The chart renders it as a ConfigMap. */
 import type { LogLevel } from "#runtime/log.ts";
-import { readConfigFile } from "#runtime/config-files.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
-import { type Read, list, oneOf, optional, record, text, whole } from "../config/fields.ts";
-import { injection } from "../config/read.ts";
+import {
+  type Read,
+  absolutePath,
+  host,
+  list,
+  optional,
+  parseDocument,
+  readDocument,
+  record,
+  text,
+} from "../config/fields.ts";
+import { address, injection, logLevel } from "../config/read.ts";
 import type { Address } from "../config/settings.ts";
 
 export interface BrokerSettings {
@@ -30,28 +39,16 @@ export interface ClusterSettings {
 
 /** In words, one problem an entry, when the file cannot be used. */
 export function readBrokerSettings(path: string): BrokerSettings | readonly string[] {
-  const file = readConfigFile(path);
-  return "problem" in file ? [file.problem] : parseBrokerSettings(file.text);
+  return readDocument(path, settings);
 }
 
 export function parseBrokerSettings(json: string): BrokerSettings | readonly string[] {
-  let document: unknown;
-  try {
-    document = JSON.parse(json);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return [`not JSON: ${error.message}`];
-  }
-  const problems: string[] = [];
-  return settings(document, "", problems) ?? problems;
+  return parseDocument(json, settings);
 }
 
-const host = text("a host name or an address", /^[0-9A-Za-z.:_-]{1,253}$/);
-const address = record<Address>({ host, port: whole(0, 65_535) });
-
 const settings: Read<BrokerSettings> = record<BrokerSettings>({
-  state: text("an absolute path", /^\/.{1,4095}$/),
-  logLevel: oneOf(["debug", "info", "warn", "error"]),
+  state: absolutePath,
+  logLevel,
   observability: address,
   cluster: optional(
     record<ClusterSettings>({

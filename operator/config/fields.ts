@@ -3,6 +3,31 @@
  * them are told at once. A misspelt field never passes for an absent one.
  */
 import { nearest } from "#core/api/nearest.ts";
+import { readConfigFile } from "#runtime/config-files.ts";
+
+/** A file's content; in words, one problem an entry, when it is not what `read` takes. */
+export function readDocument<Value extends object>(
+  path: string,
+  read: Read<Value>,
+): Value | readonly string[] {
+  const file = readConfigFile(path);
+  return "problem" in file ? [file.problem] : parseDocument(file.text, read);
+}
+
+export function parseDocument<Value extends object>(
+  json: string,
+  read: Read<Value>,
+): Value | readonly string[] {
+  let document: unknown;
+  try {
+    document = JSON.parse(json);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return [`not JSON: ${error.message}`];
+  }
+  const problems: string[] = [];
+  return read(document, "", problems) ?? problems;
+}
 
 export type Read<Value> = (json: unknown, place: string, problems: string[]) => Value | undefined;
 
@@ -19,6 +44,9 @@ export function whole(min: number, max: number): Read<number> {
     return wrong(place, `a whole number from ${min} to ${max}`, problems);
   };
 }
+
+export const host = text("a host name or an address", /^[0-9A-Za-z.:_-]{1,253}$/);
+export const absolutePath = text("an absolute path", /^\/.{1,4095}$/);
 
 export const flag: Read<boolean> = (json, place, problems) =>
   typeof json === "boolean" ? json : wrong(place, "true or false", problems);

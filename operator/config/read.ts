@@ -1,14 +1,18 @@
 /** The operator's configuration file, strictly: a file that is not understood entirely is not used at all. */
-import { readConfigFile } from "#runtime/config-files.ts";
+import type { LogLevel } from "#runtime/log.ts";
 import { type InjectionSettings, ROOTLESS, type Rendering } from "../admission/pod/contract.ts";
 import {
   type Read,
+  absolutePath,
   dictionary,
   flag,
+  host,
   isObject,
   list,
   oneOf,
   optional,
+  parseDocument,
+  readDocument,
   record,
   text,
   whole,
@@ -24,33 +28,23 @@ import {
 
 /** In words, one problem an entry, when the file cannot be used. */
 export function readSettings(path: string): OperatorSettings | readonly string[] {
-  const file = readConfigFile(path);
-  return "problem" in file ? [file.problem] : parseSettings(file.text);
+  return readDocument(path, settings);
 }
 
 export function parseSettings(json: string): OperatorSettings | readonly string[] {
-  let document: unknown;
-  try {
-    document = JSON.parse(json);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return [`not JSON: ${error.message}`];
-  }
-  const problems: string[] = [];
-  return settings(document, "", problems) ?? problems;
+  return parseDocument(json, settings);
 }
 
 const name = text("a name of lower-case letters, digits, - and .", /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
-const host = text("a host name or an address", /^[0-9A-Za-z.:_-]{1,253}$/);
 const hostAndPort = text("host:port", /^([0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/);
 const ipAddress = text("an IP address", /^[0-9A-Fa-f.:]{2,45}$/);
 const audience = text("an audience", /^[\x21-\x7e]{1,256}$/);
 const image = text("an image reference", /^[a-z0-9][A-Za-z0-9._/:@-]{0,511}$/);
 const quantity = text("a quantity, such as 50m or 64Mi", /^\d{1,15}(\.\d{1,9})?([numkKMGTPE]|[KMGTPE]i)?$/);
-const path = text("an absolute path", /^\/.{1,4095}$/);
 const commonName = text("a common name", /^.{1,256}$/);
 
-const address = record<Address>({ host, port: whole(0, 65_535) });
+export const address = record<Address>({ host, port: whole(0, 65_535) });
+export const logLevel = oneOf<LogLevel>(["debug", "info", "warn", "error"]);
 const quantities = dictionary(quantity, 16);
 const resources = record<{ requests?: Record<string, string>; limits?: Record<string, string> }>({
   requests: optional(quantities),
@@ -78,7 +72,7 @@ const webhook = record<WebhookSettings>({
   authoritySecret: name,
   clientCertificate: optional(
     record<NonNullable<WebhookSettings["clientCertificate"]>>({
-      caFile: path,
+      caFile: absolutePath,
       commonNames: optional(list(commonName, 1, 32)),
     }),
   ),
@@ -89,7 +83,7 @@ const webhook = record<WebhookSettings>({
 const settings: Read<OperatorSettings> = record<OperatorSettings>({
   namespace: name,
   configMap: optional(name),
-  logLevel: oneOf(["debug", "info", "warn", "error"]),
+  logLevel,
   webhook,
   observability: address,
   lease: name,

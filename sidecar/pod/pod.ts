@@ -9,6 +9,7 @@ import { refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { originalDestination } from "#runtime/native/sockets.ts";
 import { type Observability, serveObservability } from "#runtime/observability.ts";
+import { type Sparing, openSparing } from "#runtime/sparing.ts";
 import { type Engine, openEngine } from "../process/engine.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { openAuthority } from "./authority.ts";
@@ -28,7 +29,6 @@ import { CAPTURE_PORT, DNS_PORT, HEALTH_PORT, isWithoutAddress } from "./ports.t
 import { type NotedRefusal, type Refusals, openRefusals } from "./refusals.ts";
 import { lookupThrough } from "./resolving.ts";
 import type { PodSettings } from "./settings.ts";
-import { type Sparing, openSparing } from "./sparing.ts";
 import { readState, writeState } from "./state.ts";
 
 export interface PodOptions {

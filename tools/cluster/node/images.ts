@@ -27,7 +27,7 @@ export const NODE_IMAGE = "localhost/test/node:1";
 /** A PostgreSQL that is told what to do as the official image of it is: POSTGRES_PASSWORD, POSTGRES_DB, /docker-entrypoint-initdb.d. */
 export const POSTGRES_IMAGE = "localhost/test/postgres:18";
 
-const DEBIAN = { suite: "bookworm", mirror: "http://deb.debian.org/debian" } as const;
+const DEBIAN_SUITE = "bookworm";
 const PACKAGES = [
   "ca-certificates",
   "curl",
@@ -126,11 +126,12 @@ async function debian(say: Say): Promise<{ readonly rootfs: string; readonly key
     ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
     "--customize-hook=rm -rf $1/var/log/* $1/var/cache/ldconfig/*",
   ];
-  const key = keyOf(...recipe, DEBIAN.suite, process.arch);
+  const key = keyOf(...recipe, DEBIAN_SUITE, process.arch);
   const rootfs = await made(`debian-${key}`, async (draft) => {
     await rm(draft, { recursive: true, force: true });
-    say(`making a Debian ${DEBIAN.suite} for images of agents, once per machine`);
-    await run("mmdebstrap", [...recipe, DEBIAN.suite, draft, DEBIAN.mirror]);
+    say(`making a Debian ${DEBIAN_SUITE} for images of agents, once per machine`);
+    // From wherever mmdebstrap gets that suite by itself.
+    await run("mmdebstrap", [...recipe, DEBIAN_SUITE, draft]);
   });
   return { rootfs, key };
 }

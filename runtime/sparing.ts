@@ -1,4 +1,4 @@
-/** Lines that a client can cause: one of a kind in a while, with the number of those that were left out. */
+/** Lines that a stranger can cause: one of a kind in a while, with the number of those that were left out. */
 
 export interface Sparing {
   /** What to call when a line of that kind may be written, with how many were not written since the last. */
