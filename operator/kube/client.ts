@@ -72,7 +72,7 @@ export interface Kube extends Disposable {
   ): Promise<T>;
   /** False when there was nothing to delete. */
   delete(resource: Resource, key: ObjectKey, call: DeleteCall): Promise<boolean>;
-  /** Reviews and token requests, which are answered and not stored. */
+  /** Reviews and token requests, which are answered and not stored: like what is read, they are asked again when no answer came. */
   post<T = unknown>(place: Place, body: object, call: Call): Promise<T>;
 }
 
@@ -96,6 +96,10 @@ export function openKube(config: Access, options: KubeOptions = {}): Kube {
     openTransport(config, options.userAgent ?? "sallyport", options.ping ?? PING),
     options.fieldManager ?? FIELD_MANAGER,
   );
+}
+
+interface Question extends Call {
+  readonly changesNothing?: boolean;
 }
 
 class Client implements Kube {
@@ -221,14 +225,17 @@ class Client implements Kube {
   }
 
   post<T = unknown>(place: Place, body: object, call: Call): Promise<T> {
-    return this.#write("POST", apiPath(place), whole(place.resource, body), call);
+    return this.#write("POST", apiPath(place), whole(place.resource, body), {
+      ...call,
+      changesNothing: true,
+    });
   }
 
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
   }
 
-  async #write<T>(method: "POST" | "PUT", path: string, object: object, call: Call): Promise<T> {
+  async #write<T>(method: "POST" | "PUT", path: string, object: object, call: Question): Promise<T> {
     const sent = { method, path: path + this.#search(call), contentType: "application/json" };
     return (await this.#call({ ...sent, body: JSON.stringify(object) }, call)) as T;
   }
@@ -247,23 +254,23 @@ class Client implements Kube {
     return query({ fieldManager: this.#fieldManager, fieldValidation: "Strict", dryRun, ...more });
   }
 
-  async #exchange(sent: Sent, signal: AbortSignal): Promise<unknown> {
+  async #exchange(sent: Sent, mayRepeat: boolean, signal: AbortSignal): Promise<unknown> {
     try {
       return await read(await this.#transport.send(sent, signal));
     } catch (error) {
       const isAnswered = error instanceof KubeError && error.status !== 0;
-      if (signal.aborted || isAnswered || sent.method !== "GET") throw error;
+      if (signal.aborted || isAnswered || !mayRepeat) throw error;
       // A connection may end just when it is used again. Of a write nobody would know whether it was done.
       return read(await this.#transport.send(sent, signal));
     }
   }
 
-  async #call(sent: Sent, call: Call): Promise<unknown> {
+  async #call(sent: Sent, call: Question): Promise<unknown> {
     const deadlineMs = call.deadlineMs ?? DEADLINE_MS;
     const late = AbortSignal.timeout(deadlineMs);
     const signal = AbortSignal.any([call.signal, late]);
     try {
-      return await this.#exchange(sent, signal);
+      return await this.#exchange(sent, call.changesNothing ?? sent.method === "GET", signal);
     } catch (error) {
       if (call.signal.aborted) throw call.signal.reason;
       if (late.aborted)

@@ -37,16 +37,10 @@ function accountOf(pod: V1Pod): string {
   return name === undefined || name === "" ? "default" : name;
 }
 
-/**
- * What it lies with when it fails: the API server, or us. A connection may end just when it is used again, and these are questions
- * that change nothing: one that got no answer is asked again, before a pod is refused for it.
- */
+/** What it lies with when it fails: the API server, or us. */
 async function asked<T>(gather: () => Promise<T>): Promise<T> {
   try {
-    return await gather().catch((error: unknown) => {
-      if (error instanceof KubeError && error.reason === "Unreachable") return gather();
-      throw error;
-    });
+    return await gather();
   } catch (error) {
     if (error instanceof KubeError || error instanceof NoNamespace)
       throw new ClusterUnavailable(error.message, { cause: error });

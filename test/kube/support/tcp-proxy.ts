@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   stall(): void;
   /** Connections that there are end by RST. */
   reset(): void;
+  /** Connections that there are end by RST as soon as something more is said on them. */
+  resetWhenUsed(): void;
   /** New connections are taken, and reset at once. */
   refuse(isRefusing: boolean): void;
   /** Connections that were made so far. */
@@ -58,6 +60,12 @@ export async function startTcpProxy(config: KubeConfig): Promise<TcpProxy> {
     },
     reset: () => {
       for (const [near] of pairs) near.resetAndDestroy();
+    },
+    resetWhenUsed: () => {
+      for (const [near, far] of pairs) {
+        near.unpipe(far);
+        near.once("data", () => near.resetAndDestroy()).resume();
+      }
     },
     refuse: (refusing) => {
       isRefusing = refusing;
