@@ -38,6 +38,8 @@ export interface PodOptions {
   /** The gateway's from here on. */
   readonly uplink: Uplink;
   readonly log: Log;
+  /** For tests, whose broker may take longer to start than first clients are to wait. */
+  readonly planMsMax?: number;
 }
 
 export interface PodGateway {
@@ -74,7 +76,7 @@ interface Parts {
 }
 
 export async function openPodGateway(options: PodOptions): Promise<PodGateway> {
-  const { paths, place, log } = options;
+  const { paths, place, log, planMsMax = PLAN_MS_MAX } = options;
   const { pod } = options.settings;
   const onError = (error: unknown): void => log.error("something broke", errorFields(error));
   const refusals = openRefusals(Date.now);
@@ -89,7 +91,7 @@ export async function openPodGateway(options: PodOptions): Promise<PodGateway> {
     destination: originalDestination,
     serveOwn: (client) => own.take(client),
     onRefused: (why, where) => refusals.note(why, where),
-    planMsMax: PLAN_MS_MAX,
+    planMsMax,
   });
   const meters = openMeters(() => capture.openCount);
   const sparing = openSparing(LINE_EVERY_MS, () => performance.now());
