@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission build images e2e clean accept-foundation accept-gateway accept-operator
+.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -94,6 +94,9 @@ accept-gateway: clients ## prove the standalone gateway point by point
 
 accept-operator: clients ## prove the cluster side point by point: admission, kinds, chart, on a real Kubernetes
 	@node tools/accept/operator.ts
+
+accept-sidecar: clients ## prove what is in a pod and what serves it, point by point, with its figures
+	@node tools/accept/sidecar.ts
 
 clean: ## remove what the targets made
 	@[ ! -e .cache/cluster/standing.json ] || node tools/cluster/node/down.ts

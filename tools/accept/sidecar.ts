@@ -1,0 +1,71 @@
+/** `make accept-sidecar`: capture, the gateway of a pod, the broker over the network and exchange, on a real Kubernetes, point by point. */
+import { figures, freshClone, tests } from "./proofs.ts";
+import { type Outcome, accept, runTests } from "./report.ts";
+
+/** What this layer adds to `make test`. */
+const ADDED = [
+  "test/{capture,pod-plane,exchange,cluster-broker}/**/*.test.ts",
+  "test/port/{enrolment,mutual-tls,replicas,moving}.test.ts",
+  "test/installed/*.test.ts",
+] as const;
+const ADDED_SECONDS_MAX = 120;
+
+/** Side by side as `make test` runs them, on a machine that has built Kubernetes already. */
+function addedTime(): Outcome {
+  const { passed, figure, seconds } = runTests(ADDED);
+  const isInTime = seconds <= ADDED_SECONDS_MAX;
+  return {
+    passed: passed && isInTime,
+    figure: `${seconds.toFixed(0)} s of at most ${ADDED_SECONDS_MAX}; ${figure}`,
+  };
+}
+
+const bench = (words: string, names: readonly string[]): Outcome => {
+  const [program = "", ...options] = words.split(" ");
+  return figures([process.execPath, `bench/${program}.ts`, ...options], names);
+};
+
+accept([
+  { point: "1a fresh clone: make test", prove: () => freshClone(["make", "test"]) },
+  { point: "1b network namespaces and the happy path: what this adds to make test, warm", prove: addedTime },
+  {
+    point: "1c an agent and a database through everything that can happen to both",
+    prove: () => tests(["test/installed/orders*.e2e.ts"], []),
+  },
+  {
+    point: "1d a release through its life, by docs/operations.md, under live sessions",
+    prove: () => tests(["test/installed/operations.e2e.ts"], ["operations.pods-meanwhile"]),
+  },
+  {
+    point: "2a threats on the agent's side and on the cluster's, each first shown to work without us",
+    prove: () => tests(["test/bypass/*.e2e.ts"], ["bypass.attacks"]),
+  },
+  {
+    point: "2b the port over mutual TLS: contract, faults, stolen tokens, keys pinned to a pod",
+    prove: () => tests(["test/port/*.test.ts", "test/broker/issuer-keys.test.ts"], []),
+  },
+  {
+    point: "2c one table of denials over exchange, renew and the token endpoint; watches that are blind",
+    prove: () => tests(["test/exchange/*.test.ts", "test/cluster-broker/*.test.ts"], []),
+  },
+  {
+    point: "3a exchange, cold and renewed, with a real API server",
+    prove: () => bench("exchange", ["identify and exchange", "renew", "p50", "p99"]),
+  },
+  {
+    point: "3b memory when ready and after a thousand parses; start to ready",
+    prove: () => bench("sidecar", ["start to ready", "after a thousand"]),
+  },
+  {
+    point: "3c memory of a broker with 2,000 streams, and how soon all of them are at another",
+    prove: () => bench("storm", ["replica with 2000", "all at the other"]),
+  },
+  {
+    point: "4a every command of the README on the test cluster: five lead from nothing to a mediated pod",
+    prove: () => tests(["test/installed/*.test.ts"], ["installed.node-ms", "installed.commands-ms"]),
+  },
+  {
+    point: "4b every example and every limit that the documents speak of",
+    prove: () => tests(["test/docs/*.test.ts", "test/limits/*.test.ts", "test/capture/docs.test.ts"], []),
+  },
+]);
