@@ -43,8 +43,11 @@ export function readConnection(text: string): Read<ConnectionRef> {
 /** The same form that `readSubject` takes, for output that can be pasted back. */
 export function writeSubject(identity: Identity): string {
   const parts: string[] = [];
-  const { serviceAccount, oidc, user } = identity;
-  if (serviceAccount) parts.push(`serviceaccount:${serviceAccount.namespace}/${serviceAccount.name}`);
+  const { serviceAccount, pod, oidc, user } = identity;
+  if (serviceAccount) {
+    const inPod = pod === undefined ? "" : `,pod=${pod.name}/${pod.uid}`;
+    parts.push(`serviceaccount:${serviceAccount.namespace}/${serviceAccount.name}${inPod}`);
+  }
   if (oidc) {
     const claims = Object.entries(oidc.claims).flatMap(([name, value]) =>
       Array.isArray(value)
@@ -78,9 +81,18 @@ const READERS = {
   user: readUser,
 } as const satisfies Record<string, (rest: string) => Read<Identity>>;
 
+/** With `pod=NAME/UID` it is that very pod. */
 function readServiceAccount(rest: string): Read<Identity> {
-  const serviceAccount = namespaceAndName(rest, "/") ?? namespaceAndName(rest, ":");
-  if (serviceAccount !== undefined) return { ok: true, value: { serviceAccount } };
+  const [account = "", ...pairs] = splitAtCommas(rest);
+  const serviceAccount = namespaceAndName(account, "/") ?? namespaceAndName(account, ":");
+  if (serviceAccount !== undefined && pairs.length === 0) return { ok: true, value: { serviceAccount } };
+  const [key, value = ""] = nameAndValue(pairs[0] ?? "");
+  const [name, uid, ...more] = value.split("/");
+  const isPod = pairs.length === 1 && key === "pod" && name && uid && more.length === 0;
+  if (serviceAccount !== undefined && isPod)
+    return { ok: true, value: { serviceAccount, pod: { namespace: serviceAccount.namespace, name, uid } } };
+  if (serviceAccount !== undefined)
+    return wrong(`"${pairs.join()}" does not belong to a service account; write pod=NAME/UID, or nothing`);
   return wrong(
     `"${rest}" does not name a service account; write serviceaccount:NAMESPACE/NAME, as in serviceaccount:shop/reporter`,
   );

@@ -327,6 +327,8 @@ export interface SubjectSelector extends AgentSelector {
   readonly serviceAccount?: ServiceAccountSelector;
   /** Any service account of this namespace. Example: `agents`. */
   readonly namespace?: string;
+  /** That very pod. */
+  readonly pod?: PodSelector;
   /** The OpenID Connect token the caller came with. */
   readonly oidc?: OidcSelector;
   /** An agent that stands above the caller, at any distance, in its verified lineage. */
@@ -346,6 +348,15 @@ export interface ServiceAccountSelector {
   readonly namespace?: string;
 }
 
+/**
+ * One pod and no other. Pods come and go, so this is for what is said of one that lives, such as that it is
+ * revoked.
+ */
+export interface PodSelector {
+  /** `metadata.uid` of the pod. Example: `5f0c1e2a-8a57-4c1b-9b0e-0a6f6f2d9a11`. */
+  readonly uid: string;
+}
+
 /** A caller that was identified by an OpenID Connect token. */
 export interface OidcSelector {
   /** Name of the IdentityProvider whose token it must be. Example: `github-actions`. */
@@ -363,6 +374,8 @@ export interface AgentSelector {
   readonly serviceAccount?: ServiceAccountSelector;
   /** Any service account of this namespace. Example: `agents`. */
   readonly namespace?: string;
+  /** That very pod. */
+  readonly pod?: PodSelector;
   /** The OpenID Connect token it came with. */
   readonly oidc?: OidcSelector;
 }

@@ -4,8 +4,17 @@ import type { TcpRequest } from "./protocols/tcp/rules.ts";
 
 export type ClaimValue = string | number | boolean | readonly string[];
 
+/** One pod and no other: a pod of the same name that is made later is another. */
+export interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** A verified identity. Never built from labels. */
 export interface Identity {
+  /** Beside the service account that it runs as. */
+  readonly pod?: PodRef;
   readonly serviceAccount?: { readonly namespace: string; readonly name: string };
   readonly oidc?: { readonly provider: string; readonly claims: Readonly<Record<string, ClaimValue>> };
   /** A person, as the cluster or the identity provider names them. */
@@ -19,11 +28,8 @@ export interface Ancestor {
   readonly identity: Identity;
 }
 
-/** Which pod asks, for the record: what it may do is decided by who it is, and that is its service account. */
-export interface CallingPod {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
+/** Which pod asks, for the record; by its identity policies know it. */
+export interface CallingPod extends PodRef {
   /** Of the token by which it became known; the API server's own record names tokens by it too. */
   readonly credential: string;
 }

@@ -99,8 +99,14 @@ function keysOf({ self, descendantsOf, launchedBy }: SubjectMatcher): readonly K
   return keys;
 }
 
-function identityPaths({ account, namespace, oidc }: IdentityMatcher): readonly (readonly string[])[] {
+function identityPaths({
+  account,
+  podUid,
+  namespace,
+  oidc,
+}: IdentityMatcher): readonly (readonly string[])[] {
   const paths: string[][] = [];
+  if (podUid !== undefined) paths.push(["pod", podUid]);
   if (account) {
     paths.push(
       account.namespace === undefined ? ["name", account.name] : ["account", account.namespace, account.name],
@@ -123,7 +129,7 @@ function rootPaths(root: RootMatcher): readonly (readonly string[])[] {
 /** Walks to every node under which a selector that matches this identity can be filed. */
 function visit(
   { root, isEmpty }: Shelf,
-  { serviceAccount, oidc, user }: Identity,
+  { serviceAccount, pod, oidc, user }: Identity,
   kind: string | undefined,
   take: (filed: readonly Filed[]) => void,
 ): void {
@@ -133,6 +139,7 @@ function visit(
     takeAt(root, take, "name", serviceAccount.name);
     takeAt(root, take, "namespace", serviceAccount.namespace);
   }
+  if (pod) takeAt(root, take, "pod", pod.uid);
   if (oidc) {
     takeAt(root, take, "provider", oidc.provider);
     const claims = root.next.get("claim")?.next.get(oidc.provider);

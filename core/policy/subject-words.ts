@@ -32,10 +32,11 @@ export function whyNotSubject(
 }
 
 function whyNotIdentity(
-  { account, namespace, oidc }: IdentityMatcher,
+  { account, podUid, namespace, oidc }: IdentityMatcher,
   identity: Identity,
 ): readonly string[] {
   const why: string[] = [];
+  if (podUid !== undefined && podUid !== identity.pod?.uid) why.push(`it is not pod ${shorten(podUid)}`);
   if (account && !matchesAccount(account, identity)) why.push(`it is not ${sayAccount(account)}`);
   if (namespace !== undefined && namespace !== identity.serviceAccount?.namespace) {
     why.push(`it is not in namespace ${namespace}`);
@@ -54,8 +55,9 @@ function whyNotOidc({ provider, claims }: OidcMatcher, { oidc }: Identity): stri
   return words.join("; ");
 }
 
-function sayIdentityMatcher({ account, namespace, oidc }: IdentityMatcher): string {
+function sayIdentityMatcher({ account, podUid, namespace, oidc }: IdentityMatcher): string {
   const words: string[] = [];
+  if (podUid !== undefined) words.push(`pod ${shorten(podUid)}`);
   if (account) words.push(sayAccount(account));
   if (namespace !== undefined) words.push(`in namespace ${namespace}`);
   if (oidc) words.push(sayOidc(oidc));

@@ -21,6 +21,8 @@ export interface SubjectMatcher {
 
 export interface IdentityMatcher {
   readonly account: AccountMatcher | undefined;
+  /** The uid of one pod. */
+  readonly podUid: string | undefined;
   readonly namespace: string | undefined;
   readonly oidc: OidcMatcher | undefined;
 }
@@ -42,7 +44,7 @@ export interface OidcMatcher {
   readonly claims: readonly (readonly [name: string, value: string])[];
 }
 
-const IDENTITY_FIELDS = ["serviceAccount", "namespace", "oidc"];
+const IDENTITY_FIELDS = ["serviceAccount", "namespace", "oidc", "pod"];
 const SUBJECT_FIELDS = [...IDENTITY_FIELDS, "descendantsOf", "launchedBy"];
 const ROOT_FIELDS = ["kind", "user", "group", "serviceAccount", "oidc"];
 const ROOT_KINDS = ["person", "ci", "controller"] as const;
@@ -93,8 +95,12 @@ export function isLaunchedBy(matcher: RootMatcher, { kind, identity }: Ancestor)
   );
 }
 
-export function matchesIdentity({ account, namespace, oidc }: IdentityMatcher, identity: Identity): boolean {
+export function matchesIdentity(
+  { account, podUid, namespace, oidc }: IdentityMatcher,
+  identity: Identity,
+): boolean {
   return (
+    (podUid === undefined || podUid === identity.pod?.uid) &&
     (account === undefined || matchesAccount(account, identity)) &&
     (namespace === undefined || namespace === identity.serviceAccount?.namespace) &&
     (oidc === undefined || matchesOidc(oidc, identity))
@@ -164,6 +170,7 @@ function readIdentity(
 ): IdentityMatcher {
   return {
     account: readAccount(fields["serviceAccount"], own, join(path, "serviceAccount"), report),
+    podUid: readPod(fields["pod"], join(path, "pod"), report),
     namespace: readText(fields["namespace"], join(path, "namespace"), report),
     oidc: readOidc(fields["oidc"], join(path, "oidc"), report),
   };
@@ -179,6 +186,11 @@ function readAccount(
   const fields = readFields(value, ["name", "namespace"], path, report);
   const name = readRequired(fields["name"], join(path, "name"), report);
   return { name, namespace: readText(fields["namespace"], join(path, "namespace"), report) ?? own };
+}
+
+function readPod(value: unknown, path: string, report: Report): string | undefined {
+  if (value === undefined) return undefined;
+  return readRequired(readFields(value, ["uid"], path, report)["uid"], join(path, "uid"), report);
 }
 
 function readOidc(value: unknown, path: string, report: Report): OidcMatcher | undefined {

@@ -41,8 +41,9 @@ function isAncestor(value: unknown): value is Ancestor {
 
 function isIdentity(value: unknown): value is Identity {
   if (!isRecord(value)) return false;
-  const { serviceAccount, oidc, user } = value;
+  const { serviceAccount, pod, oidc, user } = value;
   return (
+    (pod === undefined || (isRecord(pod) && isConnectionRef(pod) && isText(pod["uid"]))) &&
     (serviceAccount === undefined || isConnectionRef(serviceAccount)) &&
     (oidc === undefined ||
       (isRecord(oidc) && typeof oidc["provider"] === "string" && isRecord(oidc["claims"]))) &&

@@ -4,8 +4,10 @@ import type { PolicyId } from "#core/api/loaded.ts";
 
 const NAME_CHARS_MAX = 120;
 
-export function sayIdentity({ serviceAccount, oidc, user }: Identity): string {
-  if (serviceAccount) return clean(`service account ${serviceAccount.namespace}/${serviceAccount.name}`);
+export function sayIdentity({ serviceAccount, pod, oidc, user }: Identity): string {
+  const inPod = pod === undefined ? "" : ` in pod ${pod.name}`;
+  if (serviceAccount)
+    return clean(`service account ${serviceAccount.namespace}/${serviceAccount.name}${inPod}`);
   if (user) return clean(`user ${user.name}`);
   if (oidc) return clean(`a token of ${oidc.provider}${saySubject(oidc.claims)}`);
   return "an unnamed identity";

@@ -107,12 +107,17 @@ const claim: Shape<ClaimValue> = {
     return Array.isArray(json) ? claimList.read(json, parts, place) : words.read(json, parts, place);
   },
 };
+/** As many as fit into what admission puts on record of a requester. */
+const GROUPS_MAX = 65_536;
 const identity: Shape<Identity> = record<Identity>({
+  pod: optional(record<NonNullable<Identity["pod"]>>({ namespace: name, name, uid: name })),
   serviceAccount: optional(record<NonNullable<Identity["serviceAccount"]>>({ namespace: name, name })),
   oidc: optional(
     record<NonNullable<Identity["oidc"]>>({ provider: name, claims: dictionary(claim, 256, NAME_MAX) }),
   ),
-  user: optional(record<NonNullable<Identity["user"]>>({ name: words, groups: list(text(TEXT_MAX), 1_024) })),
+  user: optional(
+    record<NonNullable<Identity["user"]>>({ name: words, groups: list(text(TEXT_MAX), GROUPS_MAX) }),
+  ),
 });
 const ancestorKinds: readonly AncestorKind[] = ["agent", "person", "ci", "controller"];
 const caller: Shape<Caller> = record<Caller>({

@@ -287,10 +287,22 @@ allow:
 `,
   },
   {
-    name: "a CI job known by a person's name does not exist",
-    finds: ["IMPOSSIBLE_SUBJECT"],
+    name: "a controller known by a person's name does not exist, and a CI job by a service account neither",
+    finds: ["IMPOSSIBLE_SUBJECT", "IMPOSSIBLE_SUBJECT"],
     spec: `
-subjects: [{ serviceAccount: { name: runner }, launchedBy: { kind: ci, user: alice@acme.example } }]
+subjects:
+  - { serviceAccount: { name: runner }, launchedBy: { kind: controller, user: alice@acme.example } }
+  - { serviceAccount: { name: runner }, launchedBy: { kind: ci, serviceAccount: { name: runner } } }
+allow:
+  - name: read
+    postgres: { statements: [read], tables: [public.orders] }
+`,
+  },
+  {
+    name: "a CI job has the name by which the API server knows it",
+    finds: [],
+    spec: `
+subjects: [{ serviceAccount: { name: runner }, launchedBy: { kind: ci, user: "ci:acme/orders" } }]
 allow:
   - name: read
     postgres: { statements: [read], tables: [public.orders] }

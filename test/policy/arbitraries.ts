@@ -43,10 +43,18 @@ export const CONNECTIONS: readonly Connection[] = [
 
 const accountNames = fc.constantFrom("bot", "bot", "bot", "planner");
 const namespaces = fc.constantFrom("shop", "shop", "shop", "lab");
+const podUids = fc.constantFrom("p1", "p2");
 const providers = fc.constantFrom("github", "gitlab");
 
 const identities: fc.Arbitrary<Identity> = fc.oneof(
-  { weight: 12, arbitrary: fc.constant({ serviceAccount: { namespace: "shop", name: "bot" } }) },
+  { weight: 8, arbitrary: fc.constant({ serviceAccount: { namespace: "shop", name: "bot" } }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      serviceAccount: fc.constant({ namespace: "shop", name: "bot" }),
+      pod: fc.record({ namespace: fc.constant("shop"), name: fc.constant("bot-1"), uid: podUids }),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({ serviceAccount: fc.record({ namespace: namespaces, name: accountNames }) }),
@@ -112,6 +120,7 @@ const agentSelectors: fc.Arbitrary<AgentSelector> = fc.oneof(
   fc.record({ namespace: namespaces }),
   fc.record({ namespace: namespaces }),
   fc.record({ oidc: oidcSelectors }),
+  fc.record({ pod: fc.record({ uid: podUids }) }),
   fc.record({ namespace: namespaces, serviceAccount: accountSelectors }),
 );
 

@@ -22,10 +22,11 @@ export function subjectFits(
 }
 
 function agentFits(
-  { serviceAccount, namespace, oidc }: AgentSelector,
+  { serviceAccount, pod, namespace, oidc }: AgentSelector,
   policy: Policy,
   identity: Identity,
 ): boolean {
+  if (pod && identity.pod?.uid !== pod.uid) return false;
   if (serviceAccount) {
     if (identity.serviceAccount?.name !== serviceAccount.name) return false;
     const home = serviceAccount.namespace ?? policy.metadata.namespace;

@@ -56,7 +56,7 @@ const oidcWithoutClaims = ({ oidc }: SubjectSelector): OidcSelector | undefined 
 
 /** Nothing in the subject names one identity: only where it runs, or whose descendant it is. */
 function isOpenEnded(subject: SubjectSelector): boolean {
-  return subject.serviceAccount === undefined && subject.oidc === undefined;
+  return subject.serviceAccount === undefined && subject.oidc === undefined && subject.pod === undefined;
 }
 
 function breadthOf(subject: SubjectSelector): string {

@@ -121,7 +121,7 @@ function subjectCovers(
 }
 
 function conditionsOf(
-  { serviceAccount, namespace, oidc, descendantsOf, launchedBy }: SubjectSelector,
+  { serviceAccount, pod, namespace, oidc, descendantsOf, launchedBy }: SubjectSelector,
   policy: Policy,
 ): readonly string[] {
   // Written in different namespaces, the same words may mean different accounts.
@@ -132,6 +132,7 @@ function conditionsOf(
     ["namespace", namespace],
     ["namespace", home],
     ["account", serviceAccount?.name],
+    ["pod", pod?.uid],
     ["provider", oidc?.provider],
     ...Object.entries(oidc?.claims ?? {}).map(
       ([claim, value]) => ["claim", [oidc?.provider, claim, value]] as const,

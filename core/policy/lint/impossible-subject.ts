@@ -57,9 +57,10 @@ function agentContradictions(policy: Policy, selector: AgentSelector, path: Path
 
 function rootContradictions(policy: Policy, root: RootSelector, path: Path): Finding[] {
   const personal = root.user !== undefined || root.group !== undefined;
+  // A pipeline is a user too, where it speaks to the API server itself.
   const contradicts =
-    (root.kind !== undefined && root.kind !== "person" && personal) ||
-    (root.kind === "person" && root.serviceAccount !== undefined);
+    (root.kind === "controller" && personal) ||
+    (root.kind !== undefined && root.kind !== "controller" && root.serviceAccount !== undefined);
   if (!contradicts) return [];
   const name = personal ? "a user or group" : "a service account";
   return [finding(policy, path, `a ${root.kind} is never known by ${name}; leave kind away or change it`)];
