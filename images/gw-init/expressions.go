@@ -42,6 +42,12 @@ func toPort(proto byte, number uint16) words {
 		compared(expr.CmpOpEq, port(number)))
 }
 
+func fromPort(proto byte, number uint16) words {
+	return append(protocol(proto),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2},
+		compared(expr.CmpOpEq, port(number)))
+}
+
 func toPorts(proto byte, first, last uint16) words {
 	return append(protocol(proto),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
@@ -73,10 +79,15 @@ func icmp6(kind byte) words {
 }
 
 // iifname "lo", oifname "lo"
-func overLoopback(end expr.MetaKey) words {
+func overLoopback(end expr.MetaKey) words { return loopback(end, expr.CmpOpEq) }
+
+// iifname != "lo", oifname != "lo"
+func notOverLoopback(end expr.MetaKey) words { return loopback(end, expr.CmpOpNeq) }
+
+func loopback(end expr.MetaKey, op expr.CmpOp) words {
 	name := make([]byte, unix.IFNAMSIZ)
 	copy(name, "lo")
-	return words{&expr.Meta{Key: end, Register: 1}, compared(expr.CmpOpEq, name)}
+	return words{&expr.Meta{Key: end, Register: 1}, compared(op, name)}
 }
 
 func marked(mark uint32) words {
@@ -109,6 +120,8 @@ func redirected() words {
 		compared(expr.CmpOpNeq, make([]byte, 4)),
 	}
 }
+
+func untracked() words { return words{&expr.Notrack{}} }
 
 func counted() words { return words{&expr.Counter{}} }
 

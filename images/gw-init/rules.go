@@ -50,6 +50,10 @@ type chain struct {
 
 func chainsFor(gateway uint32) []chain {
 	return []chain{
+		{"ask", nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityRaw,
+			nftables.ChainPolicyAccept, ask(gateway)},
+		{"answer", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityRaw,
+			nftables.ChainPolicyAccept, answer()},
 		{"capture", nftables.ChainTypeNAT, nftables.ChainHookOutput, nftables.ChainPriorityNATDest,
 			nftables.ChainPolicyAccept, capture(gateway)},
 		{"leave", nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityFilter,
@@ -59,6 +63,14 @@ func chainsFor(gateway uint32) []chain {
 		{"enter", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter,
 			nftables.ChainPolicyAccept, enter()},
 	}
+}
+
+func ask(gateway uint32) []words {
+	return []words{rule(ownedBy(gateway), toPort(udp, 53), untracked())}
+}
+
+func answer() []words {
+	return []words{rule(notOverLoopback(expr.MetaKeyIIFNAME), fromPort(udp, 53), untracked())}
 }
 
 func capture(gateway uint32) []words {

@@ -137,6 +137,21 @@ describe("a captured pod", { skip: problem ?? false }, () => {
     }
   });
 
+  /** The kernel remembers who asked from a port for half a minute after the socket is gone. */
+  test("the gateway's own questions reach its name servers from ports that others have asked from, and not the other way round", async () => {
+    const { pod } = network;
+    const from = (sourcePort: number, host: string): Attempt => {
+      const source = host.includes(":") ? pod.ipv6 : pod.ipv4;
+      return { protocol: "udp", host, port: 53, source, sourcePort };
+    };
+    for (const host of [WORLD.resolver, WORLD.resolver6]) {
+      assert.equal((await attemptOne(pod, from(40_053, host), AGENT)).by, "GATEWAY");
+      assert.equal((await attemptOne(pod, from(40_053, host), GATEWAY)).by, "WORLD");
+      assert.equal((await attemptOne(pod, from(40_054, host), GATEWAY)).by, "WORLD");
+      assert.equal((await attemptOne(pod, from(40_054, host), AGENT)).by, "GATEWAY");
+    }
+  });
+
   /** Without rules it is answered; with them the kernel refuses to send it at all. */
   function refused(what: string, one: Attempt): void {
     test(`${what} is refused`, async () => {
