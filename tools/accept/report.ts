@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export interface Outcome {
   readonly passed: boolean;
@@ -58,7 +58,14 @@ export function runTests(
       {
         encoding: "utf8",
         maxBuffer: 64 * 1024 * 1024,
-        env: { ...process.env, CI: "true", FIGURES_FILE: figuresFile, ...environment },
+        env: {
+          // As the Makefile runs them.
+          NODE_COMPILE_CACHE: resolve(".cache/compiled"),
+          ...process.env,
+          CI: "true",
+          FIGURES_FILE: figuresFile,
+          ...environment,
+        },
       },
     );
     if (status !== 0) console.error(stdout);

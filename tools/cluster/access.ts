@@ -1,7 +1,7 @@
 /** Ways into a running cluster, whichever tier it is: as the administrator, and as anybody else. */
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig, type RequestContext } from "@kubernetes/client-node";
 import { type KubectlOptions, type KubectlResult, kubectl } from "./kubectl.ts";
 import type { Pki } from "./pki.ts";
 
@@ -48,7 +48,7 @@ export async function openAccess(url: string, pki: Pki, folder: string): Promise
   const kubeconfig = `${folder}/administrator.kubeconfig`;
   const administrator = kubeconfigText(url, pki, ADMINISTRATOR);
   await writeFile(kubeconfig, administrator, { mode: 0o600 });
-  const config = new KubeConfig();
+  const config = keepingConnections(new KubeConfig());
   config.loadFromString(administrator);
 
   const files = new Map<string, Promise<string>>();
@@ -111,7 +111,7 @@ function kubeconfigText(url: string, pki: Pki, identity: Identity): string {
 }
 
 function configOf(url: string, pki: Pki, identity: Identity): KubeConfig {
-  const config = new KubeConfig();
+  const config = keepingConnections(new KubeConfig());
   config.loadFromString(kubeconfigText(url, pki, identity));
   const { groups = [], extra } = identity;
   if (extra === undefined) return config;
@@ -133,10 +133,25 @@ function configOf(url: string, pki: Pki, identity: Identity): KubeConfig {
   return config;
 }
 
+/**
+ * client-node opens a connection for every request, whose handshake costs both sides more than most requests do. What it would
+ * open the first one with serves all of them: of this server, as this user.
+ */
+function keepingConnections(config: KubeConfig): KubeConfig {
+  const applySecurity = config.applySecurityAuthentication.bind(config);
+  let kept: ReturnType<RequestContext["getDispatcher"]>;
+  config.applySecurityAuthentication = async (context) => {
+    await applySecurity(context);
+    kept ??= context.getDispatcher();
+    if (kept !== undefined) context.setDispatcher(kept);
+  };
+  return config;
+}
+
 function withToken(administrator: KubeConfig, token: string): KubeConfig {
   const cluster = administrator.getCurrentCluster();
   if (cluster === null) throw new TypeError("a kubeconfig of ours names its cluster");
-  const config = new KubeConfig();
+  const config = keepingConnections(new KubeConfig());
   config.loadFromClusterAndUser(cluster, { name: "service account", token });
   return config;
 }

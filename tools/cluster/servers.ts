@@ -1,7 +1,7 @@
 /** etcd and an API server on ports of their own at 127.0.0.1. */
 import { type Child, startChild } from "#tools/world/child.ts";
 import type { API_PROGRAMS } from "./binaries.ts";
-import { type Flags, apiServerFlags, etcdFlags, wordsOf } from "./control-plane.ts";
+import { COLLECTING_SELDOM, type Flags, apiServerFlags, etcdFlags, wordsOf } from "./control-plane.ts";
 import { type Pki, makePki, writePki } from "./pki.ts";
 import { freePorts } from "./ports.ts";
 import { whenReady } from "./ready.ts";
@@ -53,7 +53,7 @@ export async function startServers({
     ...flags,
   });
   const run = (program: string, words: readonly string[]): Child =>
-    startChild([program, ...words], { endedBy: "SIGKILL", folder });
+    startChild([program, ...words], { endedBy: "SIGKILL", folder, environment: COLLECTING_SELDOM });
   await using started = new AsyncDisposableStack();
   const etcd = started.use(run(programs.etcd, etcdWords));
   let apiServer = run(programs["kube-apiserver"], apiServerWords);

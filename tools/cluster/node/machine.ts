@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { COLLECTING_SELDOM } from "../control-plane.ts";
 
 const run = promisify(execFile);
 const SCRIPTS = fileURLToPath(new URL(".", import.meta.url));
@@ -125,7 +126,7 @@ function machineOf(folder: string, pid: number, end: () => Promise<void>): Machi
   };
 }
 
-const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...COLLECTING_SELDOM };
 
 function start(name: string, words: readonly string[], logFile: string): Program {
   const log = openSync(logFile, "a");
