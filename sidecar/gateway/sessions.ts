@@ -1,6 +1,6 @@
 /** The sessions of this worker: how many there may be, who they are, and how one is cancelled or ended from outside. */
 import type { SessionReport } from "#core/port/port.ts";
-import type { Refusal } from "#core/values/refusal.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { ActivePlan } from "./plans.ts";
 import { openCancelKeys } from "./cancel-keys.ts";
 
@@ -23,7 +23,7 @@ export interface Slot extends Disposable {
 }
 
 export interface Sessions {
-  /** Undefined when the worker carries as many as it may. */
+  /** Undefined when the worker carries as many as it may. Of those that are not admitted yet, the one that came first makes room. */
   openSlot(): Slot | undefined;
   /** Cancels the statement of whoever owns the key; a guess changes nothing. */
   cancel(key: Uint8Array): void;
@@ -59,9 +59,19 @@ export function openSessions(worker: number, sessionsMax: number): Sessions {
     whenEmpty = [];
   }
 
+  /** Else whoever opens connections and says nothing would keep everybody else out. */
+  function makeRoom(): boolean {
+    for (const { occupant, ending } of places) {
+      if (occupant !== undefined || ending.signal.aborted) continue;
+      ending.abort(refusal("LIMIT_GATEWAY"));
+      return true;
+    }
+    return false;
+  }
+
   return {
     openSlot() {
-      if (places.size >= sessionsMax) return undefined;
+      if (places.size >= sessionsMax && !makeRoom()) return undefined;
       const place: Place = { ending: new AbortController(), cancel: undefined, occupant: undefined };
       places.add(place);
       return {

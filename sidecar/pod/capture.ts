@@ -12,7 +12,7 @@ export interface CaptureOptions {
   readonly route: (client: Socket) => Promise<Route>;
   /** Of clients that were not taken. */
   readonly onFarewell: (farewell: Farewell, why: Refusal | undefined) => void;
-  /** More at once than are carried. */
+  /** More at once than are carried: somebody was let go without a word. */
   readonly onOverload: () => void;
   /** A bug, or a listener that broke. */
   readonly onError: (error: unknown) => void;
@@ -47,16 +47,28 @@ const LIMITS: Limits = { connectionsMax: 512, clientMsMax: 10_000 };
 export async function openCapture(options: CaptureOptions): Promise<Capture> {
   const { connectionsMax, clientMsMax } = options.limits ?? LIMITS;
   const running = new Map<Promise<void>, AbortController>();
+  /** Of clients that lead nowhere and are still being told, the one that came first first. */
+  const leaving = new Set<AbortController>();
+  /** False when all who are here may yet be somebody's sessions. */
+  const makeRoom = (): boolean => {
+    const [oldest] = leaving;
+    if (oldest === undefined) return false;
+    leaving.delete(oldest);
+    oldest.abort();
+    return true;
+  };
   const take = (client: Socket): void => {
     if (running.size >= connectionsMax) {
-      client.on("error", () => undefined).resetAndDestroy();
-      return options.onOverload();
+      options.onOverload();
+      // Else whoever holds connections that lead nowhere would keep the pod's other containers out.
+      if (!makeRoom()) return void client.on("error", () => undefined).resetAndDestroy();
     }
     const stop = new AbortController();
     // Cleared with its client: in a flood, timers that nobody needs any more would be what fills the memory.
     const timer = setTimeout(() => stop.abort(), clientMsMax);
-    const one = serve(client, options, stop.signal).finally(() => {
+    const one = serve(client, options, stop.signal, () => leaving.add(stop)).finally(() => {
       clearTimeout(timer);
+      leaving.delete(stop);
       running.delete(one);
     });
     running.set(one, stop);
@@ -87,13 +99,21 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
   };
 }
 
-async function serve(client: Socket, options: CaptureOptions, signal: AbortSignal): Promise<void> {
+async function serve(
+  client: Socket,
+  options: CaptureOptions,
+  signal: AbortSignal,
+  onRefused: () => void,
+): Promise<void> {
   try {
     // Between two reads nobody else listens, and an unheard error would end the process.
     client.on("error", () => undefined);
     const route = await options.route(client);
     if (route.kind === "taken") return;
-    if (route.kind === "refused") return options.onFarewell(await converse(client, route, signal), route.why);
+    if (route.kind === "refused") {
+      onRefused();
+      return options.onFarewell(await converse(client, route, signal), route.why);
+    }
     client.resetAndDestroy();
     options.onFarewell({ how: "reset", spoken: "nothing" }, undefined);
   } catch (error) {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
-import { type Fought, fight } from "./support/fight.ts";
+import { fight } from "./support/fight.ts";
+import type { Fought } from "./support/fought.ts";
 import { OUTAGES } from "./support/outages.ts";
 import { THREATS } from "./threats/index.ts";
 

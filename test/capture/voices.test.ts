@@ -11,7 +11,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { refusal } from "#core/values/refusal.ts";
 import { cancelRequest, gssencRequest, sslRequest, startupMessage } from "#core/wire/postgres/startup.ts";
-import { type Capture, openCapture } from "#sidecar/pod/capture.ts";
+import { type Capture, type Route, openCapture } from "#sidecar/pod/capture.ts";
 import type { Farewell } from "#sidecar/pod/converse.ts";
 import { spokenIn, voices } from "#sidecar/pod/voices/index.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
@@ -25,12 +25,15 @@ interface Opened extends AsyncDisposable {
   readonly overloads: () => number;
 }
 
-async function open(limits?: { connectionsMax: number; clientMsMax: number }): Promise<Opened> {
+async function open(
+  limits?: { connectionsMax: number; clientMsMax: number },
+  route: () => Promise<Route> = () => Promise.resolve({ kind: "refused", why: WHY }),
+): Promise<Opened> {
   const farewells: Farewell[] = [];
   let overloads = 0;
   const capture = await openCapture({
     port: 0,
-    route: () => Promise.resolve({ kind: "refused", why: WHY }),
+    route,
     onFarewell: (farewell) => farewells.push(farewell),
     onOverload: () => (overloads += 1),
     onError: (error) => {
@@ -117,16 +120,33 @@ test("who speaks nothing that we know, or nothing at all, is reset", async () =>
   ]);
 });
 
-test("more connections than are carried are reset, and the next one is served again", async () => {
-  await using opened = await open({ connectionsMax: 2, clientMsMax: 5_000 });
+test("where more come than are carried, who has been led nowhere for longest makes room", async () => {
+  await using opened = await open({ connectionsMax: 2, clientMsMax: 60_000 });
+  const first = dial(opened.port);
+  await once(first, "connect");
+  while (opened.capture.openCount < 1) await new Promise(setImmediate);
+  const second = dial(opened.port);
+  await once(second, "connect");
+  while (opened.capture.openCount < 2) await new Promise(setImmediate);
+  const refused = once(first, "error");
+  assert.match((await said(opened.port, Buffer.from("GET / HTTP/1.1\r\n\r\n"))).toString(), /^HTTP\/1.1 503/);
+  assert.equal((await refused)[0].code, "ECONNRESET");
+  assert.equal(opened.overloads(), 1);
+  assert.equal(second.destroyed, false);
+  second.destroy();
+});
+
+test("who may yet have a session makes room for nobody: more than are carried are reset", async () => {
+  const undecided = Promise.withResolvers<Route>();
+  await using opened = await open({ connectionsMax: 2, clientMsMax: 60_000 }, () => undecided.promise);
   const held = [dial(opened.port), dial(opened.port)];
   await Promise.all(held.map((client) => once(client, "connect")));
+  while (opened.capture.openCount < 2) await new Promise(setImmediate);
   const [error] = await once(dial(opened.port), "error");
   assert.equal(error.code, "ECONNRESET");
   assert.equal(opened.overloads(), 1);
-  for (const client of held) client.destroy();
+  undecided.resolve({ kind: "close" });
   while (opened.capture.openCount > 0) await new Promise(setImmediate);
-  assert.match((await said(opened.port, Buffer.from("GET / HTTP/1.1\r\n\r\n"))).toString(), /^HTTP\/1.1 503/);
 });
 
 test("draining takes no more and still answers who is there", async () => {

@@ -1,6 +1,7 @@
 /** A session from accept to close, and every way in which it fails on the way: told in PostgreSQL's words, with nothing left open. */
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { makeAuthority } from "#test/support/certificates.ts";
@@ -148,6 +149,22 @@ test("a worker that is full says so, and takes the next one when there is room",
   assert.deepEqual(await once(rig), { count: "1000" });
   await second.end();
 });
+
+test(
+  "in a worker that is full, who has not been admitted makes room, and who has been does not",
+  real,
+  async (context) => {
+    const rig = await startRig(context, { sessionsMax: 2 });
+    const first = await connected(rig);
+    const silent = connect(rig.port, "127.0.0.1").on("error", () => undefined);
+    const gone = new Promise((resolve) => silent.resume().once("close", resolve));
+    await until(() => rig.plane.gateway.sessionCount === 2);
+    assert.deepEqual(await once(rig), { count: "1000" });
+    await gone;
+    assert.deepEqual(await rows(first, "select count(*) from orders"), [{ count: "1000" }]);
+    await first.end();
+  },
+);
 
 test("sessions at once are limited as policy says, and places are given back", real, async (context) => {
   const rig = await startRig(context, { policies: [policy({ limits: { concurrentSessions: 2 } })] });

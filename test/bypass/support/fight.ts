@@ -10,54 +10,50 @@ import {
   refusalIn,
 } from "./attack.ts";
 import { openBattlefield } from "./battlefield.ts";
+import type { Fought } from "./fought.ts";
 import { bringing, type Endured, endure, OUTAGES } from "./outages.ts";
 import type { Stage } from "./stage.ts";
 
 const AT_ONCE = 6;
 
-export interface Fought {
-  readonly threat: string;
-  readonly title: string;
-  readonly attack: string;
-  /** In words, or what was not as it should be. */
-  readonly without: string;
-  readonly with: string;
-  readonly faults: readonly string[];
-}
-
 export async function fight(): Promise<readonly Fought[]> {
   await using field = await openBattlefield();
   const attacks = THREATS.flatMap((threat) => threat.attacks.map((attack) => ({ threat, attack })));
-  const before = await each(attacks, ({ attack }) => outcomeOf(attack, field.undefended));
+  const before = await each(attacks, ({ attack }) => timed(() => outcomeOf(attack, field.undefended)));
   const bare = await outcomeOf(bringing, field.undefended);
   const defended = await field.defend();
-  const after = await each(attacks, ({ attack }) => outcomeOf(attack, defended));
+  const after = await each(attacks, ({ attack }) => timed(() => outcomeOf(attack, defended)));
   const twins = await each(attacks, ({ attack }) => twinFault(attack, defended));
-  const endured: Endured[] = [];
-  for (const outage of OUTAGES) endured.push(await endure(defended, field.operator, outage));
+  const endured: Timed<Endured>[] = [];
+  for (const outage of OUTAGES) endured.push(await timed(() => endure(defended, field.operator, outage)));
   return [
     ...attacks.map(({ threat, attack }, index): Fought => {
       const [undefended, outcome] = [before[index], after[index]];
       if (undefended === undefined || outcome === undefined) throw new RangeError("an attack was not fought");
-      const faults = [faultWithout(attack, undefended), faultWith(attack, outcome), twins[index]];
+      const { result: bareOutcome, seconds } = undefended;
+      const faults = [faultWithout(attack, bareOutcome), faultWith(attack, outcome.result), twins[index]];
       return {
         threat: threat.id,
+        tier: "A",
         title: threat.title,
         attack: attack.name,
-        without: undefended.kind,
-        with: shortly(outcome),
+        without: bareOutcome.kind,
+        with: shortened(outcome.result),
+        seconds: seconds + outcome.seconds,
         faults: faults.filter((fault) => fault !== undefined),
       };
     }),
-    ...endured.map(({ outage, outcomes }): Fought => {
+    ...endured.map(({ result: { outage, outcomes }, seconds }): Fought => {
       const worked = outcomes.some(({ kind }) => kind === "worked");
       const last = outcomes.at(-1);
       return {
         threat: "T38",
+        tier: "A",
         title: "what enforces is down, or taken away",
         attack: outage,
         without: bare.kind,
-        with: last === undefined ? "" : shortly(last),
+        with: last === undefined ? "" : shortened(last),
+        seconds,
         faults: [
           ...(worked ? ["a pod came in without its gateway"] : []),
           ...(bare.kind === "worked" ? [] : ["the attack proves nothing"]),
@@ -89,14 +85,20 @@ async function each<Item, Result>(
   return results;
 }
 
-const WIDTH_MAX = 160;
+interface Timed<Result> {
+  readonly result: Result;
+  readonly seconds: number;
+}
+
+async function timed<Result>(act: () => Promise<Result>): Promise<Timed<Result>> {
+  const fromMs = performance.now();
+  const result = await act();
+  return { result, seconds: (performance.now() - fromMs) / 1_000 };
+}
 
 /** Who refuses says so at the beginning, in words of the API server's. */
-const shortly = (outcome: Outcome): string =>
-  inWords(outcome)
-    .replace(
-      /^refused: .*?(?:denied the request: |denied request: |is forbidden: |is invalid: )/s,
-      "refused: ",
-    )
-    .replaceAll("\n", " ")
-    .slice(0, WIDTH_MAX);
+const shortened = (outcome: Outcome): string =>
+  inWords(outcome).replace(
+    /^refused: .*?(?:denied the request: |denied request: |is forbidden: |is invalid: )/s,
+    "refused: ",
+  );
