@@ -1,4 +1,5 @@
 /** The broker: who asks, what they may have, and for how long. It opens no listener and reads no file of kinds. */
+import { randomBytes } from "node:crypto";
 import type { ConnectionRef } from "#core/policy/facts.ts";
 import type { Report, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
@@ -82,6 +83,7 @@ export interface Broker extends AsyncDisposable {
   settled(): Promise<void>;
 }
 
+const RUN_BYTES = 12;
 const LEASE_MS_DEFAULT = 5 * 60_000;
 const LINGER_MS_DEFAULT = 5_000;
 const SESSIONS_MAX_DEFAULT = 20_000;
@@ -107,6 +109,7 @@ class LiveBroker implements Broker {
   #prepared: Prepared | undefined;
   #plans: ClassPlans | undefined;
   readonly #history = new PlanHistory();
+  readonly #run = randomBytes(RUN_BYTES).toString("base64url");
 
   constructor(options: BrokerOptions, journal: Journal) {
     const { now, note, get = httpGet, leaseMs = LEASE_MS_DEFAULT, tickMs = TICK_MS_DEFAULT } = options;
@@ -150,6 +153,7 @@ class LiveBroker implements Broker {
     const { broker, now, trail, sessionsMax = SESSIONS_MAX_DEFAULT } = this.#options;
     return dataPlanePort({
       broker,
+      run: this.#run,
       front: this.#front,
       sessions: this.#sessions,
       desk: this.#desk,
@@ -234,7 +238,7 @@ class LiveBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#desk.revokeAll(refusal("SHUTTING_DOWN"));
+    this.#desk.leaveAll(refusal("SHUTTING_DOWN"));
     this.#stopping.abort(new Error("the broker stops"));
     await Promise.all(Object.values(this.#sources).map((source) => source[Symbol.asyncDispose]()));
     await this.#records.settled();

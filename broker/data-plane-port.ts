@@ -25,6 +25,8 @@ export interface DataPlanePort extends BrokerPort {
 export interface PortDeps {
   /** Shown in `Welcome`. */
   readonly broker: string;
+  /** Of this process. */
+  readonly run: string;
   readonly front: IdentityFront;
   readonly sessions: Sessions;
   readonly desk: Desk;
@@ -72,7 +74,7 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
       worker = workers.attach(hello.worker, hello.run, peer);
       if (worker === undefined) return refusal("NOT_SUPPORTED", "this run has another name");
       for (const listener of subscriptions) worker.listeners.add(listener);
-      return { version, broker: deps.broker } satisfies Welcome;
+      return { version, broker: deps.broker, run: deps.run } satisfies Welcome;
     },
     async identify(request, signal) {
       try {

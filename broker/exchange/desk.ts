@@ -147,8 +147,9 @@ export class Desk {
     this.#deps.sessions.forget(session);
   }
 
-  revokeAll(why: Refusal): void {
-    for (const lease of this.#leases.all()) this.#revoke(lease, why);
+  /** When the broker stops: its sessions may go on with another one. */
+  leaveAll(why: Refusal): void {
+    for (const lease of this.#leases.all()) this.#end(lease, "left", why);
   }
 
   /** After a change of policy, when every decision is open again. */
@@ -193,14 +194,14 @@ export class Desk {
   async #grant(
     session: KnownSession,
     asker: Asker,
-    { connection, concurrentSessionsMax: sessionsMax }: ExchangeRequest,
+    { connection, concurrentSessionsMax: sessionsMax, user }: ExchangeRequest,
   ): Promise<LeaseGrant | Refusal> {
     const wanted = { connection, place: "take", sessionsMax } as const;
     const exchanged = await exchange(asker, wanted, this.#exchangeDeps, this.#deps.signal);
     if (isRefusal(exchanged)) return exchanged;
     const { place } = exchanged;
     if (place === undefined) throw new TypeError("a session was granted no place");
-    const lease = await this.#lease(session, exchanged, place);
+    const lease = await this.#lease(session, exchanged, place, user);
     if (isRefusal(lease)) {
       this.#leases.leavePlace(place);
       return lease;
@@ -218,6 +219,7 @@ export class Desk {
     { id: session }: KnownSession,
     { upstream, permission, standing }: Exchanged,
     place: Place,
+    user: string | undefined,
   ): Promise<Lease | Refusal> {
     const { leaseMs, now, sources, signal } = this.#deps;
     try {
@@ -227,7 +229,9 @@ export class Desk {
       const { concurrentSessionsMax } = permission;
       const limit = concurrentSessionsMax === undefined ? {} : { concurrentSessionsMax };
       const { subject } = standing;
-      const request: CredentialRequest = { upstream, subject, untilMs: now() + leaseMs, ...limit };
+      const known = user === undefined ? {} : { user };
+      const until = { untilMs: now() + leaseMs, ...limit, ...known };
+      const request: CredentialRequest = { upstream, subject, ...until };
       const credential = await source.lease(request, signal);
       if (isRefusal(credential)) return credential;
       const expiresMs = Math.min(request.untilMs, credential.validUntilMs, standing.untilMs);
@@ -270,7 +274,11 @@ export class Desk {
   }
 
   #revoke(lease: Lease, why: Refusal): void {
-    if (!this.#leases.end(lease, "revoked")) return;
+    this.#end(lease, "revoked", why);
+  }
+
+  #end(lease: Lease, how: "revoked" | "left", why: Refusal): void {
+    if (!this.#leases.end(lease, how)) return;
     const session = this.#deps.sessions.get(lease.session);
     this.#deps.sessions.forget(lease.session);
     this.#deps.note("lease.ended", { connection: keyOf(lease.connection), code: why.code });

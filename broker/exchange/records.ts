@@ -43,7 +43,8 @@ export class Records {
       }
     }
     if (now() < adoptedAfterMs) return;
-    // No lease of an earlier broker's is valid any more, so no data plane can be carrying on with one of its sessions.
+    // No lease of an earlier broker's is valid any more: whoever carries on with one of its sessions has come for another.
+    for (const { sessions } of workers.all()) for (const session of sessions) this.#inherited.delete(session);
     for (const session of this.#inherited) if (open.has(session)) this.#declare(session);
     this.#inherited.clear();
   }

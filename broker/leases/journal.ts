@@ -15,11 +15,34 @@ export interface JournalEntry {
 export interface Journal extends AsyncDisposable {
   /** Resolves when the entry would survive a power loss; throws when it may not, and then nothing may be begun. */
   begin(entry: JournalEntry): Promise<void>;
+  /**
+   * Before the effect of an entry is undone: false when another broker answers for it by now, and then it is not ours to undo. From
+   * then on nobody can make it theirs. Throws when that cannot be known.
+   */
+  claim(id: string): Promise<boolean>;
   /** Throws when the end may not be stored; then the entry is found again, and undone again, which is harmless. */
   end(id: string): Promise<void>;
   /** Begun and not ended, oldest first. */
-  pending(): readonly JournalEntry[];
-  /** Called with what another broker had begun and that has become ours to undo; never where there is no other. */
+  pending(): readonly PendingEntry[];
+  /** Absent where there is no other broker. */
+  readonly shared?: SharedJournal;
+}
+
+export interface PendingEntry extends JournalEntry {
+  /** It was claimed: to be undone, whatever comes. */
+  readonly isClaimed?: boolean;
+}
+
+/** What several brokers have of each other's entries. */
+export interface SharedJournal {
+  /** How long somebody may still be using what an earlier run of this broker, or one that ended, has begun. */
+  readonly usedForMs: number;
+  /**
+   * Makes the entry ours, whoever answers for it: `kept` when it was ours all the while. Undefined when there is none that is meant,
+   * or it has been claimed. Of several brokers the last one has it, and each of them can know. Throws when that cannot be known.
+   */
+  adopt(id: string, isMeant: (entry: JournalEntry) => boolean): Promise<"kept" | "taken" | undefined>;
+  /** Called with what another broker had begun and that has become ours to undo. */
   onTakenOver(listener: (entry: JournalEntry) => void): void;
 }
 
@@ -58,9 +81,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       if (pending.size >= PENDING_MAX) throw new JournalFull(`${PENDING_MAX} entries are pending`);
       await log.append({ begin: entry });
     },
+    // There is no other broker: whatever is found is ours.
+    claim: async () => true,
     end: (id) => (pending.has(id) ? log.append({ end: id }) : Promise.resolve()),
     pending: () => [...pending.values()],
-    onTakenOver: () => undefined,
     async [Symbol.asyncDispose]() {
       await log.close();
       await lock[Symbol.asyncDispose]();

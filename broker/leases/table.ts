@@ -65,7 +65,7 @@ export class LeaseTable {
   }
 
   /** Once; false when it had ended already. */
-  end(lease: Lease, why: "released" | "revoked"): boolean {
+  end(lease: Lease, why: "released" | "revoked" | "left"): boolean {
     if (!this.#leases.delete(lease.id)) return false;
     this.#bySession.delete(lease.session);
     this.leavePlace(lease.place);

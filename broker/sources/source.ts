@@ -22,6 +22,8 @@ export interface CredentialRequest {
   readonly concurrentSessionsMax?: number;
   /** Until when the session's lease shall hold. */
   readonly untilMs: number;
+  /** As whom the upstream knows the session already. It may be anything: it was told. */
+  readonly user?: string;
 }
 
 export interface Credential {
@@ -33,9 +35,10 @@ export interface Credential {
   extend(untilMs: number, signal: AbortSignal): Promise<Refusal | undefined>;
   /**
    * The session needs it no more. `revoked`: it must not be used by anybody from now on, sessions that are open with it
-   * included, unless another session holds it too. Never throws: what cannot be undone now is tried again.
+   * included, unless another session holds it too. `left`: we stop, and the session may go on with another broker. Never throws:
+   * what cannot be undone now is tried again.
    */
-  end(why: "released" | "revoked"): void;
+  end(why: "released" | "revoked" | "left"): void;
 }
 
 export interface CredentialSource extends AsyncDisposable {

@@ -29,6 +29,8 @@ export interface Hello {
 export interface Welcome {
   readonly version: number;
   readonly broker: string;
+  /** Random, the same for as long as the broker's process runs. One that was started again knows no session of the run before it. */
+  readonly run?: string;
 }
 
 export type Evidence =
@@ -56,6 +58,8 @@ export interface ExchangeRequest {
   readonly connection: ConnectionRef;
   /** From the session's obligations; the broker counts over all data planes. */
   readonly concurrentSessionsMax?: number;
+  /** As whom the upstream knows the session already: it goes on from a broker that it cannot ask any more. */
+  readonly user?: string;
 }
 export interface LeaseGrant {
   readonly lease: LeaseId;

@@ -86,7 +86,11 @@ export const hello: Shape<Hello> = record<Hello>({
   worker: name,
   run: name,
 });
-export const welcome: Shape<Welcome> = record<Welcome>({ version: whole(1, 65_535), broker: name });
+export const welcome: Shape<Welcome> = record<Welcome>({
+  version: whole(1, 65_535),
+  broker: name,
+  run: optional(name),
+});
 
 const evidence: Shape<Evidence> = union<Evidence>({
   ambient: record({}),
@@ -136,6 +140,7 @@ export const exchangeRequest: Shape<ExchangeRequest> = record<ExchangeRequest>({
   session,
   connection: connectionRef,
   concurrentSessionsMax: optional(whole(0)),
+  user: optional(name),
 });
 export const leaseGrant: Shape<LeaseGrant> = record<LeaseGrant>({ lease, user: name, expiresMs: timeMs });
 

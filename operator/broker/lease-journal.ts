@@ -4,13 +4,20 @@
  * when no session of the owner's can be using it any more.
  */
 import { createHash } from "node:crypto";
-import { type Journal, type JournalEntry, JournalFull, PENDING_MAX } from "#broker/leases/journal.ts";
+import {
+  type Journal,
+  type JournalEntry,
+  JournalFull,
+  PENDING_MAX,
+  type PendingEntry,
+  type SharedJournal,
+} from "#broker/leases/journal.ts";
 import { GROUP } from "#operator/names.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { Call, Kube } from "../kube/client.ts";
 import { type Clock, pause } from "../kube/clock.ts";
 import { isAlreadyThere, isConflict, isNotFound, isRecord } from "../kube/error.ts";
-import { type Lease, LEASES, keyOf } from "../kube/resource.ts";
+import { type Lease, LEASES, keyOf, objectKey } from "../kube/resource.ts";
 import { RECORD_LABEL, REPORT_SELECTOR } from "./report.ts";
 
 export interface LeaseJournalOptions {
@@ -25,6 +32,7 @@ export interface LeaseJournalOptions {
 }
 
 export interface LeaseJournal extends Journal {
+  readonly shared: SharedJournal;
   /** Takes over what replicas have left that are gone for long enough. */
   look(signal: AbortSignal): Promise<void>;
 }
@@ -32,6 +40,10 @@ export interface LeaseJournal extends Journal {
 const MADE = "made";
 const MADE_SELECTOR = `${RECORD_LABEL}=${MADE}`;
 const ENTRY = `${GROUP}/entry`;
+/** Of an entry that is being undone: by whom it is held, and nobody makes it theirs any more. */
+const CLAIMED = `${GROUP}/claimed`;
+/** Writes of others that come in between: each is one of another broker's, and those are few. */
+const TRIES_MAX = 5;
 const ENTRY_BYTES_MAX = 8 * 1024;
 const LOOK_EVERY_MS = 30_000;
 const DEADLINE_MS = 5_000;
@@ -47,9 +59,16 @@ export async function openLeaseJournal(
   return journal;
 }
 
+interface Owned {
+  readonly entry: JournalEntry;
+  readonly lease: Lease;
+}
+
 class ClusterJournal implements LeaseJournal {
   readonly #options: LeaseJournalOptions;
-  readonly #owned = new Map<string, { readonly entry: JournalEntry; readonly lease: Lease }>();
+  readonly #owned = new Map<string, Owned>();
+  /** What is done to one entry is done one after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   /** Whose answer is awaited. */
   readonly #beginning = new Set<string>();
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
@@ -77,7 +96,7 @@ class ClusterJournal implements LeaseJournal {
     const text = JSON.stringify(entry);
     if (Buffer.byteLength(text) > ENTRY_BYTES_MAX) throw new RangeError("a journal entry is too large");
     const metadata = {
-      name: nameOf(name, entry.id),
+      name: nameOf(entry.id),
       namespace,
       labels: { [RECORD_LABEL]: MADE },
       annotations: { [ENTRY]: text },
@@ -91,30 +110,39 @@ class ClusterJournal implements LeaseJournal {
     }
   }
 
+  claim(id: string): Promise<boolean> {
+    return this.#inTurn(id, async () => {
+      const { name } = this.#options;
+      let lease = this.#owned.get(id)?.lease ?? (await this.#read(id));
+      for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+        if (lease?.spec?.holderIdentity !== name) {
+          this.#owned.delete(id);
+          // Where nobody answers for it, as when objects were lost, whoever found what it stood for does.
+          return lease === undefined;
+        }
+        const claimed = isClaimed(lease) ? lease : await this.#write(claimedBy(name, lease));
+        const entry = claimed && entryIn(claimed);
+        if (claimed !== undefined && entry !== undefined) this.#owned.set(id, { entry, lease: claimed });
+        if (claimed !== undefined) return true;
+        lease = await this.#read(id);
+      }
+      throw new Error("others go on writing what is to be undone");
+    });
+  }
+
   async end(id: string): Promise<void> {
-    const owned = this.#owned.get(id);
-    if (owned === undefined) return;
-    const { uid, resourceVersion } = owned.lease.metadata;
-    const only = {
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    };
-    try {
-      await this.#options.kube.delete(LEASES, keyOf(owned.lease), { ...this.#call(), ...only });
-    } catch (error) {
-      // Another replica's by now: whatever is left to do is its affair.
-      if (!isConflict(error)) throw error;
-    }
-    this.#owned.delete(id);
+    await this.#inTurn(id, () => this.#end(id));
   }
 
-  pending(): readonly JournalEntry[] {
-    return [...this.#owned.values()].map(({ entry }) => entry);
+  pending(): readonly PendingEntry[] {
+    return [...this.#owned.values()].map(({ entry, lease }) => ({ ...entry, isClaimed: isClaimed(lease) }));
   }
 
-  onTakenOver(listener: (entry: JournalEntry) => void): void {
-    this.#listeners.add(listener);
-  }
+  readonly shared: SharedJournal = {
+    usedForMs: GONE_AFTER_MS,
+    adopt: (id, isMeant) => this.#inTurn(id, () => this.#adopt(id, isMeant)),
+    onTakenOver: (listener) => void this.#listeners.add(listener),
+  };
 
   async look(signal: AbortSignal): Promise<void> {
     const { kube, namespace, name, clock, log } = this.#options;
@@ -132,10 +160,8 @@ class ClusterJournal implements LeaseJournal {
       if (entry === undefined || this.#owned.has(entry.id) || this.#beginning.has(entry.id)) continue;
       // One of our own that we do not know was begun, and the answer lost.
       if (holder !== name && !this.#isGone(holder, said.get(holder) ?? "")) continue;
-      const taken = await this.#take(lease, signal);
-      if (taken === undefined) continue;
+      if (!(await this.#inTurn(entry.id, () => this.#take(entry, lease, signal)))) continue;
       log.info("took over what was left to undo", { replica: holder, entry: entry.id });
-      this.#owned.set(entry.id, { entry, lease: taken });
       for (const listener of this.#listeners) listener(entry);
     }
     for (const [holder, { sinceMs }] of this.#heard)
@@ -158,18 +184,75 @@ class ClusterJournal implements LeaseJournal {
     return nowMs - before.sinceMs >= GONE_AFTER_MS;
   }
 
-  /** Undefined when somebody else was first. */
-  async #take(lease: Lease, signal: AbortSignal): Promise<Lease | undefined> {
-    const { kube, name } = this.#options;
+  /** Its maker is gone, and so is whoever could be using it. */
+  async #take(entry: JournalEntry, lease: Lease, signal: AbortSignal): Promise<boolean> {
+    if (this.#owned.has(entry.id)) return false;
+    const taken = await this.#write(claimedBy(this.#options.name, lease), signal);
+    if (taken !== undefined) this.#owned.set(entry.id, { entry, lease: taken });
+    return taken !== undefined;
+  }
+
+  /** A write, also where it was ours: what we know of it may be from before somebody else had it. */
+  async #adopt(id: string, isMeant: (entry: JournalEntry) => boolean): Promise<"kept" | "taken" | undefined> {
+    const { name } = this.#options;
+    const known = this.#owned.get(id)?.lease;
+    let lease = known ?? (await this.#read(id));
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      const entry = lease && entryIn(lease);
+      if (lease === undefined || entry?.id !== id || isClaimed(lease) || !isMeant(entry)) {
+        if (lease?.spec?.holderIdentity !== name) this.#owned.delete(id);
+        return undefined;
+      }
+      const ours = await this.#write({ ...lease, spec: { ...lease.spec, holderIdentity: name } });
+      if (ours !== undefined) {
+        this.#owned.set(id, { entry, lease: ours });
+        return lease === known ? "kept" : "taken";
+      }
+      lease = await this.#read(id);
+    }
+    throw new Error("others go on writing what a session has");
+  }
+
+  async #end(id: string): Promise<void> {
+    const owned = this.#owned.get(id);
+    if (owned === undefined) return;
+    const { uid, resourceVersion } = owned.lease.metadata;
+    const only = {
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    };
     try {
-      return await kube.update(
-        LEASES,
-        { ...lease, spec: { ...lease.spec, holderIdentity: name } },
-        this.#call(signal),
-      );
+      await this.#options.kube.delete(LEASES, keyOf(owned.lease), { ...this.#call(), ...only });
+    } catch (error) {
+      // Another replica's by now: whatever is left to do is its affair.
+      if (!isConflict(error)) throw error;
+    }
+    this.#owned.delete(id);
+  }
+
+  #read(id: string): Promise<Lease | undefined> {
+    const { kube, namespace } = this.#options;
+    return kube.get(LEASES, objectKey(namespace, nameOf(id)), this.#call());
+  }
+
+  /** Undefined when somebody else was first, or it is gone. */
+  async #write(lease: Lease, signal?: AbortSignal): Promise<Lease | undefined> {
+    try {
+      return await this.#options.kube.update(LEASES, lease, this.#call(signal));
     } catch (error) {
       if (isConflict(error) || isNotFound(error)) return undefined;
       throw error;
+    }
+  }
+
+  async #inTurn<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#turns.get(id);
+    const turn = before === undefined ? work() : before.then(work, work);
+    this.#turns.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
     }
   }
 
@@ -215,12 +298,19 @@ class ClusterJournal implements LeaseJournal {
 
 const NEVER = new AbortController().signal;
 
-/** Of its maker too: replicas never meet at one name. */
-function nameOf(replica: string, id: string): string {
-  return `made-${createHash("sha256")
-    .update(JSON.stringify([replica, id]))
-    .digest("hex")
-    .slice(0, 40)}`;
+/** Whoever knows what it stands for finds it. */
+function nameOf(id: string): string {
+  return `made-${createHash("sha256").update(id).digest("hex").slice(0, 40)}`;
+}
+
+function claimedBy(name: string, lease: Lease): Lease {
+  const { metadata, spec } = lease;
+  const annotations = { ...metadata.annotations, [CLAIMED]: "true" };
+  return { ...lease, metadata: { ...metadata, annotations }, spec: { ...spec, holderIdentity: name } };
+}
+
+function isClaimed({ metadata: { annotations = {} } }: Lease): boolean {
+  return annotations[CLAIMED] !== undefined;
 }
 
 function entryIn({ metadata: { annotations = {} } }: Lease): JournalEntry | undefined {

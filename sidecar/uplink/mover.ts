@@ -28,7 +28,7 @@ import type { SessionOutbox } from "./session-outbox.ts";
 import type { Uplink } from "./uplink.ts";
 
 export interface MoverOptions {
-  readonly uplink: Pick<Uplink, "broker" | "onWelcome" | keyof BrokerPort>;
+  readonly uplink: Pick<Uplink, "broker" | "run" | "onWelcome" | keyof BrokerPort>;
   readonly sender: Pick<Sender, "open" | "resume">;
   readonly log: Log;
 }
@@ -37,13 +37,22 @@ export interface MoverOptions {
 interface Known {
   readonly session: SessionId;
   readonly listener: string;
-  /** The broker that knows it. */
-  home: string;
+  /** The broker that knows it: one process of it, and whose log has its record. */
+  home: Home;
+  /** Its client has gone before there was a lease to give back. */
+  isReleased: boolean;
   exchange: ExchangeRequest | undefined;
   /** Which round of tidying it has come in. */
   readonly round: number;
   /** At its home; undefined when that could not give one of the same user. */
   lease: LeaseGrant | undefined;
+  /** What it had with another broker, until it has it again. */
+  before?: LeaseGrant | undefined;
+}
+
+interface Home {
+  readonly run: string;
+  readonly broker: string;
 }
 
 /** What may be otherwise in a moment. */
@@ -75,7 +84,7 @@ export class Mover implements BrokerPort, Disposable {
 
   constructor(options: MoverOptions) {
     this.#options = options;
-    options.uplink.onWelcome((broker) => this.#welcome(broker));
+    options.uplink.onWelcome(() => this.#welcome());
     options.uplink.subscribe((push) => {
       if (push.kind === "revoked") this.#forget(push.session);
       this.#tell(push);
@@ -91,10 +100,11 @@ export class Mover implements BrokerPort, Disposable {
     const { session, listener, evidence } = request;
     const grant = await uplink.identify(request, signal);
     // A token has been wiped: nobody can say again who that was.
-    if (isRefusal(grant) || evidence.kind !== "ambient" || uplink.broker === undefined) return grant;
+    const home = this.#place();
+    if (isRefusal(grant) || evidence.kind !== "ambient" || home === undefined) return grant;
     if (this.#known.size >= this.#tidyAt) this.#tidy();
-    const place = { home: uplink.broker, round: this.#round };
-    this.#known.set(session, { session, listener, ...place, exchange: undefined, lease: undefined });
+    const nothing = { exchange: undefined, lease: undefined, isReleased: false };
+    this.#known.set(session, { session, listener, home, round: this.#round, ...nothing });
     return grant;
   }
 
@@ -119,9 +129,13 @@ export class Mover implements BrokerPort, Disposable {
 
   async release(lease: LeaseId, signal: AbortSignal): Promise<void> {
     const known = this.#byLease.get(lease);
-    const held = known?.lease?.lease ?? lease;
-    if (known !== undefined) this.#forget(known.session);
-    await this.#options.uplink.release(held, signal);
+    if (known === undefined) return this.#options.uplink.release(lease, signal);
+    // Whichever broker it is with in a moment is given it back, if this one does not hear of it any more.
+    known.isReleased = true;
+    const held = this.#atHome(known);
+    if (held !== undefined) await this.#options.uplink.release(held.lease, signal);
+    const isOver = held === undefined ? known.exchange === undefined : this.#atHome(known) === held;
+    if (isOver) this.#forget(known.session);
   }
 
   async prove(lease: LeaseId, challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal> {
@@ -176,7 +190,12 @@ export class Mover implements BrokerPort, Disposable {
 
   /** Its lease, where the broker that has it is the one that is asked. */
   #atHome({ home, lease }: Known): LeaseGrant | undefined {
-    return home === this.#options.uplink.broker ? lease : undefined;
+    return home.run === this.#options.uplink.run ? lease : undefined;
+  }
+
+  #place(): Home | undefined {
+    const { run, broker } = this.#options.uplink;
+    return run === undefined || broker === undefined ? undefined : { run, broker };
   }
 
   /** Forgets whoever has neither a lease nor a record any more, and has had the time to come by one. */
@@ -197,35 +216,42 @@ export class Mover implements BrokerPort, Disposable {
     for (const [lease, of] of this.#byLease) if (of === known) this.#byLease.delete(lease);
   }
 
-  #welcome(broker: string): void {
+  #welcome(): void {
+    const to = this.#place();
+    if (to === undefined) return;
     const open = new Map(this.#options.sender.open().map((outbox) => [outbox.session, outbox]));
     for (const known of this.#known.values()) {
       const outbox = open.get(known.session);
-      if (known.home === broker) this.#stays(outbox);
+      if (known.home.run === to.run) this.#stays(known, outbox);
       // Nothing of it is on record yet, so nothing goes on: its exchange is refused, and its client connects again.
       else if (outbox === undefined) this.#forget(known.session);
       else {
-        outbox.isHeldBack = true;
-        void this.#move(known, outbox, broker);
+        // The same log takes what is on its way to it from whomever.
+        outbox.isHeldBack = known.home.broker !== to.broker;
+        void this.#move(known, outbox, to);
       }
     }
   }
 
   /** It was on its way to another broker, and this one has it still. */
-  #stays(outbox: SessionOutbox | undefined): void {
+  #stays(known: Known, outbox: SessionOutbox | undefined): void {
+    if (known.isReleased && known.lease !== undefined) {
+      this.#forget(known.session);
+      void this.#options.uplink.release(known.lease.lease, this.#stopped.signal).catch(() => undefined);
+    }
     if (outbox === undefined) return;
     outbox.isHeldBack = false;
     this.#options.sender.resume(outbox);
   }
 
   /** Tries for as long as that broker is the one that is connected. */
-  async #move(known: Known, outbox: SessionOutbox, broker: string): Promise<void> {
+  async #move(known: Known, outbox: SessionOutbox, to: Home): Promise<void> {
     const { uplink, log } = this.#options;
     const { signal } = this.#stopped;
     const isCurrent = (): boolean =>
-      uplink.broker === broker && known.home !== broker && this.#known.get(known.session) === known;
+      uplink.run === to.run && known.home.run !== to.run && this.#known.get(known.session) === known;
     while (!signal.aborted && isCurrent()) {
-      const refused = await this.#tryMove(known, outbox, broker).catch(() => refusal("BROKER_UNREACHABLE"));
+      const refused = await this.#tryMove(known, outbox, to).catch(() => refusal("BROKER_UNREACHABLE"));
       if (refused === undefined) return;
       if (!PASSING.has(refused.code)) {
         log.warn("a session cannot go on with another broker", {
@@ -241,7 +267,7 @@ export class Mover implements BrokerPort, Disposable {
     }
   }
 
-  async #tryMove(known: Known, outbox: SessionOutbox, broker: string): Promise<Refusal | undefined> {
+  async #tryMove(known: Known, outbox: SessionOutbox, to: Home): Promise<Refusal | undefined> {
     const { uplink, sender, log } = this.#options;
     const { session, listener, home } = known;
     const { signal } = this.#stopped;
@@ -249,38 +275,47 @@ export class Mover implements BrokerPort, Disposable {
     if (isRefusal(grant)) return grant;
     const digestingKey = createSecretKey(grant.digestKey);
     grant.digestKey.fill(0);
-    if (uplink.broker !== broker) return refusal("BROKER_UNREACHABLE");
-    const before = known.lease;
-    known.home = broker;
+    if (uplink.run !== to.run) return refusal("BROKER_UNREACHABLE");
+    const before = known.lease ?? known.before;
+    known.home = to;
     known.lease = undefined;
-    outbox.goOn(home, { log: broker, digestingKey });
+    known.before = before;
+    if (home.broker === to.broker) outbox.isHeldBack = false;
+    else outbox.goOn(home.broker, { log: to.broker, digestingKey });
     sender.resume(outbox);
-    log.info("a session goes on with another broker", { session, from: home, to: broker });
-    if (before !== undefined) void this.#leaseAnew(known, before, outbox, broker);
+    log.info("a session goes on with another broker", { session, from: home.broker, to: to.broker });
+    if (before !== undefined) void this.#leaseAnew(known, before, outbox);
     return undefined;
   }
 
   /**
-   * A session's upstream knows it by the user that it logged in as. Where the next broker would give it another one, it goes on
-   * with what it has until that ends.
+   * A session's upstream knows it by the user that it logged in as, so that is the one that is asked for. Where the next broker gives
+   * it another one, it goes on with what it has until that ends.
    */
-  async #leaseAnew(known: Known, before: LeaseGrant, outbox: SessionOutbox, broker: string): Promise<void> {
+  async #leaseAnew(known: Known, before: LeaseGrant, outbox: SessionOutbox): Promise<void> {
     const { uplink, sender } = this.#options;
     const { signal } = this.#stopped;
-    const isCurrent = (): boolean => known.home === broker && this.#known.get(known.session) === known;
+    const { home } = known;
+    const isCurrent = (): boolean => known.home === home && this.#known.get(known.session) === known;
     while (!signal.aborted && isCurrent() && known.exchange !== undefined) {
       const grant = await uplink
-        .exchange(known.exchange, signal)
+        .exchange({ ...known.exchange, user: before.user }, signal)
         .catch((): Refusal => refusal("BROKER_UNREACHABLE"));
       if (!isCurrent()) return;
       if (!isRefusal(grant)) {
-        if (grant.user !== before.user) return uplink.release(grant.lease, signal).catch(() => undefined);
+        if (grant.user !== before.user || known.isReleased) {
+          known.exchange = undefined;
+          if (known.isReleased) this.#forget(known.session);
+          return uplink.release(grant.lease, signal).catch(() => undefined);
+        }
+        known.before = undefined;
         this.#holds(known, grant);
         const source = known.exchange.connection.name;
         if (outbox.ended === undefined)
           outbox.seal({ kind: "credential", action: "leased", lease: grant.lease, source }, undefined);
         return sender.resume(outbox);
       }
+      if (!PASSING.has(grant.code) && known.isReleased) return this.#forget(known.session);
       if (!PASSING.has(grant.code))
         return this.#tell({ kind: "revoked", session: known.session, refusal: grant });
       await pause(RETRY_MS, signal);

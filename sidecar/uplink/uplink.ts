@@ -62,6 +62,7 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   #welcome: Welcome | undefined;
   /** The broker of this connection or of the last one. */
   #broker: string | undefined;
+  #run: string | undefined;
   #plan: PlanPush | undefined;
   #applied: { readonly worker: string; readonly planVersion: string } | undefined;
   #report: Report | undefined;
@@ -83,6 +84,11 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   /** The name of the broker that it is connected to, or was last. */
   get broker(): string | undefined {
     return this.#broker;
+  }
+
+  /** Which process of that broker it is or was; another one knows nothing of what this one was told. */
+  get run(): string | undefined {
+    return this.#run;
   }
 
   /** Called with each connection, before anybody hears what became of a call on the last one. */
@@ -217,6 +223,7 @@ export class Uplink implements BrokerPort, AsyncDisposable {
     // A batch is sealed for the log that it goes to: the sender has to hear that there is another one.
     if (this.#broker !== undefined && this.#broker !== welcome.broker) this.#calls.fail("append");
     this.#broker = welcome.broker;
+    this.#run = JSON.stringify([welcome.broker, welcome.run]);
     this.#calls.attach(link);
     // In this very turn: whatever waits for its answer goes on in a later one.
     for (const listener of this.#welcomeListeners) listener(welcome.broker);

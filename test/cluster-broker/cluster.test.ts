@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { denialCases } from "#test/exchange/support/real-world.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { handoverCases } from "./live/handover.ts";
 import { journalCases } from "./live/journal.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
@@ -19,6 +20,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   sharedCases(() => world);
   replicaCases(() => world);
   journalCases(() => world);
+  handoverCases(() => world);
   podCases(() => world);
   denialCases(() => world);
 });

@@ -1,226 +1,22 @@
 /** Sessions that lose their broker and go on at another one: what is on record is whole, in the two logs together. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { openTrail } from "#broker/trail/file-trail.ts";
-import { directoryKeyring } from "#broker/trail/keyring.ts";
-import { realDisk } from "#broker/trail/real-disk.ts";
-import { openTexts } from "#broker/trail/texts.ts";
-import type { Trail } from "#broker/trail/trail.ts";
-import { type SetVerification, verifyTrails } from "#broker/trail/verify-set.ts";
-import { randomBytes } from "node:crypto";
-import type { EventBody } from "#core/audit/event.ts";
-import { parseLeaf } from "#core/audit/leaf.ts";
-import { sessionId } from "#core/port/ids.ts";
-import type { Push, SessionId } from "#core/port/port.ts";
+import { test } from "node:test";
+import type { Push } from "#core/port/port.ts";
 import { isRefusal, refusal } from "#core/values/refusal.ts";
-import type { PortServer } from "#broker/api/serve.ts";
-import { readTrail } from "#broker/trail/read.ts";
-import { type Carrier, unixCarrier } from "#sidecar/uplink/carrier.ts";
-import { type Mover, openMover } from "#sidecar/uplink/mover.ts";
-import { type Recorder, openRecorder } from "#sidecar/uplink/recorder.ts";
-import { type Sender, openSender } from "#sidecar/uplink/sender.ts";
-import { Uplink } from "#sidecar/uplink/uplink.ts";
-import { serve, silent, temporaryFolder } from "./carriers.ts";
-import { ScriptedBroker } from "./scripted-broker.ts";
-import { until } from "./until.ts";
-
-const never = new AbortController().signal;
-
-interface Replica {
-  readonly name: string;
-  readonly broker: ScriptedBroker;
-  readonly trail: Trail;
-  readonly directory: string;
-  readonly keys: string;
-  listen(): Promise<void>;
-  stop(): Promise<void>;
-  readonly path: string;
-  /** Whom its leases are for. */
-  user: string;
-  /** The trail stores, and nobody is told. */
-  isMute: boolean;
-}
-
-async function replica(context: TestContext, name: string): Promise<Replica> {
-  const folder = await temporaryFolder();
-  const directory = join(folder.path, "trail");
-  const keys = join(folder.path, "keys");
-  const trail = await openTrail({
-    disk: realDisk,
-    directory,
-    keyring: directoryKeyring(realDisk, keys),
-    broker: name,
-    nowMs: Date.now,
-    note: () => undefined,
-  });
-  const broker = new ScriptedBroker();
-  const path = join(folder.path, "port", "broker.sock");
-  let server: PortServer | undefined;
-  const it: Replica = {
-    name,
-    broker,
-    trail,
-    directory,
-    keys,
-    path,
-    user: "app",
-    isMute: false,
-    listen: async () => {
-      server = await serve(path, broker);
-    },
-    stop: async () => server?.[Symbol.asyncDispose](),
-  };
-  const known = new Set<SessionId>();
-  broker.script = {
-    hello: async () => ({ version: 1, broker: name }),
-    identify: async ({ session }, signal) => {
-      const opened = await trail.openSession(session, signal);
-      if (isRefusal(opened)) return opened;
-      known.add(session);
-      return {
-        caller: { identity: {}, ancestors: [] },
-        digestKey: opened.digestKey,
-        expiresMs: Date.now() + 60_000,
-      };
-    },
-    exchange: async ({ session }) =>
-      known.has(session)
-        ? { lease: `${name}/${session}`, user: it.user, expiresMs: Date.now() + 60_000 }
-        : refusal("IDENTITY_MISSING"),
-    renew: async ({ lease }) =>
-      lease.startsWith(`${name}/`)
-        ? { lease, user: it.user, expiresMs: Date.now() + 60_000 }
-        : refusal("LEASE_ENDED"),
-    append: async ({ batch }, signal) => {
-      const answers = await trail.append(batch, signal);
-      if (it.isMute) await new Promise((_, reject) => signal.addEventListener("abort", reject));
-      return answers;
-    },
-  };
-  context.after(async () => {
-    await it.stop();
-    await trail[Symbol.asyncDispose]();
-    await folder[Symbol.asyncDispose]();
-  });
-  return it;
-}
-
-interface Plane extends AsyncDisposable {
-  readonly mover: Mover;
-  readonly sender: Sender;
-  /** Which replica the next connection leads to. */
-  readonly way: { to: Replica };
-}
-
-async function dataPlane(to: Replica): Promise<Plane> {
-  const way = { to };
-  const carrier: Carrier = { dial: (signal) => unixCarrier(way.to.path).dial(signal) };
-  const uplink = new Uplink({ carrier, worker: "gateway", run: "run-1", log: silent, chance: () => 0.1 });
-  const sender = openSender({ port: uplink, chance: () => 0.1 });
-  const mover = openMover({ uplink, sender, log: silent });
-  const plane: Plane = {
-    mover,
-    sender,
-    way,
-    [Symbol.asyncDispose]: async () => {
-      await sender[Symbol.asyncDispose]();
-      mover[Symbol.dispose]();
-      await uplink[Symbol.asyncDispose]();
-    },
-  };
-  await uplink.connected(never);
-  return plane;
-}
-
-interface Session {
-  readonly id: SessionId;
-  readonly recorder: Recorder;
-  readonly lease: string;
-  statement(text: string): Promise<void>;
-}
-
-const connection = { namespace: "shop", name: "orders" };
-const opened: EventBody = {
-  kind: "session.open",
+import {
+  assertWhole,
+  closed,
   connection,
-  protocol: "postgres",
-  listener: "pod",
-  caller: { identity: {}, ancestors: [] },
-  planVersion: "1",
-  intent: {},
-};
-const closed: EventBody = {
-  kind: "session.close",
-  code: "CLIENT_CLOSED",
-  requests: 0,
-  rows: 0,
-  bytesFromClient: 0,
-  bytesToClient: 0,
-  maskedValues: 0,
-};
-
-async function openSession({ mover, sender }: Plane, onBroken: (code: string) => void): Promise<Session> {
-  const id = sessionId(randomBytes(16));
-  const evidence = { kind: "ambient" } as const;
-  const grant = await mover.identify({ session: id, listener: "pod", evidence }, never);
-  assert.ok(!isRefusal(grant));
-  const recorder = openRecorder(
-    { session: id, digestKey: grant.digestKey, onBroken: ({ code }) => onBroken(code) },
-    { sender, nowMs: Date.now, trailWaitMs: 20_000 },
-  );
-  assert.equal(await recorder.recordStrictly(opened), undefined);
-  const lease = await mover.exchange({ session: id, connection }, never);
-  assert.ok(!isRefusal(lease));
-  let request = 0;
-  return {
-    id,
-    recorder,
-    lease: lease.lease,
-    async statement(text) {
-      const bytes = Buffer.from(text);
-      const refused = await recorder.recordStrictly(
-        {
-          kind: "request",
-          request: request++,
-          outcome: "allow",
-          code: "ALLOWED",
-          classes: [],
-          accesses: [],
-          doubts: [],
-          observed: [],
-          textDigest: recorder.digest(bytes),
-          textBytes: bytes.length,
-        },
-        bytes,
-      );
-      assert.equal(refused, undefined);
-    },
-  };
-}
-
-const unbroken = (code: string): void => assert.fail(`the record broke off: ${code}`);
-
-async function verified(...replicas: readonly Replica[]): Promise<SetVerification> {
-  const options = replicas.map(async ({ directory, keys }) => ({
-    disk: realDisk,
-    directory,
-    texts: await openTexts(realDisk, join(directory, "session-keys"), keys),
-  }));
-  return verifyTrails(await Promise.all(options));
-}
-
-async function kindsOf({ directory }: Replica, session: SessionId): Promise<unknown[]> {
-  const kinds: unknown[] = [];
-  for await (const entry of readTrail({ disk: realDisk, directory }))
-    if (entry.kind === "leaf" && entry.session === session) kinds.push(parseLeaf(entry.leaf)?.["kind"]);
-  return kinds;
-}
-
-function assertWhole({ trails, findings, notices }: SetVerification): void {
-  assert.deepEqual([...trails.flatMap((trail) => trail.findings), ...findings], []);
-  assert.deepEqual(notices, []);
-}
+  dataPlane,
+  kindsOf,
+  never,
+  openSession,
+  replica,
+  requests,
+  unbroken,
+  verified,
+} from "./moving-world.ts";
+import { until } from "./until.ts";
 
 test("a session goes on at another broker with its lease and its record, and each log is whole by itself and with the other", async (t) => {
   const [left, right] = [await replica(t, "left"), await replica(t, "right")];
@@ -234,7 +30,8 @@ test("a session goes on at another broker with its lease and its record, and eac
   await until(() => right.broker.asked.some(({ operation }) => operation === "exchange"));
   const renewed = await plane.mover.renew(session.lease, never);
   assert.ok(!isRefusal(renewed));
-  assert.equal(renewed.lease, `right/${session.id}`);
+  assert.equal(renewed.lease, `right/1/${session.id}`);
+  assert.deepEqual(requests(right, "exchange"), [{ session: session.id, connection, user: "app" }]);
   assert.equal(await session.recorder.recordStrictly(closed), undefined);
   await left.trail.declareLost(session.id, never);
 
@@ -253,6 +50,46 @@ test("a session goes on at another broker with its lease and its record, and eac
       { opened: 1, closed: 0 },
     ],
   );
+});
+
+test("a broker that was started again is told of its sessions again, and their record goes on in the same log", async (t) => {
+  const left = await replica(t, "left");
+  await left.listen();
+  await using plane = await dataPlane(left);
+  const session = await openSession(plane, unbroken);
+  await session.statement("select 1");
+  await left.restart();
+  await session.statement("select 2");
+  await until(() => requests(left, "exchange").length === 2);
+  let renewed = await plane.mover.renew(session.lease, never);
+  // Until the answer has come, nobody can say.
+  while (isRefusal(renewed)) renewed = await plane.mover.renew(session.lease, never);
+  assert.equal(renewed.lease, `left/2/${session.id}`);
+  assert.deepEqual(requests(left, "exchange").at(-1), { session: session.id, connection, user: "app" });
+  assert.equal(await session.recorder.recordStrictly(closed), undefined);
+  assertWhole(await verified(left));
+  const kinds = await kindsOf(left, session.id);
+  assert.deepEqual(
+    kinds.filter((kind) => kind !== "credential"),
+    ["session.open", "request", "request", "session.close"],
+  );
+});
+
+test("a lease that nobody could take back any more is asked for at the next broker, and given back there", async (t) => {
+  const [left, right] = [await replica(t, "left"), await replica(t, "right")];
+  await left.listen();
+  await using plane = await dataPlane(left);
+  const session = await openSession(plane, unbroken);
+  plane.way.to = right;
+  await left.stop();
+  const closing = session.recorder.recordStrictly(closed);
+  await plane.mover.release(session.lease, AbortSignal.timeout(50)).catch(() => undefined);
+  await right.listen();
+  await closing;
+  await until(() => requests(right, "release").length > 0);
+  assert.deepEqual(requests(right, "exchange"), [{ session: session.id, connection, user: "app" }]);
+  assert.deepEqual(requests(right, "release").at(-1), { lease: `right/1/${session.id}` });
+  assertWhole(await verified(left, right));
 });
 
 test("what the lost broker had stored without telling stands in both logs, and that is known", async (t) => {

@@ -23,6 +23,7 @@ export const callSamples = (): CallSamples => ({
     answers: [
       { version: 1, broker: "broker-1" },
       refusal("NOT_SUPPORTED", "this broker speaks other versions"),
+      { version: 1, broker: "broker-1", run: "broker-run-1" },
     ],
   },
   identify: {
@@ -61,6 +62,13 @@ export const callSamples = (): CallSamples => ({
       { lease: "lease-1", user: "sp_reporter_1", expiresMs: 1_800_000_300_000 },
       refusal("LIMIT_CONCURRENT_SESSIONS"),
     ],
+    otherRequests: {
+      moved: {
+        session: SESSION,
+        connection: { namespace: "prod", name: "orders" },
+        user: "sp_reporter_1",
+      },
+    },
   },
   renew: {
     request: { lease: "lease-1" },

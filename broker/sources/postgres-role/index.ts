@@ -81,7 +81,7 @@ export function postgresRoleSource({
     settled,
     async [Symbol.asyncDispose]() {
       const giveUp = setTimeout(() => closing.abort(new Error("the broker stops")), CLOSING_MS_MAX);
-      holdings.retireAll();
+      holdings.close();
       await settled();
       clearTimeout(giveUp);
       closing.abort(new Error("the broker has stopped"));

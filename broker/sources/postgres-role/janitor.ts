@@ -4,7 +4,7 @@ import type { Upstream } from "../source.ts";
 import { ROLE_PREFIX, readMark } from "./identity.ts";
 import type { Minters } from "./minter.ts";
 import { listOurs } from "./taking-back.ts";
-import { type Undoing, keyOf } from "./undoing.ts";
+import { type Undoing, keyOf, leftoverEntry } from "./undoing.ts";
 
 const ROUND_MS = 10 * 60_000;
 
@@ -44,7 +44,7 @@ export function janitor({ broker, minters, undo, isAlive, now, note, signal }: J
         // Another broker's role is its own affair until it is long over, and then nobody's.
         if ((read.broker !== broker && longOver !== "t") || isAlive(role) || undo.has(role)) continue;
         note("janitor.removed", { role, connection, broker: read.broker });
-        undo.add(role, template, upstream);
+        undo.add(leftoverEntry(role, template, upstream), upstream);
       }
     } catch (error) {
       note("janitor.failed", { connection, cause: causeOf(error) });

@@ -1,6 +1,6 @@
 /** Makes one role, and keeps it valid. What fails is a refusal, and then nothing of the role stays behind. */
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
-import type { Journal } from "../../leases/journal.ts";
+import type { Journal, JournalEntry } from "../../leases/journal.ts";
 import { type Note, causeOf } from "../../note.ts";
 import { type CredentialRequest, NoCredential, type Upstream } from "../source.ts";
 import { refusalFor } from "../static.ts";
@@ -26,10 +26,13 @@ export interface MakingDeps {
 
 export interface Role {
   readonly name: string;
+  /** As it stands in the journal: whose it is, and where. */
+  readonly entry: JournalEntry;
   readonly upstream: Upstream;
   readonly template: string;
   readonly ttlSeconds: number;
-  readonly key: RoleKey;
+  /** Another one when another broker had the role meanwhile. */
+  key: RoleKey;
   connectionsMax: number;
   validUntilMs: number;
 }
@@ -41,40 +44,48 @@ const SESSIONS_DEFAULT = 100;
 
 export async function makeRole(deps: MakingDeps, request: CredentialRequest): Promise<Role | Refusal> {
   const { upstream, subject } = request;
-  const source = upstream.spec.credential.source?.postgresRole;
-  if (source === undefined) return refusal("CREDENTIAL_UNAVAILABLE");
-  const { template, ttlSeconds = TTL_SECONDS_DEFAULT } = source;
-  const role: Role = {
-    name: roleName(upstream.ref, subject),
-    upstream,
-    template,
-    ttlSeconds,
-    key: drawKey(),
-    connectionsMax: connectionsFor(request.concurrentSessionsMax),
-    validUntilMs: deps.now() + ttlSeconds * 1000,
-  };
+  const role = roleOf(deps, request, roleName(upstream.ref, subject));
+  if (role === undefined) return refusal("CREDENTIAL_UNAVAILABLE");
   const failed = await make(deps, role, subject);
   if (failed === undefined) return role;
   role.key[Symbol.dispose]();
   return failed;
 }
 
+/** With a key of its own: the one that another broker drew went with it. */
+export function roleOf({ now }: MakingDeps, request: CredentialRequest, name: string): Role | undefined {
+  const { upstream, concurrentSessionsMax } = request;
+  const source = upstream.spec.credential.source?.postgresRole;
+  if (source === undefined) return undefined;
+  const { template, ttlSeconds = TTL_SECONDS_DEFAULT } = source;
+  return {
+    name,
+    entry: entryFor(name, request),
+    upstream,
+    template,
+    ttlSeconds,
+    key: drawKey(),
+    connectionsMax: connectionsFor(concurrentSessionsMax),
+    validUntilMs: now() + ttlSeconds * 1000,
+  };
+}
+
 async function make(deps: MakingDeps, role: Role, subject: string): Promise<Refusal | undefined> {
-  const { name, template, upstream } = role;
+  const { name, entry, upstream } = role;
   const { alive, broker, journal, note, now } = deps;
   const connection = keyOf(upstream);
   const startedMs = now();
   alive.add(name);
   let isBegun = false;
   try {
-    await journal.begin(entryFor(name, template, upstream));
+    await journal.begin(entry);
     isBegun = true;
     const comment = markText({ broker, connection, subject });
     await mint(deps, role, comment);
   } catch (error) {
     alive.delete(name);
     // The server may have made it and only the answer been lost.
-    if (isBegun) deps.undo.add(name, template, upstream);
+    if (isBegun) deps.undo.add(entry, upstream);
     return refusalFor(asNoCredential(error), upstream, note);
   }
   note("role.minted", { role: name, connection, ms: now() - startedMs });
@@ -142,7 +153,7 @@ function connectionsFor(sessionsMax: number = SESSIONS_DEFAULT): number {
 }
 
 /** Networks, servers and disks fail; a TypeError is ours. */
-function asNoCredential(error: unknown): unknown {
+export function asNoCredential(error: unknown): unknown {
   if (error instanceof NoCredential || error instanceof TypeError) return error;
   return new NoCredential(FIELD, causeOf(error), { cause: error });
 }

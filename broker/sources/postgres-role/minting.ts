@@ -48,6 +48,27 @@ export async function mintRole(admin: Administrator, minting: RoleToMint): Promi
   );
 }
 
+/** Another key, another mark and another end for a role that there is; false when there is none. */
+export async function rekeyRole(
+  admin: Administrator,
+  { role, verifier, comment, ttlSeconds, connectionsMax }: Omit<RoleToMint, "template">,
+): Promise<boolean> {
+  const [found] = await admin.query(
+    `SELECT rolcanlogin AS login FROM pg_catalog.pg_roles WHERE rolname = ${quoteText(role)}`,
+  );
+  // Without login it is being taken back, by whomever.
+  if (found?.["login"] !== "t") return false;
+  const until = await serverTimeIn(admin, ttlSeconds);
+  await admin.query(
+    [
+      `ALTER ROLE ${quoteName(role)} CONNECTION LIMIT ${connectionsMax}`,
+      ` PASSWORD ${quoteText(verifier)} VALID UNTIL ${quoteText(until)};`,
+      `COMMENT ON ROLE ${quoteName(role)} IS ${quoteText(comment)};`,
+    ].join("\n"),
+  );
+  return true;
+}
+
 export async function extendRole(
   admin: Administrator,
   { role, ttlSeconds, connectionsMax }: Pick<RoleToMint, "role" | "ttlSeconds" | "connectionsMax">,

@@ -1,7 +1,8 @@
-/** Roles that have to go: tried until they are gone, whoever left them. */
+/** Roles that have to go: tried until they are gone, whoever left them. Those that somebody may still be using are given the time. */
+import { createHash } from "node:crypto";
 import type { Journal, JournalEntry } from "../../leases/journal.ts";
 import { type Note, causeOf } from "../../note.ts";
-import type { Upstream } from "../source.ts";
+import type { CredentialRequest, Upstream } from "../source.ts";
 import type { Minters } from "./minter.ts";
 import { takeBackRole } from "./taking-back.ts";
 
@@ -23,49 +24,75 @@ interface Leftover {
   readonly connection: string;
   /** `host:port/database`: a Connection of that name that leads elsewhere does not lead to the role. */
   readonly place: string;
+  /** Digest of whose role it is. */
+  readonly subject: string;
   /** How it was reached when it was made; undefined for what an earlier process left. */
   readonly upstream: Upstream | undefined;
   attempts: number;
   dueMs: number;
   isRunning: boolean;
+  /** Nobody else can make it theirs any more. */
+  isClaimed: boolean;
 }
 
 export interface Undoing {
   /** From now on the role has to go. */
-  add(role: string, template: string, upstream: Upstream): void;
+  add(entry: JournalEntry, upstream: Upstream): void;
+  /** It has to go when nobody can be using it any more, unless it is kept by then. */
+  addLater(entry: JournalEntry, upstream: Upstream): void;
+  /** Whoever uses it is here, so it does not have to go; false while it is going already, or when another one is meant. */
+  keep(entry: JournalEntry): boolean;
   has(role: string): boolean;
   /** Tries what is due, by way of these Connections or the one by which it was made. */
   run(upstreams: readonly Upstream[]): void;
   settled(): Promise<void>;
 }
 
-export function entryFor(role: string, template: string, upstream: Upstream): JournalEntry {
+/** Of a role whose subject nobody knows: one that is going in any case. */
+export function leftoverEntry(role: string, template: string, upstream: Upstream): JournalEntry {
   return { id: role, facts: { template, connection: keyOf(upstream), place: placeOf(upstream) } };
+}
+
+/** Everything that tells whose role it is, so that nobody else is given it. */
+export function entryFor(
+  role: string,
+  { upstream, subject }: Pick<CredentialRequest, "upstream" | "subject">,
+): JournalEntry {
+  const template = upstream.spec.credential.source?.postgresRole?.template ?? "";
+  const digest = createHash("sha256").update(subject).digest("base64url");
+  return {
+    id: role,
+    facts: { template, connection: keyOf(upstream), place: placeOf(upstream), subject: digest },
+  };
 }
 
 export function undoing({ journal, minters, now, note, signal }: UndoingDeps): Undoing {
   const leftovers = new Map<string, Leftover>();
   const running = new Set<Promise<void>>();
-  function inherit({ id, facts }: JournalEntry): void {
-    const { template = "", connection = "", place = "" } = facts;
-    leftovers.set(id, {
-      role: id,
-      template,
-      connection,
-      place,
-      upstream: undefined,
-      attempts: 0,
-      dueMs: 0,
-      isRunning: false,
-    });
-    note("role.leftover", { role: id, connection });
+  const { shared } = journal;
+  const untilUnused = (): number => now() + (shared?.usedForMs ?? 0);
+  function leave({ id, facts }: JournalEntry, upstream: Upstream | undefined, dueMs: number): Leftover {
+    const { template = "", connection = "", place = "", subject = "" } = facts;
+    const known = { role: id, template, connection, place, subject, upstream };
+    const leftover = { ...known, dueMs, attempts: 0, isRunning: false, isClaimed: false };
+    leftovers.set(id, leftover);
+    return leftover;
   }
-  for (const entry of journal.pending()) inherit(entry);
-  journal.onTakenOver(inherit);
+  function inherit(entry: JournalEntry, dueMs: number): void {
+    const { role, connection } = leave(entry, undefined, dueMs);
+    note("role.leftover", { role, connection });
+  }
+  for (const entry of journal.pending()) inherit(entry, entry.isClaimed === true ? 0 : untilUnused());
+  shared?.onTakenOver((entry) => inherit(entry, 0));
 
   async function attempt(leftover: Leftover, upstream: Upstream): Promise<void> {
     const { role, connection } = leftover;
     try {
+      if (!(await journal.claim(role))) {
+        leftovers.delete(role);
+        return note("role.handed-on", { role, connection });
+      }
+      leftover.isClaimed = true;
       await minters.at(upstream, (connectTo) => takeBackRole(leftover, connectTo), signal);
       await journal.end(role);
       leftovers.delete(role);
@@ -87,21 +114,15 @@ export function undoing({ journal, minters, now, note, signal }: UndoingDeps): U
   }
 
   return {
-    add(role, template, upstream) {
-      const entry = entryFor(role, template, upstream);
-      const { connection = "", place = "" } = entry.facts;
-      const leftover = {
-        role,
-        template,
-        connection,
-        place,
-        upstream,
-        attempts: 0,
-        dueMs: 0,
-        isRunning: false,
-      };
-      leftovers.set(role, leftover);
-      start(leftover, upstream);
+    add: (entry, upstream) => start(leave(entry, upstream, 0), upstream),
+    addLater: (entry, upstream) => void leave(entry, upstream, untilUnused()),
+    keep({ id, facts }) {
+      const leftover = leftovers.get(id);
+      if (leftover === undefined) return true;
+      const { isRunning, isClaimed, connection, place, subject } = leftover;
+      const isMeant =
+        connection === facts["connection"] && place === facts["place"] && subject === facts["subject"];
+      return isMeant && !isRunning && !isClaimed && leftovers.delete(id);
     },
     has: (role) => leftovers.has(role),
     run(upstreams) {
