@@ -15,7 +15,7 @@ import { type HttpGet, httpGet } from "./identity/http.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import { type ClassPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
-import type { PodPeer, Secrets } from "./pods/pods.ts";
+import type { ApiTokens, PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
@@ -38,6 +38,7 @@ export interface BrokerOptions {
   readonly note: Note;
   /** In a cluster: then credentials are there, and nothing of the broker's own host is read. */
   readonly secrets?: Secrets;
+  readonly apiTokens?: ApiTokens;
   readonly get?: HttpGet;
   /** At most how long a session goes on without word from us. */
   readonly leaseMs?: number;

@@ -121,7 +121,8 @@ function resolve(
 
 /** What the data plane may know: where to go and whom to trust, nothing of the credential. */
 function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, Upstream>): ConnectionView {
-  const { protocol, address, reachedAs, postgres, tcp, tls } = spec;
+  const { protocol, address, reachedAs, tls } = spec;
+  const { [protocol]: particulars } = spec;
   const caPem = upstreams.get(keyOf({ namespace: metadata.namespace ?? "", name: metadata.name }))?.caPem;
   return {
     metadata,
@@ -129,8 +130,7 @@ function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, U
       protocol,
       address,
       ...(reachedAs === undefined ? {} : { reachedAs }),
-      ...(postgres === undefined ? {} : { postgres }),
-      ...(tcp === undefined ? {} : { tcp }),
+      ...(particulars === undefined ? {} : { [protocol]: particulars }),
       tls: {
         mode: tls?.mode ?? "verify-full",
         ...(tls?.serverName === undefined ? {} : { serverName: tls.serverName }),

@@ -14,6 +14,8 @@ export interface Question {
   readonly nowMs: number;
   /** Absent: whether a session may open at all. */
   readonly statement?: string;
+  /** What is asked where it is no statement. */
+  readonly request?: Request;
   readonly searchPath: readonly string[];
   readonly serverVersion: StockVersion;
 }
@@ -26,10 +28,8 @@ export const SEARCH_PATH_DEFAULT: readonly string[] = ["public"];
 /** `loaded`: where it stands which protocol the connection speaks; one that is not there is taken for PostgreSQL's. */
 export async function factsOf(question: Question, loaded: Loaded, analyse: Analyse): Promise<Facts> {
   const { caller, connection, nowMs, statement } = question;
-  const request: Request =
-    statement === undefined
-      ? openingOf(protocolOf(connection, loaded) ?? "postgres")
-      : await analyse(statement, contextOf(question));
+  const opening = question.request ?? openingOf(protocolOf(connection, loaded) ?? "postgres");
+  const request: Request = statement === undefined ? opening : await analyse(statement, contextOf(question));
   return { caller, connection, nowMs, request };
 }
 

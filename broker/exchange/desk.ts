@@ -228,10 +228,10 @@ export class Desk {
         return refusal("CREDENTIAL_UNAVAILABLE", "the connection does not name one credential source");
       const { concurrentSessionsMax } = permission;
       const limit = concurrentSessionsMax === undefined ? {} : { concurrentSessionsMax };
-      const { subject } = standing;
+      const { caller, subject } = standing;
       const known = user === undefined ? {} : { user };
       const until = { untilMs: now() + leaseMs, ...limit, ...known };
-      const request: CredentialRequest = { upstream, subject, ...until };
+      const request: CredentialRequest = { upstream, subject, caller, ...until };
       const credential = await source.lease(request, signal);
       if (isRefusal(credential)) return credential;
       const expiresMs = Math.min(request.untilMs, credential.validUntilMs, standing.untilMs);

@@ -58,6 +58,22 @@ export interface Secrets {
   secret(wanted: SecretWanted, signal: AbortSignal): Promise<SecretBytes | NoSecret>;
 }
 
+/** As whom a pod asks the API server of its cluster. */
+export interface TokenWanted {
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly serviceAccount: string;
+}
+
+export interface ApiToken {
+  readonly token: SecretBytes;
+  readonly expiresMs: number;
+}
+
+export interface ApiTokens {
+  /** For the API server alone, bound to the pod: it ends with it, and the API server knows by it which pod asks. */
+  apiToken(wanted: TokenWanted, signal: AbortSignal): Promise<ApiToken | NoSecret>;
+}
+
 export interface Cluster extends Secrets {
   /** Whose token it is. Refuses those that were made for anybody else, or for no pod. The caller wipes the bytes. */
   review(token: Uint8Array, signal: AbortSignal): Promise<PodClaim | Refusal>;

@@ -29,6 +29,8 @@ export async function answerWithPassword(
       return { kind: "md5", response: md5Response(user, challenge.salt, password.reveal()) };
     case "cleartext":
       return { kind: "cleartext", password: sendable(password.reveal(), field) };
+    case "bearer":
+      return { kind: "bearer", token: bearable(password.reveal(), field) };
   }
 }
 
@@ -38,4 +40,11 @@ function sendable(password: Uint8Array, field: string): Uint8Array {
     throw new NoCredential(field, `a password of more than ${PASSWORD_BYTES_MAX} bytes is not sent`);
   if (password.includes(0)) throw new NoCredential(field, "a password with a zero byte cannot be sent");
   return Uint8Array.from(password);
+}
+
+/** It stands in one line of a head: what is no visible ASCII would be another line, or another token. */
+function bearable(token: Uint8Array, field: string): Uint8Array {
+  if (token.some((byte) => byte < 0x21 || byte > 0x7e))
+    throw new NoCredential(field, "a token with anything but visible ASCII characters cannot be sent");
+  return sendable(token, field);
 }

@@ -1,12 +1,13 @@
 /** Every source of credentials by its name in a Connection. A new one is a file or folder and a row. */
 import type { Connection } from "#core/api/kinds.gen.ts";
+import { kubernetesTokenSource, type KubernetesTokenDeps } from "./kubernetes-token.ts";
 import { noCredential } from "./none.ts";
 import { postgresRoleSource } from "./postgres-role/index.ts";
 import type { PostgresRoleDeps } from "./postgres-role/index.ts";
 import type { CredentialSource, SourceName } from "./source.ts";
 import { staticSource } from "./static.ts";
 
-export type SourceDeps = PostgresRoleDeps;
+export type SourceDeps = PostgresRoleDeps & KubernetesTokenDeps;
 export type Sources = Readonly<Record<SourceName, CredentialSource>>;
 
 const sources = {
@@ -14,6 +15,7 @@ const sources = {
   env: (deps) => staticSource("env", deps),
   secret: (deps) => staticSource("secret", deps),
   postgresRole: postgresRoleSource,
+  kubernetesToken: kubernetesTokenSource,
 } satisfies Record<SourceName, (deps: SourceDeps) => CredentialSource>;
 
 export function openSources(deps: SourceDeps): Sources {
@@ -22,6 +24,7 @@ export function openSources(deps: SourceDeps): Sources {
     env: sources.env(deps),
     secret: sources.secret(deps),
     postgresRole: sources.postgresRole(deps),
+    kubernetesToken: sources.kubernetesToken(deps),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a source of credentials is: it turns a Connection's reference into a lease that answers challenges. */
 import type { Connection } from "#core/api/kinds.gen.ts";
-import type { ConnectionRef } from "#core/policy/facts.ts";
+import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import type { Challenge, Proof } from "#core/port/port.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 
@@ -18,6 +18,8 @@ export interface CredentialRequest {
   readonly upstream: Upstream;
   /** Stands for one identity; equal texts are the same one. */
   readonly subject: string;
+  /** Who asks, where that matters to whoever makes the credential. */
+  readonly caller?: Caller;
   /** What policy allows this subject on this connection, where it says. */
   readonly concurrentSessionsMax?: number;
   /** Until when the session's lease shall hold. */

@@ -41,7 +41,7 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
       const closed = passwords.closed(place, FIELD);
       if (closed !== undefined)
         return refusal("CREDENTIAL_UNAVAILABLE", `the connection's credential is in ${closed}`);
-      if (spec.postgres?.user === undefined) {
+      if (spec.protocol === "postgres" && spec.postgres?.user === undefined) {
         return refusal(
           "CREDENTIAL_UNAVAILABLE",
           "the connection does not say which role to sign in as (spec.postgres.user)",

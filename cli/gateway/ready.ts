@@ -7,7 +7,7 @@ export function readyLine(listener: OpenListener, caPath: string): string {
   return `${plan.name}: ${HOW[plan.protocol](listener, caPath)}`;
 }
 
-const HOW = { postgres: howToPostgres, tcp: howToTcp } satisfies Record<
+const HOW = { kubernetes: howToKubernetes, postgres: howToPostgres, tcp: howToTcp } satisfies Record<
   ProtocolName,
   (listener: OpenListener, caPath: string) => string
 >;
@@ -19,6 +19,14 @@ function howToPostgres({ plan, where }: OpenListener, caPath: string): string {
   if (plan.identity === "ambient") return `psql "${place} ${database}"`;
   const trust = plan.tls === undefined ? `sslmode=verify-full sslrootcert=${caPath}` : "sslmode=verify-full";
   return `PGPASSWORD=$TOKEN psql "${place} ${database} ${trust}"`;
+}
+
+function howToKubernetes({ plan, where }: OpenListener, caPath: string): string {
+  if (where.kind === "socket") return `connect to ${where.path}`;
+  const place = `${where.host}:${where.port}`;
+  return plan.tls === undefined
+    ? `kubectl --server=http://${place}`
+    : `kubectl --server=https://${place} --certificate-authority=${caPath}`;
 }
 
 function howToTcp({ where }: OpenListener): string {

@@ -5,6 +5,8 @@ import type { RuleRef } from "#core/policy/decision.ts";
 import { type Explanation, explain } from "#core/policy/explain.ts";
 import type { Ancestor, Identity } from "#core/policy/facts.ts";
 import { parseInstantMs } from "#core/policy/instant.ts";
+import { requestOf } from "#core/policy/protocols/kubernetes/asked.ts";
+import { say } from "#core/policy/protocols/kubernetes/words.ts";
 import { type Analyse, factsOf, type Question, SEARCH_PATH_DEFAULT } from "../asking.ts";
 import type { Configuration } from "../configuration.ts";
 import { ruleKey, rulesIn, shortName } from "../rules.ts";
@@ -45,7 +47,7 @@ export async function runTests(
 }
 
 function questionOf(testCase: Case, { nowMs, serverVersion }: RunOptions): Question {
-  const { postgres } = testCase;
+  const { postgres, kubernetes } = testCase;
   return {
     caller: {
       identity: identityOf(testCase.subject),
@@ -57,6 +59,7 @@ function questionOf(testCase: Case, { nowMs, serverVersion }: RunOptions): Quest
     // The schema lets nothing pass that is not a time.
     nowMs: (testCase.at === undefined ? undefined : parseInstantMs(testCase.at)) ?? nowMs,
     ...(postgres !== undefined && { statement: postgres.statement }),
+    ...(kubernetes !== undefined && { request: requestOf(kubernetes) }),
     searchPath: postgres?.searchPath ?? SEARCH_PATH_DEFAULT,
     serverVersion,
   };
@@ -80,7 +83,7 @@ function resultOf(
     name: testCase.name,
     file: place.file,
     line: place.line,
-    ...(testCase.postgres && { statement: testCase.postgres.statement }),
+    ...statementIn(testCase),
     passed: mismatches.length === 0,
     mismatches,
     outcome: decision.outcome,
@@ -88,6 +91,12 @@ function resultOf(
     ...(decision.by && { by: decision.by }),
     publicText: decision.publicText,
   };
+}
+
+/** What is asked, in one line. */
+function statementIn({ postgres, kubernetes }: Case): { readonly statement?: string } {
+  if (postgres !== undefined) return { statement: postgres.statement };
+  return kubernetes === undefined ? {} : { statement: requestOf(kubernetes).acts.map(say).join() };
 }
 
 function placeOfCase(configuration: Configuration, { kind, metadata }: PolicyTest, index: number) {

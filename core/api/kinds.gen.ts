@@ -1,6 +1,6 @@
 /* Generated from crds/source by `make generate`. Do not edit. */
 
-export const PROTOCOLS = ["postgres", "tcp"] as const;
+export const PROTOCOLS = ["kubernetes", "postgres", "tcp"] as const;
 export type ProtocolName = (typeof PROTOCOLS)[number];
 
 export interface Metadata {
@@ -75,7 +75,7 @@ export interface Connection {
   readonly metadata: Metadata;
   readonly spec: {
     /** The protocol spoken. The block of the same name holds its particulars. */
-    readonly protocol: "postgres" | "tcp";
+    readonly protocol: "kubernetes" | "postgres" | "tcp";
     /** Where the gateway finds it. Example: `{host: orders.db.example.com, port: 5432}`. */
     readonly address: {
       /** Host name or IP address. Example: `orders.db.example.com`. */
@@ -121,11 +121,11 @@ export interface Connection {
       readonly mode: "static" | "leased" | "minted" | "none";
       /** Where it comes from; exactly one. Example: `{secret: {name: orders-db, key: password}}`. */
       readonly source?: {
-        /** A file of the broker's host that holds the password. */
+        /** A file of the broker's host that holds the password or token. */
         readonly file?: FileReference;
-        /** A variable in the broker's environment that holds the password. */
+        /** A variable in the broker's environment that holds the password or token. */
         readonly env?: EnvironmentReference;
-        /** A key of a Secret in the Connection's namespace that holds the password. */
+        /** A key of a Secret in the Connection's namespace that holds the password or token. */
         readonly secret?: KeyReference;
         /** A role of its own for each session, made on the PostgreSQL server and dropped afterwards. */
         readonly postgresRole?: {
@@ -148,8 +148,20 @@ export interface Connection {
             readonly secret?: KeyReference;
           };
         };
+        /**
+         * A token for the API server of the cluster that the broker is in: of the pod's own service
+         * account, bound to the pod, for ten minutes. What the API permits is RBAC's to say; the policies
+         * of this Connection narrow it. Write `kubernetesToken: {}`.
+         */
+        readonly kubernetesToken?: {
+        };
       };
     };
+    /**
+     * What is particular to a Kubernetes API: nothing so far. Write `kubernetes: {}`. In the cluster itself
+     * `address` is the service address that KUBERNETES_SERVICE_HOST names, since clients in pods dial that.
+     */
+    readonly kubernetes?: KubernetesConnection;
     /** What is particular to PostgreSQL. */
     readonly postgres?: PostgresConnection;
     /**
@@ -413,6 +425,11 @@ export interface DenyRule {
    */
   readonly reason?: string;
   /**
+   * Requests to a Kubernetes API; what is left out narrows nothing, and an empty block is every request.
+   * Example: `{verbs: [delete, deletecollection], namespaces: ["prod-*"]}`.
+   */
+  readonly kubernetes?: KubernetesPermission;
+  /**
    * Statements on PostgreSQL; what is left out narrows nothing, and an empty block is every statement.
    * Example: `{statements: [delete, truncate], tables: [ledger.*]}`.
    */
@@ -421,6 +438,41 @@ export interface DenyRule {
    * Opening connections that are relayed as they are; there is nothing to narrow it by. Write `tcp: {}`.
    */
   readonly tcp?: TcpPermission;
+}
+
+/** Requests to a Kubernetes API. */
+export interface KubernetesPermission {
+  /**
+   * Verbs, as in RBAC; `"*"` is every one. `kubectl get` needs get, list or watch, `kubectl apply` get,
+   * create and patch. Whatever opens a stream (`pods/exec`, `pods/attach`, `pods/portforward`) is create.
+   * Example: `[get, list, watch]`.
+   */
+  readonly verbs?: readonly ("*" | "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection")[];
+  /**
+   * Resources with their group, as kubectl writes them: `pods`, `deployments.apps`,
+   * `deployments.apps/scale`, `*.batch` or `*`. A resource does not take in its subresources, a star in its
+   * place does. No star permits `secrets`, `pods/exec`, `pods/attach` and `pods/portforward`: they have to
+   * be written out. Nothing permits `serviceaccounts/token` and what ends in `/proxy`. Example: `[pods,
+   * pods/log, jobs.batch]`.
+   */
+  readonly resources?: readonly string[];
+  /**
+   * Namespaces; a star at the end stands for whatever follows. Left out, the rule is about every namespace
+   * and about what has none. In an allow rule they do not cover a list over all namespaces. Example:
+   * `[shop, "shop-*"]`.
+   */
+  readonly namespaces?: readonly string[];
+  /**
+   * Names of objects; a star at the end stands for whatever follows. The API says no name for what is
+   * created, so rules with names are not about create; an allow rule with names covers no list, a deny rule
+   * meets those that could show the object. Example: `[web, "worker-*"]`.
+   */
+  readonly names?: readonly string[];
+  /**
+   * Paths that are no resources; a star at the end stands for whatever follows. Discovery (`/api`, `/apis`,
+   * `/openapi`, `/version` and health) is permitted to whoever has any rule. Example: `[/metrics]`.
+   */
+  readonly paths?: readonly string[];
 }
 
 /** Statements on PostgreSQL. */
@@ -468,6 +520,11 @@ export interface GuardrailAskRule extends DenyRule {
   readonly name: string;
   /** What the agent and the approver are told. Say what the approver should look at. */
   readonly reason?: string;
+  /**
+   * Requests to a Kubernetes API. Needs `verbs`, and `resources` or `paths`. Example: `{verbs: [delete],
+   * resources: [deployments.apps], namespaces: [shop]}`.
+   */
+  readonly kubernetes?: KubernetesPermission;
   /**
    * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{statements: [delete], tables:
    * [public.orders]}`.
@@ -561,6 +618,13 @@ export interface EnvironmentReference {
   readonly name: string;
 }
 
+/**
+ * What is particular to a Kubernetes API: nothing so far. Write `kubernetes: {}`. In the cluster itself
+ * `address` is the service address that KUBERNETES_SERVICE_HOST names, since clients in pods dial that.
+ */
+export interface KubernetesConnection {
+}
+
 /** What is particular to PostgreSQL. */
 export interface PostgresConnection {
   /** The database that sessions are opened on; agents reach no other. Example: `orders`. */
@@ -612,6 +676,11 @@ export interface AllowRule extends DenyRule {
    */
   readonly delegate?: Delegate;
   /**
+   * Requests to a Kubernetes API. Needs `verbs`, and `resources` or `paths`. Example: `{verbs: [get, list,
+   * watch], resources: [pods, pods/log], namespaces: [shop]}`.
+   */
+  readonly kubernetes?: KubernetesPermission;
+  /**
    * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{preset: readOnly, tables:
    * [public.orders]}`.
    */
@@ -641,6 +710,11 @@ export interface AskRule extends AllowRule {
    * `only`: it may hand it on but not use it, as a planner does that should never touch the data itself.
    */
   readonly delegate?: Delegate;
+  /**
+   * Requests to a Kubernetes API. Needs `verbs`, and `resources` or `paths`. Example: `{verbs: [delete],
+   * resources: [deployments.apps], namespaces: [shop]}`.
+   */
+  readonly kubernetes?: KubernetesPermission;
   /**
    * Statements on PostgreSQL. Needs `preset` or `statements`. Example: `{statements: [delete], tables:
    * [public.orders]}`.
@@ -712,6 +786,8 @@ export interface TestCase {
    * `2026-12-31T18:00:00Z`.
    */
   readonly at?: string;
+  /** What is asked of a Kubernetes API, in the words of its own authorization. */
+  readonly kubernetes?: KubernetesRequest;
   /** What is asked of PostgreSQL. */
   readonly postgres?: PostgresRequest;
   /** The answer. Fields left out are not compared. */
@@ -782,6 +858,20 @@ export interface TestAncestor extends TestIdentity {
     /** Groups they are in. */
     readonly groups?: readonly string[];
   };
+}
+
+/** What is asked of a Kubernetes API, in the words of its own authorization. */
+export interface KubernetesRequest {
+  /** The verb. Example: `list`. */
+  readonly verb: "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+  /** The resource with its group and subresource: `pods`, `pods/log`, `deployments.apps/scale`. */
+  readonly resource?: string;
+  /** Its namespace; left out: what has none, or a list over all. Example: `shop`. */
+  readonly namespace?: string;
+  /** The object's name, where the request says it. Example: `web`. */
+  readonly name?: string;
+  /** A path that is no resource. Example: `/metrics`. */
+  readonly path?: string;
 }
 
 /** What is asked of PostgreSQL. */

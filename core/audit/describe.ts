@@ -1,6 +1,8 @@
 /** What a request leaves in the trail's leaves: classes, relations and doubts by name, never its text. */
 import type { ProtocolName } from "../policy/protocols/family.ts";
 import type { Request } from "../policy/facts.ts";
+import type { Act, KubernetesRequest } from "../policy/protocols/kubernetes/acts.ts";
+import { say } from "../policy/protocols/kubernetes/words.ts";
 import type { Access, PostgresRequest, StatementFacts } from "../statements/postgres/facts.ts";
 
 export interface RequestDescription {
@@ -15,10 +17,11 @@ export interface RequestDescription {
   readonly readsOnly: boolean;
 }
 
-const DESCRIBERS = { postgres: describePostgres, tcp: describeTcp } satisfies Record<
-  ProtocolName,
-  (request: never) => RequestDescription
->;
+const DESCRIBERS = {
+  kubernetes: describeKubernetes,
+  postgres: describePostgres,
+  tcp: describeTcp,
+} satisfies Record<ProtocolName, (request: never) => RequestDescription>;
 
 export function describeRequest(request: Request): RequestDescription {
   const describe: (request: never) => RequestDescription = DESCRIBERS[request.protocol];
@@ -28,6 +31,17 @@ export function describeRequest(request: Request): RequestDescription {
 /** What is in the bytes nobody knows: they may change anything. */
 function describeTcp(): RequestDescription {
   return { classes: ["connect"], accesses: [], doubts: [], readsOnly: false };
+}
+
+const READING: ReadonlySet<string> = new Set(["get", "list", "watch"]);
+
+function describeKubernetes({ acts }: KubernetesRequest): RequestDescription {
+  return {
+    classes: distinct(acts.map((act) => ("verb" in act ? act.verb : act.kind))),
+    accesses: acts.filter((act) => "verb" in act).map(say),
+    doubts: acts.filter(({ kind }) => kind === "doubt").map(say),
+    readsOnly: acts.every((act: Act) => "verb" in act && READING.has(act.verb)),
+  };
 }
 
 const HARMLESS_VERBS: ReadonlySet<Access["verb"]> = new Set(["read", "copyOut", "transaction", "session"]);

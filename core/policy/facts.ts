@@ -1,5 +1,6 @@
 /** The facts a decision is made from: who asks, whose child it is, which connection, when, and what is asked. */
 import type { PostgresRequest } from "../statements/postgres/facts.ts";
+import type { KubernetesRequest } from "./protocols/kubernetes/acts.ts";
 import type { TcpRequest } from "./protocols/tcp/rules.ts";
 
 export type ClaimValue = string | number | boolean | readonly string[];
@@ -47,7 +48,7 @@ export interface ConnectionRef {
 }
 
 /** One member per protocol; a protocol's analysis makes it. */
-export type Request = PostgresRequest | TcpRequest;
+export type Request = KubernetesRequest | PostgresRequest | TcpRequest;
 
 export interface Facts {
   readonly caller: Caller;

@@ -5,7 +5,7 @@
  * Every operation may be repeated: what has an id is idempotent by that id.
  */
 import type { PolicySource } from "../api/loaded.ts";
-import type { Connection } from "../api/kinds.gen.ts";
+import type { Connection, ProtocolName } from "../api/kinds.gen.ts";
 import type { Caller, ConnectionRef } from "../policy/facts.ts";
 import type { Refusal, RefusalCode } from "../values/refusal.ts";
 
@@ -70,7 +70,7 @@ export interface LeaseGrant {
 
 /**
  * What the upstream asked, in the words of its mechanism. The secret itself never comes to the data plane, but for
- * `cleartext`. Whatever is weaker than SCRAM the broker answers only where the Connection lists it.
+ * `cleartext` and `bearer`. Whatever is weaker than SCRAM the broker answers only where the Connection says so.
  */
 export type Challenge =
   | {
@@ -82,7 +82,9 @@ export type Challenge =
     }
   | { readonly kind: "md5"; readonly user: string; readonly salt: Uint8Array }
   /** Asked only of an upstream that TLS has shown to be the right one. */
-  | { readonly kind: "cleartext" };
+  | { readonly kind: "cleartext" }
+  /** The same, of one that takes whoever bears a token for the one that it was made for. */
+  | { readonly kind: "bearer" };
 export type Proof =
   | {
       readonly kind: "scram-sha-256";
@@ -92,7 +94,9 @@ export type Proof =
     }
   | { readonly kind: "md5"; readonly response: Uint8Array }
   /** The receiver wipes the bytes. */
-  | { readonly kind: "cleartext"; readonly password: Uint8Array };
+  | { readonly kind: "cleartext"; readonly password: Uint8Array }
+  /** Likewise. Good until then, where that is known; another one is asked for in time. */
+  | { readonly kind: "bearer"; readonly token: Uint8Array; readonly expiresMs?: number };
 
 /** One event of a session, sealed into its chain by the data plane. */
 export interface SealedEvent {
@@ -121,7 +125,7 @@ export type AppendAnswer = Acknowledged | RecordBroken;
 /** A Connection as the data plane sees it: where to go and whom to trust, nothing of the credential. */
 export interface ConnectionView {
   readonly metadata: Connection["metadata"];
-  readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | "postgres" | "tcp"> & {
+  readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | ProtocolName> & {
     readonly tls: {
       readonly mode: "verify-full" | "verify-ca" | "disable";
       readonly serverName?: string;

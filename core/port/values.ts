@@ -155,6 +155,7 @@ export const challenge: Shape<Challenge> = union<Challenge>({
   }),
   md5: record<Of<Challenge, "md5">>({ user: name, salt: bytes(MD5_SALT_BYTES, MD5_SALT_BYTES) }),
   cleartext: record({}),
+  bearer: record({}),
 });
 export const proof: Shape<Proof> = union<Proof>({
   "scram-sha-256": record<Of<Proof, "scram-sha-256">>({
@@ -163,12 +164,14 @@ export const proof: Shape<Proof> = union<Proof>({
   }),
   md5: record<Of<Proof, "md5">>({ response: secret(MD5_RESPONSE_BYTES, MD5_RESPONSE_BYTES) }),
   cleartext: record<Of<Proof, "cleartext">>({ password: secret(1, PASSWORD_BYTES_MAX) }),
+  bearer: record<Of<Proof, "bearer">>({ token: secret(1, PASSWORD_BYTES_MAX), expiresMs: optional(timeMs) }),
 });
 /** What of a proof must not linger with whoever has passed it on. */
 export function wipeProof(answer: Proof | Refusal): void {
   if (isRefusal(answer)) return;
   if (answer.kind === "md5") answer.response.fill(0);
   if (answer.kind === "cleartext") answer.password.fill(0);
+  if (answer.kind === "bearer") answer.token.fill(0);
 }
 
 const sealedEvent: Shape<SealedEvent> = record<SealedEvent>({

@@ -1,11 +1,12 @@
 /** Kubernetes, as far as the broker asks it. */
-import type { Cluster, PodClaim } from "#broker/pods/pods.ts";
+import type { ApiTokens, Cluster, PodClaim } from "#broker/pods/pods.ts";
 import { type Refusal, type RefusalCode, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { WriterFacts } from "../admission/facts/writers.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import type { Call, Kube } from "../kube/client.ts";
 import { KubeError } from "../kube/error.ts";
+import { requestApiToken } from "./api-token.ts";
 import { livePod } from "./live-pod.ts";
 import { type Pins, openPins } from "./pins.ts";
 import { readSecret } from "./secrets.ts";
@@ -21,7 +22,7 @@ export interface ClusterOptions {
   readonly log: Log;
 }
 
-export interface KubernetesCluster extends Cluster {
+export interface KubernetesCluster extends Cluster, ApiTokens {
   readonly pins: Pick<Pins, "sweep">;
 }
 
@@ -72,6 +73,7 @@ export function kubernetesCluster({
     inspect: (claim, signal) => asked("POD_UNCHECKED", signal, (call) => livePod(source, claim, call)),
     pin: (pod, keyHash, signal) => asked("POD_UNCHECKED", signal, (call) => pins.pin(pod, keyHash, call)),
     pinned: (uid, signal) => asked("POD_UNCHECKED", signal, (call) => pins.pinned(uid, call)),
+    apiToken: (wanted, signal) => requestApiToken(kube, wanted, { signal, deadlineMs: DEADLINE_MS }),
     secret: (wanted, signal) => readSecret(kube, wanted, { signal, deadlineMs: DEADLINE_MS }),
   };
 }

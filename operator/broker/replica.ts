@@ -79,7 +79,13 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
       trail,
       // Nothing that a Connection says is read from the broker's own environment in a cluster.
       variables: {},
-      ...(side === undefined ? {} : { secrets: side.cluster, journal: await side.openJournal(name, stop) }),
+      ...(side === undefined
+        ? {}
+        : {
+            secrets: side.cluster,
+            apiTokens: side.cluster,
+            journal: await side.openJournal(name, stop),
+          }),
       now: Date.now,
       note: noteIn(log),
     }),

@@ -2,8 +2,8 @@
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { Refusal } from "#core/values/refusal.ts";
+import { PeerLeft, sayLast } from "../protocols/peer.ts";
 import { secured } from "../protocols/postgres/greeting.ts";
-import { PeerLeft, sayLast } from "../protocols/postgres/handshake.ts";
 import { readSome } from "../protocols/reading.ts";
 import { type Spoken, spokenIn, voices } from "./voices/index.ts";
 import type { Step } from "./voices/voice.ts";

@@ -1,5 +1,6 @@
 /** Every protocol that this data plane speaks. A member of the Connection's enum without a row does not compile. */
 import type { ProtocolName } from "#core/api/kinds.gen.ts";
+import { kubernetesProtocol } from "../protocols/kubernetes/protocol.ts";
 import { databaseCatalogs } from "../protocols/postgres/catalog/catalogs.ts";
 import { memoryBudget } from "../protocols/postgres/long-row.ts";
 import { postgresProtocol } from "../protocols/postgres/protocol.ts";
@@ -20,7 +21,11 @@ export function openProtocols(analyst: Analyst, heldRowsBytesMax: number): Proto
     budget: memoryBudget(heldRowsBytesMax),
   });
   return {
-    of: { postgres, tcp: tcpProtocol() } satisfies Record<ProtocolName, Protocol>,
+    of: {
+      kubernetes: kubernetesProtocol(Date.now),
+      postgres,
+      tcp: tcpProtocol(),
+    } satisfies Record<ProtocolName, Protocol>,
     [Symbol.asyncDispose]: () => catalogs[Symbol.asyncDispose](),
   };
 }

@@ -113,6 +113,12 @@ const examples = {
       },
     },
   },
+  kubernetesToken: {
+    works: undefined,
+    fails: {
+      "outside of a cluster": { source: () => ({ kubernetesToken: {} }), field: /source\.kubernetesToken/ },
+    },
+  },
 } as const satisfies Record<SourceName, Example>;
 
 function secretFile(folder: string, name: string, text: string, mode = 0o600): string {

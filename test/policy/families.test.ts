@@ -6,6 +6,7 @@ import type { ProtocolName, RuleFamily } from "#core/policy/protocols/family.ts"
 import { PROTOCOL_NAMES, familyOf } from "#core/policy/protocols/table.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { allowRules, denyRules } from "./arbitraries.ts";
+import { kubernetesDenials, kubernetesGrants, kubernetesRequests } from "./kubernetes-arbitraries.ts";
 import { requests } from "./request-arbitraries.ts";
 
 const RUNS = { numRuns: fuzzRuns(400), ...fuzzSeed() };
@@ -17,6 +18,11 @@ interface Samples {
 }
 
 const SAMPLES: Record<ProtocolName, Samples> = {
+  kubernetes: {
+    granting: kubernetesGrants,
+    denying: kubernetesDenials,
+    requests: kubernetesRequests,
+  },
   postgres: {
     granting: allowRules.map(({ postgres }) => postgres),
     denying: denyRules.map(({ postgres }) => postgres),

@@ -97,6 +97,8 @@ export const callSamples = (): CallSamples => ({
       refusal("CREDENTIAL_UNAVAILABLE"),
       { kind: "md5", response: Buffer.from("md5c2c5f0d2b9e9b2d8a1f6f7c3d4e5a6b7") },
       { kind: "cleartext", password: Buffer.from("hunter2 ünd mehr") },
+      { kind: "bearer", token: Buffer.from("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"), expiresMs: 1_800_000_600_000 },
+      { kind: "bearer", token: Buffer.from("opaque") },
     ],
     otherRequests: {
       md5: {
@@ -104,6 +106,7 @@ export const callSamples = (): CallSamples => ({
         challenge: { kind: "md5", user: "orders_reader", salt: Buffer.from([1, 0, 255, 4]) },
       },
       cleartext: { lease: "lease-1", challenge: { kind: "cleartext" } },
+      bearer: { lease: "lease-1", challenge: { kind: "bearer" } },
     },
   },
   hold: {

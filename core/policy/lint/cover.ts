@@ -1,7 +1,12 @@
 /** When one rule, pattern or subject takes in all of another. Every answer of `true` is certain; `false` may be a "perhaps". */
-import type { PostgresPermission, SubjectSelector } from "../../api/kinds.gen.ts";
+import {
+  type PostgresPermission,
+  PROTOCOLS as PROTOCOL_NAMES,
+  type SubjectSelector,
+} from "../../api/kinds.gen.ts";
 import type { Policy } from "../../api/loaded.ts";
 import type { StatementVerb } from "../../statements/postgres/facts.ts";
+import { kubernetesCovers } from "../protocols/kubernetes/cover.ts";
 import { PRESETS } from "../protocols/postgres/matcher.ts";
 import { type NamePattern, parseTablePattern, type PartPattern } from "../protocols/postgres/patterns.ts";
 import { namespaceOf, type PlacedRule, subjectsOf } from "./world.ts";
@@ -30,6 +35,12 @@ export function verbsOf(permission: PostgresPermission | undefined): readonly Pe
  * the effect, as matcher.ts tells.
  */
 export function ruleCovers(wide: PlacedRule, narrow: PlacedRule): boolean {
+  const protocol = PROTOCOL_NAMES.find((name) => wide.rule[name] !== undefined);
+  // Rules of two protocols have nothing to do with each other.
+  if (protocol === undefined || narrow.rule[protocol] === undefined) return false;
+  const blocks = { wide: wide.rule.kubernetes, narrow: narrow.rule.kubernetes };
+  if (blocks.wide !== undefined && blocks.narrow !== undefined)
+    return kubernetesCovers(blocks.wide, blocks.narrow);
   const outer = scopeOf(wide);
   const inner = scopeOf(narrow);
   return (

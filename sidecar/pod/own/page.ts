@@ -5,7 +5,8 @@
 import type { Policy } from "#core/api/loaded.ts";
 import { DECISION_CODES } from "#core/policy/decision.ts";
 import { explain } from "#core/policy/explain.ts";
-import type { Caller, ConnectionRef, Request } from "#core/policy/facts.ts";
+import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
+import { openingOf } from "#core/policy/protocols/table.ts";
 import { sayIdentity, sayPolicy } from "#core/policy/words.ts";
 import type { ConnectionView } from "#core/port/port.ts";
 import { RUNTIME_CODES, type Refusal, isRefusal } from "#core/values/refusal.ts";
@@ -101,7 +102,7 @@ function sayConnection(
     caller,
     connection: ref,
     nowMs,
-    request: OPENING[spec.protocol],
+    request: openingOf(spec.protocol),
   });
   const speaking = new Set(links[0]?.enforcing);
   const { outcome, code, publicText, obligations } = decision;
@@ -117,11 +118,6 @@ function sayConnection(
     limits: obligations.limits,
   };
 }
-
-const OPENING: Readonly<Record<ConnectionView["spec"]["protocol"], Request>> = {
-  postgres: { protocol: "postgres", statements: [] },
-  tcp: { protocol: "tcp" },
-};
 
 function idOf({ kind, metadata: { namespace, name } }: Policy): string {
   return sayPolicy({ kind, name, ...(namespace === undefined ? {} : { namespace }) });

@@ -3,8 +3,8 @@ import { isRefusal } from "#core/values/refusal.ts";
 import type { BackendKey } from "#core/wire/postgres/messages.ts";
 import { cancelRequest } from "#core/wire/postgres/startup.ts";
 import { event } from "../connecting.ts";
+import { write } from "../peer.ts";
 import { type Way, dial } from "./dial.ts";
-import { write } from "./handshake.ts";
 
 const CANCEL_MS_MAX = 5_000;
 

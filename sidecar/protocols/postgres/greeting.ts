@@ -19,7 +19,9 @@ import {
 } from "#core/wire/postgres/startup.ts";
 import type { Greeting, GreetingSettings, Session, UpstreamTarget } from "../protocol.ts";
 import { readSome } from "../reading.ts";
-import { PeerBroke, PeerLeft, readFrame, sayLast, write } from "./handshake.ts";
+import { securedClient } from "../tls.ts";
+import { PeerBroke, PeerLeft, sayLast, write } from "../peer.ts";
+import { readFrame } from "./handshake.ts";
 import { refusalFatal } from "./refusals.ts";
 import { type ClientStartup, readClientStartup } from "./startup-settings.ts";
 
@@ -145,45 +147,16 @@ async function readPacket(
 /** TLS over `raw`, with us as its server, once the client has shown that it can. */
 export async function secured(
   raw: Socket,
-  settings: Pick<GreetingSettings, "tls">,
+  { tls }: Pick<GreetingSettings, "tls">,
   signal: AbortSignal,
   direct: boolean,
 ): Promise<TLSSocket> {
-  const socket = new TLSSocket(raw, {
-    isServer: true,
-    ...(settings.tls === undefined ? {} : { secureContext: settings.tls }),
-    ALPNProtocols: [ALPN_POSTGRESQL],
-    // No client ever renegotiates with PostgreSQL, and each attempt would cost us a handshake.
-  });
-  socket.disableRenegotiation();
-  await handshaken(socket, signal);
+  const socket = await securedClient(raw, { tls, alpn: ALPN_POSTGRESQL }, signal);
   if (direct && socket.alpnProtocol !== ALPN_POSTGRESQL) {
     socket.destroy();
     throw new PeerLeft("a client that begins with TLS must say that it speaks PostgreSQL");
   }
   return socket;
-}
-
-function handshaken(socket: TLSSocket, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (then: () => void) => (): void => {
-      socket.off("secure", done);
-      socket.off("close", failed);
-      signal.removeEventListener("abort", aborted);
-      then();
-    };
-    const done = settle(resolve);
-    const failed = settle(() => reject(new PeerLeft("the TLS handshake failed")));
-    const aborted = settle(() => {
-      socket.destroy();
-      reject(signal.reason as Error);
-    });
-    socket.on("error", () => undefined);
-    socket.on("secure", done);
-    socket.on("close", failed);
-    signal.addEventListener("abort", aborted);
-    if (signal.aborted) aborted();
-  });
 }
 
 // oxlint-disable-next-line max-params -- what the steps before it have brought

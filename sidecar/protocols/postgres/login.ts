@@ -26,9 +26,10 @@ import {
 } from "#core/wire/postgres/scram.ts";
 import { PROTOCOL_3_0, PROTOCOL_3_2, startupMessage } from "#core/wire/postgres/startup.ts";
 import type { UpstreamTarget } from "../protocol.ts";
+import { PeerBroke, PeerLeft, write } from "../peer.ts";
 import { certificateHash } from "./certificate-hash.ts";
 import { dial } from "./dial.ts";
-import { type Frame, PeerBroke, PeerLeft, readFrame, write } from "./handshake.ts";
+import { type Frame, readFrame } from "./handshake.ts";
 import { answerWeakly } from "./weak-login.ts";
 
 export interface UpstreamLogin {

@@ -11,7 +11,7 @@ import { message } from "#core/wire/postgres/fields.ts";
 import { MD5_SALT_BYTES } from "#core/wire/postgres/md5.ts";
 import { AUTHENTICATION, type AuthenticationRequest } from "#core/wire/postgres/messages.ts";
 import type { UpstreamTarget } from "../protocol.ts";
-import { PeerBroke, write } from "./handshake.ts";
+import { PeerBroke, write } from "../peer.ts";
 
 type Weak = NonNullable<PostgresConnection["weakAuthentication"]>[number];
 

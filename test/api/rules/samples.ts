@@ -3,48 +3,10 @@
  * evaluator can be asked: ours now, the Kubernetes API server where there is one.
  */
 import type { KindName } from "#core/api/kind-schemas.ts";
+import { kubernetesSamples } from "./kubernetes.ts";
+import { type RuleSample, type Spec, pair, testCase, user } from "./pair.ts";
 
-type Spec = Readonly<Record<string, unknown>>;
-type Kinded = {
-  readonly apiVersion: string;
-  readonly kind: KindName;
-  readonly metadata: object;
-  readonly spec: Spec;
-};
-
-export interface RuleSample {
-  readonly kind: KindName;
-  /** Where the rule stands: `spec.allow[].postgres`. */
-  readonly at: string;
-  /** How its message starts. */
-  readonly message: string;
-  readonly accepted: Kinded;
-  readonly refused: Kinded;
-}
-
-const BASES = {
-  SecretAccessPolicy: { subjects: [{ namespace: "agents" }], connections: { matchLabels: { tier: "a" } } },
-  ClusterSecretAccessPolicy: {},
-  Connection: {
-    protocol: "postgres",
-    address: { host: "db", port: 5432 },
-    credential: { mode: "static", source: { env: { name: "PASSWORD" } } },
-    postgres: { database: "orders" },
-  },
-  IdentityProvider: { issuer: "https://idp.example.com", audiences: ["sallyport"] },
-  Gateway: {},
-  PolicyTest: {},
-} satisfies Record<KindName, Spec>;
-
-function object(kind: KindName, change: Spec): Kinded {
-  const inNamespace = kind === "SecretAccessPolicy" || kind === "Connection";
-  const metadata = { name: "sample", ...(inNamespace ? { namespace: "prod" } : {}) };
-  return { apiVersion: "sallyport.dev/v1alpha1", kind, metadata, spec: { ...BASES[kind], ...change } };
-}
-
-function pair(kind: KindName, at: string, message: string, accepted: Spec, refused: Spec): RuleSample {
-  return { kind, at, message, accepted: object(kind, accepted), refused: object(kind, refused) };
-}
+export type { RuleSample } from "./pair.ts";
 
 const POLICY_KINDS = ["SecretAccessPolicy", "ClusterSecretAccessPolicy"] as const;
 const limits = { rows: 10 };
@@ -314,18 +276,6 @@ const providers: readonly RuleSample[] = [
   ),
 ];
 
-const user = { name: "ada" };
-const testCase = (change: Spec): Spec => ({
-  cases: [
-    {
-      name: "a",
-      subject: { user },
-      connection: { namespace: "a", name: "b" },
-      expect: { outcome: "deny" },
-      ...change,
-    },
-  ],
-});
 const tests: readonly RuleSample[] = [
   pair("PolicyTest", "spec.cases[].subject", "say who it is", testCase({}), testCase({ subject: {} })),
   pair(
@@ -388,6 +338,7 @@ export const RULE_SAMPLES: readonly RuleSample[] = [
   ...masks,
   ...policies,
   ...connections,
+  ...kubernetesSamples,
   ...providers,
   ...tests,
   ...gateways,

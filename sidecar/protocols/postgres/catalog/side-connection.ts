@@ -5,7 +5,7 @@ import { BodyReader, MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { BACKEND_FRAMES, FrameScanner, HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import { readNoticeOrError } from "#core/wire/postgres/messages.ts";
 import { readSome } from "../../reading.ts";
-import { write } from "../handshake.ts";
+import { write } from "../../peer.ts";
 
 /** The server did not answer as asked. Nothing of its text is kept: it may quote names that are not for agents. */
 export class SideFailure extends Error {
