@@ -8,6 +8,7 @@ const DIST = process.env["SALLYPORT_DIST"] ?? "dist";
 
 const PROGRAMS = {
   sallyport: "cli/main.ts",
+  "kubectl-sallyport": "cli/kubectl-sallyport.ts",
   gateway: "sidecar/pod/main.ts",
   operator: "operator/main.ts",
   broker: "operator/broker/main.ts",

@@ -15,7 +15,7 @@ import { type HttpGet, httpGet } from "./identity/http.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import { type ClassPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
-import type { ApiTokens, PodPeer, Secrets } from "./pods/pods.ts";
+import type { ApiTokens, PodName, PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
@@ -51,6 +51,8 @@ export interface BrokerOptions {
 
 export interface WorkerStatus {
   readonly worker: string;
+  /** That it stands beside; undefined for those of this machine. */
+  readonly pod: PodName | undefined;
   readonly isAttached: boolean;
   /** The version of the plan that it said it has put in force. */
   readonly appliedVersion: string | undefined;
@@ -247,8 +249,8 @@ class LiveBroker implements Broker {
   }
 }
 
-function statusOf({ name, attached, appliedVersion, report }: Worker): WorkerStatus {
-  return { worker: name, isAttached: attached > 0, appliedVersion, report };
+function statusOf({ name, peer, attached, appliedVersion, report }: Worker): WorkerStatus {
+  return { worker: name, pod: peer?.pod, isAttached: attached > 0, appliedVersion, report };
 }
 
 function noteOf({ kind, name, why }: ConfigProblem): Parameters<Note> {

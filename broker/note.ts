@@ -32,6 +32,7 @@ export type NoteName =
   | "trail.torn-tail"
   | "session.fork"
   | "session.lost"
+  | "sessions.killed"
   | "port.refused"
   | "port.failed"
   | "plan.too-large"

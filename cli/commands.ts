@@ -5,6 +5,7 @@ import { auditShow } from "./audit-show.ts";
 import { auditTail } from "./audit-tail.ts";
 import { auditVerify } from "./audit-verify.ts";
 import { explain } from "./explain.ts";
+import type { Program } from "./frame/command.ts";
 import type { CommandTable } from "./frame/run.ts";
 import { gateway } from "./gateway.ts";
 import { kill } from "./kill.ts";
@@ -12,6 +13,11 @@ import { lint } from "./lint.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
 import { test } from "./test.ts";
+
+export const SALLYPORT: Program = {
+  name: "sallyport",
+  summary: "credential-free, policy-enforced access for agents",
+};
 
 export const commands = {
   lint,

@@ -1,6 +1,8 @@
-import type { KillRequest, Killed } from "#broker/api/admin.ts";
+import type { KillRequest, Killed } from "#broker/api/administration.ts";
 import { DATA_OPTION, adminPath, askBroker } from "./admin/client.ts";
 import { type CommandResult, command } from "./frame/command.ts";
+import type { Io } from "./frame/io.ts";
+import { printable } from "./frame/paint.ts";
 import { count } from "./frame/text.ts";
 
 export const kill = command({
@@ -32,11 +34,15 @@ export const kill = command({
     const asked = await askBroker<Killed>(adminPath(options.data), ["POST", "/kill"], wanted);
     if (!asked.ok) return { cannotRun: asked.message };
     const { killed } = asked.value;
-    io.out.write(`${count(killed.length, "session")} ended\n`);
-    for (const session of killed) io.out.write(`  ${session}\n`);
+    printKilled(killed, io);
     return killed.length > 0 ? 0 : 1;
   },
 });
+
+export function printKilled(killed: readonly string[], io: Io): void {
+  io.out.write(`${count(killed.length, "session")} ended\n`);
+  for (const session of killed) io.out.write(`  ${printable(session)}\n`);
+}
 
 function wantedOf(session: string | undefined, caller: string | undefined): KillRequest | undefined {
   if (session === undefined) return caller === undefined ? undefined : { caller };

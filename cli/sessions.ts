@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { AdminSessions } from "#broker/api/admin.ts";
+import type { AdminSession, AdminSessions } from "#broker/api/administration.ts";
 import { DATA_OPTION, adminPath, askBroker } from "./admin/client.ts";
 import { type CommandResult, command } from "./frame/command.ts";
 import type { Io } from "./frame/io.ts";
@@ -7,8 +7,6 @@ import { writeJson } from "./frame/json.ts";
 import { printable } from "./frame/paint.ts";
 import { columns, count } from "./frame/text.ts";
 import { instantText } from "./frame/time.ts";
-
-type Session = AdminSessions["sessions"][number];
 
 const LOOK_AGAIN_MS = 1_000;
 /** Clears the screen and goes to its beginning. */
@@ -33,7 +31,7 @@ export const sessions = command({
       if (options.output === "json") writeJson(io, asked.value);
       else {
         if (options.watch && io.out.colour) io.out.write(TOP);
-        print(asked.value.sessions, io);
+        printSessions(asked.value.sessions, "worker", io);
       }
       if (!options.watch) return 0;
       await pause(LOOK_AGAIN_MS);
@@ -41,25 +39,38 @@ export const sessions = command({
   },
 });
 
-function print(all: readonly Session[], io: Io): void {
+/** By whom a session is known: of one host the subject and the worker, in a cluster the pod. */
+const WHERE = {
+  worker: {
+    head: ["session", "subject", "connection", "since", "statements", "rows", "worker"],
+    row: ({ caller, worker }: AdminSession, [session, ...rest]: readonly string[]) => [
+      session ?? "",
+      printable(caller),
+      ...rest,
+      worker,
+    ],
+  },
+  pod: {
+    head: ["session", "pod", "connection", "since", "statements", "rows"],
+    row: ({ pod }: AdminSession, [session, ...rest]: readonly string[]) => [
+      session ?? "",
+      pod === undefined ? "" : printable(`${pod.namespace}/${pod.name}`),
+      ...rest,
+    ],
+  },
+} as const;
+
+export function printSessions(all: readonly AdminSession[], where: keyof typeof WHERE, io: Io): void {
   if (all.length > 0) {
-    const rows = all.toSorted((a, b) => a.sinceMs - b.sinceMs).map(rowOf);
-    const head = ["session", "subject", "connection", "since", "statements", "rows", "worker"];
-    for (const line of columns([head, ...rows])) io.out.write(`${line}\n`);
+    const { head, row } = WHERE[where];
+    const rows = all.toSorted((a, b) => a.sinceMs - b.sinceMs).map((one) => row(one, cellsOf(one)));
+    for (const line of columns([[...head], ...rows])) io.out.write(`${line}\n`);
   }
   io.out.write(`${count(all.length, "session")}\n`);
 }
 
-function rowOf({
-  session,
-  caller,
-  connection,
-  sinceMs,
-  statements,
-  rows,
-  worker,
-}: Session): readonly string[] {
+function cellsOf({ session, connection, sinceMs, statements, rows }: AdminSession): readonly string[] {
   const place = `${connection.namespace}/${connection.name}`;
   const since = instantText(Math.floor(sinceMs / 1_000) * 1_000);
-  return [session, printable(caller), place, since, String(statements), String(rows), worker];
+  return [session, place, since, String(statements), String(rows)];
 }

@@ -1,4 +1,4 @@
-import type { AdminStatus } from "#broker/api/admin.ts";
+import type { AdminStatus } from "#broker/api/administration.ts";
 import { DATA_OPTION, adminPath, askBroker } from "./admin/client.ts";
 import { type CommandResult, command } from "./frame/command.ts";
 import type { Io } from "./frame/io.ts";
@@ -50,7 +50,7 @@ function print(status: AdminStatus, io: Io): void {
   for (const what of missing) io.out.write(`  ${printable(what)}\n`);
 }
 
-function trailText({ trail }: AdminStatus, paint: Paint): string {
+export function trailText({ trail }: Pick<AdminStatus, "trail">, paint: Paint): string {
   if (trail.state === "ready") return "can be written";
   return paint("red", `cannot be written since ${instantText(trail.sinceMs)}: ${trail.cause}`);
 }

@@ -46,6 +46,9 @@ export const PATHS = {
  */
 export const AUTHORITY_CONFIG_MAP = { name: "sallyport-authority", member: "ca.pem" } as const;
 
+/** Its StatefulSet and what stands before it; the port is that for whatever is asked once. */
+export const BROKER = { service: "sallyport-broker", requestsPort: 8_444 } as const;
+
 /** Whom to trust in a pod: what its gateway writes, and the variables of its other containers name. */
 export const CA_FILE = `${PATHS.ca}/ca.pem`;
 

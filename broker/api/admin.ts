@@ -2,44 +2,18 @@
 import { chmod } from "node:fs/promises";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import { dirname } from "node:path";
-import type { SessionReport } from "#core/port/port.ts";
-import { refusal } from "#core/values/refusal.ts";
 import { listenAlone } from "#runtime/unix-socket.ts";
-import type { Broker, BrokerStatus } from "../broker.ts";
 import { type Note, causeOf } from "../note.ts";
-import type { Trail } from "../trail/trail.ts";
+import { type Administered, kill, readKill, sessionsOf, statusOf } from "./administration.ts";
 import { ownDirectory } from "./serve.ts";
 
-export interface AdminOptions {
+export interface AdminOptions extends Administered {
   /** Of the socket, in a directory of its own. */
   readonly path: string;
-  readonly broker: Pick<Broker, "status" | "revoke">;
-  readonly trail: Pick<Trail, "health">;
-  /** What is wrong and may be mended while it runs, one thing a line. */
-  readonly missing: () => readonly string[];
   readonly note: Note;
 }
 
 export type AdminServer = AsyncDisposable;
-
-export interface AdminStatus extends Omit<BrokerStatus, "workers" | "problems"> {
-  readonly missing: readonly string[];
-  readonly trail: Trail["health"];
-  readonly workers: readonly {
-    readonly worker: string;
-    readonly isAttached: boolean;
-    readonly appliedVersion: string | undefined;
-    readonly sessions: number;
-  }[];
-}
-export interface AdminSessions {
-  readonly sessions: readonly (SessionReport & { readonly worker: string })[];
-}
-/** Exactly one: the session's id, or what `sessions` shows as its caller. */
-export type KillRequest = { readonly session: string } | { readonly caller: string };
-export interface Killed {
-  readonly killed: readonly string[];
-}
 
 const BODY_BYTES_MAX = 4_096;
 const REQUEST_MS_MAX = 5_000;
@@ -78,52 +52,25 @@ async function answer(
     case "GET /status":
       return send(response, 200, statusOf(options));
     case "GET /sessions":
-      return send(response, 200, { sessions: sessionsOf(options) });
+      return send(response, 200, { sessions: sessionsOf(options, undefined) });
     case "POST /kill": {
-      const wanted = readKill(await readBody(request));
-      if (wanted === undefined) return send(response, 400, { problem: "say {session} or {caller}" });
-      return send(response, 200, kill(wanted, options));
+      const wanted = readKill(parse(await readBody(request)));
+      if (wanted === undefined) return send(response, 400, { problem: "say {session}, {caller} or {pod}" });
+      return send(response, 200, kill(wanted, options, undefined));
     }
     default:
       return send(response, 404, { problem: "there are GET /status, GET /sessions and POST /kill" });
   }
 }
 
-function statusOf({ broker, trail, missing }: AdminOptions): AdminStatus {
-  const { planVersion, leases, workers: all } = broker.status();
-  const workers = all.map(({ worker, isAttached, appliedVersion, report }) => {
-    return { worker, isAttached, appliedVersion, sessions: report?.sessions.length ?? 0 };
-  });
-  return { planVersion, leases, missing: missing(), trail: trail.health, workers };
-}
-
-function sessionsOf({ broker }: Pick<AdminOptions, "broker">): AdminSessions["sessions"] {
-  return broker
-    .status()
-    .workers.filter(({ isAttached }) => isAttached)
-    .flatMap(({ worker, report }) => (report?.sessions ?? []).map((session) => ({ ...session, worker })));
-}
-
-function kill(wanted: KillRequest, { broker }: AdminOptions): Killed {
-  const ids =
-    "session" in wanted
-      ? [wanted.session]
-      : sessionsOf({ broker }).flatMap(({ session, caller }) => (caller === wanted.caller ? [session] : []));
-  const why = refusal("REVOKED", "an administrator ended this session");
-  return { killed: ids.filter((session) => broker.revoke(session, why)) };
-}
-
-function readKill(text: string): KillRequest | undefined {
-  let body: unknown;
+/** Undefined is no request to end anything either. */
+function parse(text: string): unknown {
   try {
-    body = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
   }
-  if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) return undefined;
-  if ("session" in body && typeof body.session === "string") return { session: body.session };
-  if ("caller" in body && typeof body.caller === "string") return { caller: body.caller };
-  return undefined;
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -13,6 +13,8 @@ export interface GateLimits {
   /** That one source may open at once; then one each `sourceEveryMs`. */
   readonly sourceBurst: number;
   readonly sourceEveryMs: number;
+  /** How many times as much is the own machine's, where the API server's port forwarding comes from, and so everybody who uses it. */
+  readonly loopbackShare?: number;
 }
 
 export type TurnedAway = "connections" | "handshakes" | "source" | "rate";
@@ -44,6 +46,7 @@ export const PORT_LIMITS: GateLimits = {
 };
 
 interface Source {
+  readonly share: number;
   open: number;
   /** Tokens of its bucket, as they were at `atMs`. */
   left: number;
@@ -57,7 +60,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
   const sources = openSources(limits, nowMs);
   const whyNot = (source: Source): TurnedAway | undefined => {
     if (open.size >= limits.connectionsMax) return "connections";
-    if (source.open >= limits.ofOneSourceMax) return "source";
+    if (source.open >= limits.ofOneSourceMax * source.share) return "source";
     if (source.left < 1) return "rate";
     return handshaking.size >= limits.handshakesMax ? "handshakes" : undefined;
   };
@@ -112,16 +115,22 @@ function endOf({ remoteAddress, remotePort }: Socket): string {
 /** Beyond it those that have nothing open are forgotten, which gives each of them a full bucket at most. */
 const SOURCES_MAX = 16_384;
 
-function openSources({ sourceBurst, sourceEveryMs }: GateLimits, nowMs: () => number) {
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
+
+function openSources({ sourceBurst, sourceEveryMs, loopbackShare = 1 }: GateLimits, nowMs: () => number) {
   const sources = new Map<string, Source>();
   return {
     of(address: string): Source {
       const now = nowMs();
       if (sources.size >= SOURCES_MAX)
         for (const [other, { open }] of sources) if (open === 0) sources.delete(other);
-      const source = sources.get(address) ?? { open: 0, left: sourceBurst, atMs: now };
+      const share = LOOPBACK.has(address) ? loopbackShare : 1;
+      const source = sources.get(address) ?? { share, open: 0, left: sourceBurst * share, atMs: now };
       sources.set(address, source);
-      source.left = Math.min(sourceBurst, source.left + (now - source.atMs) / sourceEveryMs);
+      source.left = Math.min(
+        sourceBurst * share,
+        source.left + ((now - source.atMs) * share) / sourceEveryMs,
+      );
       source.atMs = now;
       return source;
     },

@@ -21,6 +21,7 @@ export function podPeer({ cluster, claim, address, expiresMs }: PeerOptions): Po
   }
   return {
     uid,
+    pod: { namespace, name },
     plannedFor: { serviceAccount: { namespace, name: serviceAccount } },
     expiresMs,
     async identify(signal) {

@@ -22,6 +22,11 @@ export interface PodClaim {
   readonly credential: string;
 }
 
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** A pod as it was found a moment ago: it lives, and it is as admission lets pods be. */
 export interface LivePod {
   readonly claim: PodClaim;
@@ -92,6 +97,7 @@ export interface Cluster extends Secrets {
 export interface PodPeer {
   /** Of the pod. */
   readonly uid: string;
+  readonly pod: PodName;
   /** Of all pods that get the same plan. */
   readonly plannedFor: Identity;
   /** When what it has shown of itself ends: nothing that it is granted lasts longer. */

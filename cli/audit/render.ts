@@ -45,6 +45,7 @@ const YELLOW: ReadonlySet<unknown> = new Set<EventKind>([
   "session.refused",
   "destination.refused",
   "grant.refused",
+  "sessions.killed",
 ]);
 
 function styleOf(event: EventFields): Style {
@@ -95,6 +96,7 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
   "session.fork": ({ event }) => `another story was told of ${word(event, "atSeq")} (${word(event, "how")})`,
   "grant.issued": ({ event }) => join(word(event, "grant"), by(event)),
   "grant.refused": ({ event }) => `${word(event, "code")} to pod ${word(event, "podUid")}`,
+  "sessions.killed": ({ event }) => join(`by ${word(event, "by")}`, list(event, "sessions")),
   "broker.start": ({ event }) => join(word(event, "broker"), `trail ${word(event, "trail")}`),
   "broker.stop": () => "",
   "trail.damaged": ({ event }) =>

@@ -40,7 +40,10 @@ export function readArguments(command: Command, words: readonly string[]): Argum
 
 function parserOptions(specs: Record<string, OptionSpec>) {
   return Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [name, { type: spec.type, multiple: true }]),
+    Object.entries(specs).map(([name, { type, short }]) => [
+      name,
+      { type, multiple: true, ...(short !== undefined && { short }) },
+    ]),
   );
 }
 

@@ -12,9 +12,18 @@ export interface OptionSpec {
   /** Closed sets are checked here, so that a command never sees another word. */
   readonly choices?: readonly string[];
   readonly default?: string;
+  /** One letter: `-n`. */
+  readonly short?: string;
   readonly multiple?: true;
   readonly required?: true;
   readonly help: string;
+}
+
+/** What the commands are called by. */
+export interface Program {
+  /** As people type it: `sallyport`, `kubectl sallyport`. */
+  readonly name: string;
+  readonly summary: string;
 }
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>;

@@ -1,17 +1,21 @@
 /** Help texts, made from the same rows that the arguments are read by. */
-import type { Command, OptionSpec } from "./command.ts";
+import type { Command, OptionSpec, Program } from "./command.ts";
 import type { Paint } from "./paint.ts";
 import { wrap } from "./text.ts";
 
 const WIDTH = 88;
 const GAP = 3;
 
-export function overview(commands: Readonly<Record<string, Command>>, paint: Paint): string {
+export function overview(
+  program: Program,
+  commands: Readonly<Record<string, Command>>,
+  paint: Paint,
+): string {
   const rows = Object.entries(commands).map(([name, command]) => [name, command.summary] as const);
   return [
-    "sallyport: credential-free, policy-enforced access for agents",
+    `${program.name}: ${program.summary}`,
     "",
-    `${paint("bold", "Usage")}  sallyport COMMAND [OPTIONS]`,
+    `${paint("bold", "Usage")}  ${program.name} COMMAND [OPTIONS]`,
     "",
     paint("bold", "Commands"),
     ...table([...rows, ["help COMMAND", "what a command does, its options and examples"]], paint),
@@ -30,9 +34,10 @@ export function overview(commands: Readonly<Record<string, Command>>, paint: Pai
   ].join("\n");
 }
 
+/** `name`: with that of its program. */
 export function commandHelp(name: string, command: Command, paint: Paint): string {
   const sections = [
-    [`${paint("bold", `sallyport ${name}`)}: ${command.summary}`],
+    [`${paint("bold", name)}: ${command.summary}`],
     [`${paint("bold", "Usage")}  ${usageLine(name, command)}`],
     ...command.description.map((paragraph) => wrap(paragraph, WIDTH)),
     section(
@@ -64,7 +69,7 @@ export function usageLine(name: string, command: Command): string {
     .map(([option, spec]) => `--${option} ${spec.value ?? "VALUE"}`);
   const named = command.positionals.map(({ name: word, optional }) => (optional ? `[${word}]` : word));
   const words = [...named, ...required, "[OPTIONS]"];
-  return `sallyport ${name} ${words.join(" ")}`;
+  return `${name} ${words.join(" ")}`;
 }
 
 const EXIT_CODES =
@@ -81,7 +86,10 @@ function optionRow(name: string, spec: OptionSpec): readonly [string, string] {
     spec.default === undefined ? [] : [`default: ${spec.default}`],
     spec.multiple ? ["may be repeated"] : [],
   ].flat();
-  return [`--${name}${value}`, notes.length === 0 ? spec.help : `${spec.help} (${notes.join("; ")})`];
+  return [
+    `${spec.short === undefined ? "" : `-${spec.short}, `}--${name}${value}`,
+    notes.length === 0 ? spec.help : `${spec.help} (${notes.join("; ")})`,
+  ];
 }
 
 /** Two columns; a first word too long for its column stands on its own line. */

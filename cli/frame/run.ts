@@ -1,6 +1,6 @@
 /** The dispatcher: finds the command, reads its arguments, and turns every way of failing into an exit code. */
 import { readArguments } from "./arguments.ts";
-import type { Command, ExitCode } from "./command.ts";
+import type { Command, ExitCode, Program } from "./command.ts";
 import { commandHelp, overview, usageLine } from "./help.ts";
 import type { Io } from "./io.ts";
 import { nearest } from "#core/api/nearest.ts";
@@ -9,31 +9,44 @@ import { painter, printable } from "./paint.ts";
 
 export type CommandTable = Readonly<Record<string, Command>>;
 
-export async function run(commands: CommandTable, words: readonly string[], io: Io): Promise<ExitCode> {
+export interface Called {
+  readonly program: Program;
+  readonly commands: CommandTable;
+}
+
+export async function run(called: Called, words: readonly string[], io: Io): Promise<ExitCode> {
+  const { program, commands } = called;
   const { name, rest } = named(commands, words);
   if (name === undefined) {
-    io.err.write(overview(commands, painter(io.err.colour)));
+    io.err.write(overview(program, commands, painter(io.err.colour)));
     return 2;
   }
   if (name === "--version" || name === "version") {
-    io.out.write(`sallyport ${VERSION}\n`);
+    io.out.write(`${program.name} ${VERSION}\n`);
     return 0;
   }
-  if (name === "help" || name === "--help" || name === "-h") return help(commands, rest, io);
+  if (name === "help" || name === "--help" || name === "-h") return help(called, rest, io);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) return unknown("command", name, [...Object.keys(commands), "help"], io);
-  return runCommand(name, command, rest, io);
+  if (command === undefined)
+    return unknown(program, ["command", name], [...Object.keys(commands), "help"], io);
+  return runCommand([program, name], command, rest, io);
 }
 
-async function runCommand(name: string, command: Command, words: string[], io: Io): Promise<ExitCode> {
+async function runCommand(
+  [program, name]: readonly [Program, string],
+  command: Command,
+  words: string[],
+  io: Io,
+): Promise<ExitCode> {
+  const whole = `${program.name} ${name}`;
   const given = readArguments(command, words);
   if (given.kind === "help") {
-    io.out.write(commandHelp(name, command, painter(io.out.colour)));
+    io.out.write(commandHelp(whole, command, painter(io.out.colour)));
     return 0;
   }
   if (given.kind === "wrong") {
-    complain(io, given.message);
-    io.err.write(`\nUsage: ${usageLine(name, command)}\nMore:  sallyport help ${name}\n`);
+    complain(program, io, given.message);
+    io.err.write(`\nUsage: ${usageLine(whole, command)}\nMore:  ${program.name} help ${name}\n`);
     return 2;
   }
   const result = await command.run(
@@ -42,7 +55,7 @@ async function runCommand(name: string, command: Command, words: string[], io: I
     io,
   );
   if (typeof result === "number") return result;
-  complain(io, result.cannotRun);
+  complain(program, io, result.cannotRun);
   return 2;
 }
 
@@ -58,39 +71,49 @@ function named(
   return { name: first, rest: second === undefined ? [] : [second, ...rest] };
 }
 
-function help(commands: CommandTable, words: readonly string[], io: Io): ExitCode {
+function help({ program, commands }: Called, words: readonly string[], io: Io): ExitCode {
   const { name } = named(commands, words);
   const paint = painter(io.out.colour);
   if (name === undefined) {
-    io.out.write(overview(commands, paint));
+    io.out.write(overview(program, commands, paint));
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command !== undefined) {
-    io.out.write(commandHelp(name, command, paint));
+    io.out.write(commandHelp(`${program.name} ${name}`, command, paint));
     return 0;
   }
   const topics = Object.assign({}, ...Object.values(commands).map((each) => each.topics ?? {})) as Topics;
   const topic = name.toUpperCase();
   const render = Object.hasOwn(topics, topic) ? topics[topic] : undefined;
   if (render === undefined)
-    return unknown("command or topic", name, [...Object.keys(commands), ...Object.keys(topics)], io);
+    return unknown(
+      program,
+      ["command or topic", name],
+      [...Object.keys(commands), ...Object.keys(topics)],
+      io,
+    );
   io.out.write(render(paint));
   return 0;
 }
 
 type Topics = NonNullable<Command["topics"]>;
 
-function unknown(what: string, name: string, known: readonly string[], io: Io): ExitCode {
+function unknown(
+  program: Program,
+  [what, name]: readonly [string, string],
+  known: readonly string[],
+  io: Io,
+): ExitCode {
   const group = known.filter((each) => each.startsWith(`${name} `));
   const guess = group.length > 0 ? group.join(", ") : nearest(name, known);
   const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
-  complain(io, `there is no ${what} "${name}"${hint}`);
-  io.err.write(`\nAll commands: sallyport --help\n`);
+  complain(program, io, `there is no ${what} "${name}"${hint}`);
+  io.err.write(`\nAll commands: ${program.name} --help\n`);
   return 2;
 }
 
-function complain(io: Io, message: string): void {
+function complain(program: Program, io: Io, message: string): void {
   const paint = painter(io.err.colour);
-  io.err.write(`${paint("red", "sallyport:")} ${message.split("\n").map(printable).join("\n")}\n`);
+  io.err.write(`${paint("red", `${program.name}:`)} ${message.split("\n").map(printable).join("\n")}\n`);
 }

@@ -136,6 +136,13 @@ export type GrantRefused = Head<"grant.refused"> & {
   readonly connection: ConnectionRef;
 };
 
+/** A person has ended sessions, by what the cluster lets them do. In the broker's own record; in the sessions' own stands REVOKED. */
+export type SessionsKilled = Head<"sessions.killed"> & {
+  /** As the API server knows them. */
+  readonly by: string;
+  readonly sessions: readonly string[];
+};
+
 /** The broker's own record is a session too: it opens with each start, so that gaps between starts can be seen. */
 export type BrokerStart = Head<"broker.start"> & { readonly broker: string; readonly trail: string };
 export type BrokerStop = Head<"broker.stop">;
@@ -162,6 +169,7 @@ export type AuditEvent =
   | SessionFork
   | GrantIssued
   | GrantRefused
+  | SessionsKilled
   | BrokerStart
   | BrokerStop
   | TrailDamaged;

@@ -31,6 +31,7 @@ export const EVENT_KINDS = {
   "session.fork": { ...broker, opens: true, ends: true },
   "grant.issued": broker,
   "grant.refused": broker,
+  "sessions.killed": broker,
   "broker.start": { ...broker, opens: true },
   "broker.stop": { ...broker, ends: true },
   "trail.damaged": broker,

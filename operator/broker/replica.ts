@@ -14,7 +14,7 @@ import { serveObservability } from "#runtime/observability.ts";
 import type { Address } from "../config/settings.ts";
 import type { Access } from "../kube/access.ts";
 import { type ClusterSide, openClusterSide } from "./cluster-side.ts";
-import { type Serving, serveGateways } from "./serving.ts";
+import { type Serving, type ServingOptions, serveGateways } from "./serving.ts";
 import type { BrokerSettings } from "./settings.ts";
 import { type VolumeWatch, watchVolume } from "./volume.ts";
 
@@ -92,7 +92,7 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
   );
   wants.push(() => troubles(trail, volume));
   registries.push(openBrokerMetrics(broker, trail, missing).registry);
-  const serving = await servingOf(options, side, { broker, trail, name }, stop);
+  const serving = await servingOf(options, side, { broker, trail, name, missing }, stop);
   if (serving !== undefined) opened.use(serving);
   if (serving !== undefined) wants.push(() => serving.missing());
   isStarting = false;
@@ -124,7 +124,7 @@ async function sideOf(
 async function servingOf(
   { settings: { cluster }, log }: BrokerReplicaOptions,
   side: ClusterSide | undefined,
-  own: { readonly broker: Broker; readonly trail: Trail; readonly name: string },
+  own: Pick<ServingOptions, "broker" | "trail" | "name" | "missing">,
   stop: AbortSignal,
 ): Promise<Serving | undefined> {
   if (cluster === undefined || side === undefined) return undefined;

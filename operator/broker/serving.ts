@@ -1,6 +1,8 @@
 /** What gateways reach: the port that they keep a connection to, and the one where they are enrolled. */
 import { admitPods } from "#broker/api/admit.ts";
 import { enrolRoute } from "#broker/api/enrol-route.ts";
+import { type GateLimits, PORT_LIMITS } from "#broker/api/gate.ts";
+import { peopleRoutes } from "#broker/api/people/routes.ts";
 import { serveHttps } from "#broker/api/serve-https.ts";
 import { serveTlsPort } from "#broker/api/serve-tls.ts";
 import { type BrokerAuthority, openAuthority } from "#broker/authority/authority.ts";
@@ -18,6 +20,7 @@ import type { ClusterSide } from "./cluster-side.ts";
 import { watchCredentials } from "./credentials.ts";
 import { feedBroker } from "./feed.ts";
 import { onPodEnds } from "./pod-ends.ts";
+import { kubernetesPeople } from "./people.ts";
 import { publishAuthority } from "./publishing.ts";
 import { keepReporting } from "./reporting.ts";
 import type { ClusterSettings } from "./settings.ts";
@@ -28,7 +31,9 @@ export interface ServingOptions {
   /** Of the replica. */
   readonly name: string;
   readonly broker: Broker;
-  readonly trail: Pick<Trail, "say">;
+  readonly trail: Pick<Trail, "say" | "health">;
+  /** Of the whole replica. */
+  readonly missing: () => readonly string[];
   readonly note: Note;
   readonly log: Log;
 }
@@ -41,9 +46,11 @@ export interface Serving extends AsyncDisposable {
   missing(): readonly string[];
 }
 
+const REQUEST_LIMITS: GateLimits = { ...PORT_LIMITS, loopbackShare: 16 };
+
 /** Resolves when gateways are answered; the API server is waited for. */
 export async function serveGateways(options: ServingOptions, stop: AbortSignal): Promise<Serving> {
-  const { settings, side, broker, trail, note, log } = options;
+  const { settings, side, broker, trail, missing, note, log } = options;
   const { cluster, desired, kube, pods } = side;
   const { namespace, names } = settings;
   const ended = new AbortController();
@@ -90,8 +97,10 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     await serveHttps({
       ...settings.requests,
       authority,
+      limits: REQUEST_LIMITS,
       routes: [
         enrolRoute({ cluster, authority, note }),
+        peopleRoutes({ broker, trail, missing, people: kubernetesPeople({ kube, nowMs: now }), note }),
         tokenRoutes({ broker, cluster, authority, trail, issuer: issuerOf(settings), note, now }),
       ],
       note,

@@ -1,5 +1,6 @@
 /** What the API server serves, as values: where a kind lives, and what one of its objects is called. */
 import type {
+  V1CertificateSigningRequest,
   V1ClusterRole,
   V1ConfigMap,
   V1CustomResourceDefinition,
@@ -14,6 +15,7 @@ import type {
   V1Secret,
   V1Service,
   V1ServiceAccount,
+  V1StatefulSet,
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
 import { GROUP } from "#operator/names.ts";
@@ -112,6 +114,7 @@ export const SERVICE_ACCOUNTS = resource<Of<V1ServiceAccount>>("v1", "ServiceAcc
 export const CONFIG_MAPS = resource<Of<V1ConfigMap>>("v1", "ConfigMap", "configmaps");
 export const NODES = resource<Of<V1Node>>("v1", "Node", "nodes", "cluster");
 export const LEASES = resource<Lease>("coordination.k8s.io/v1", "Lease", "leases");
+export const STATEFUL_SETS = resource<Of<V1StatefulSet>>("apps/v1", "StatefulSet", "statefulsets");
 export const EVENTS = resource("events.k8s.io/v1", "Event", "events");
 export const NETWORK_POLICIES = resource<Of<V1NetworkPolicy>>(
   "networking.k8s.io/v1",
@@ -143,6 +146,12 @@ export const SUBJECT_ACCESS_REVIEWS = resource(
   "authorization.k8s.io/v1",
   "SubjectAccessReview",
   "subjectaccessreviews",
+  "cluster",
+);
+export const CERTIFICATE_REQUESTS = resource<Of<V1CertificateSigningRequest>>(
+  "certificates.k8s.io/v1",
+  "CertificateSigningRequest",
+  "certificatesigningrequests",
   "cluster",
 );
 export const TOKEN_REVIEWS = resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", "cluster");

@@ -115,6 +115,39 @@ export function certifyClientKey(
   return certifyKeyBy(authority, { subject: { commonName }, publicKey, usage }, { nowMs, validMs });
 }
 
+export interface OwnKey extends Certified {
+  /** PKCS#10 (RFC 2986), in PEM. */
+  readonly requestPem: string;
+  readonly publicKey: KeyObject;
+}
+
+/** A new key, a certificate for a client that nobody but the key has signed, and a request for one that somebody could. */
+export function makeOwnKey(commonName: string, nowMs: number, validMs: number): OwnKey {
+  const { privateKey, publicKey } = newKeys();
+  const subject = { commonName };
+  const certificatePem = certify({
+    issuer: subject,
+    subject,
+    publicKey,
+    signedWith: privateKey,
+    fromMs: nowMs - BACKDATED_MS,
+    untilMs: nowMs + validMs,
+    extensions: [
+      extension(EXTENSION.keyUsage, SIGNS_HANDSHAKES, true),
+      extension(EXTENSION.extendedKeyUsage, sequence(CLIENT_AUTHENTICATION)),
+    ],
+  });
+  const noAttributes = explicit(0, new Uint8Array());
+  const asked = sequence(
+    integer(Uint8Array.of(0)),
+    nameOf(subject),
+    publicKey.export({ type: "spki", format: "der" }),
+    noAttributes,
+  );
+  const requestPem = signedPem("CERTIFICATE REQUEST", asked, privateKey);
+  return { certificatePem, keyPem: pemOf(privateKey), requestPem, publicKey };
+}
+
 interface Subject {
   readonly commonName: string;
   readonly organizations?: readonly string[];
@@ -174,12 +207,16 @@ function certify({ issuer, subject, publicKey, signedWith, fromMs, untilMs, exte
     publicKey.export({ type: "spki", format: "der" }),
     explicit(3, sequence(...extensions)),
   );
+  return signedPem("CERTIFICATE", unsigned, signedWith);
+}
+
+function signedPem(label: string, unsigned: Der, signedWith: KeyObject): string {
   const whole = sequence(unsigned, ECDSA_WITH_SHA256, bits(sign("sha256", unsigned, signedWith)));
   const lines =
     Buffer.from(whole)
       .toString("base64")
       .match(/.{1,64}/g) ?? [];
-  return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
 function newKeys(): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {

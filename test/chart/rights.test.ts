@@ -23,9 +23,13 @@ describe("rights", { skip: skipWithoutHelm() }, () => {
     });
   }
   test("of people are those with a reason", async () => {
-    const people = (await render()).filter(
+    const objects = await render();
+    const bound = new Set(bindings(objects).map(({ roleRef }) => `${roleRef.kind} ${roleRef.name}`));
+    const people = objects.filter(
       ({ kind, metadata: { name } }) =>
-        kind === "ClusterRole" && !PROGRAMS.has(name) && !BOUND_BY_OPERATOR.has(name),
+        ["ClusterRole", "Role"].includes(kind) &&
+        !bound.has(`${kind} ${name}`) &&
+        !BOUND_BY_OPERATOR.has(name),
     ) as unknown as readonly Role[];
     const rows = people.flatMap(({ metadata, rules }) => rowsOf(metadata.name, rules));
     assert.deepEqual(rows.toSorted(), written("people").toSorted());

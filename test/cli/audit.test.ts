@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { commands } from "#cli/commands.ts";
+import { SALLYPORT, commands } from "#cli/commands.ts";
 import type { Io } from "#cli/frame/io.ts";
 import { run } from "#cli/frame/run.ts";
 import { textDigest } from "#core/audit/digest.ts";
@@ -55,7 +55,7 @@ async function sallyport(...words: string[]): Promise<{ code: number; out: strin
     nowMs: () => 0,
     readInput: async () => ({ ok: true, text: "" }),
   };
-  return { code: await run(commands, words, io), ...written };
+  return { code: await run({ program: SALLYPORT, commands }, words, io), ...written };
 }
 
 function jsonLines(out: string): Record<string, unknown>[] {

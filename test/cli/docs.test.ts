@@ -8,6 +8,8 @@ import { DOUBT_CODES, STATEMENT_VERBS } from "#core/statements/postgres/facts.ts
 import { READABLE_SETTINGS } from "#core/statements/postgres/readable-settings.ts";
 import { SETTABLE_SETTINGS } from "#core/statements/postgres/settings.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
+import { ASKING_OPTIONS } from "#cli/cluster/asking.ts";
+import { clusterCommands } from "#cli/cluster/commands.ts";
 import { commands } from "#cli/commands.ts";
 import { contextOf } from "#cli/asking.ts";
 import { ROOT } from "./harness.ts";
@@ -98,6 +100,19 @@ describe("docs/command-line.md", () => {
       Object.entries(LINTS).map(([code, { title }]) => [code, title]),
     );
   });
+
+  const shared = Object.keys(ASKING_OPTIONS);
+  for (const [name, { options }] of Object.entries(clusterCommands)) {
+    test(`tells of every option of kubectl sallyport ${name}`, () => {
+      const rest = commandLine.slice(commandLine.indexOf("\n## kubectl sallyport\n"));
+      for (const option of shared) assert.ok(rest.includes(`--${option}`), `--${option} is not there`);
+      const from = rest.slice(rest.indexOf(`\n### kubectl sallyport ${name}\n`) + 1);
+      const end = from.indexOf("\n### ");
+      const section = end < 0 ? from : from.slice(0, end);
+      for (const option of Object.keys(options).filter((each) => !shared.includes(each)))
+        assert.ok(section.includes(`--${option}`), `--${option} of ${name} is not there`);
+    });
+  }
 
   for (const [name, { options }] of Object.entries(commands)) {
     test(`tells of every option of ${name}`, () => {

@@ -1,7 +1,7 @@
 /** Runs commands inside the test's own process: exit code and both outputs as text. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { commands } from "#cli/commands.ts";
+import { SALLYPORT, commands } from "#cli/commands.ts";
 import type { ExitCode } from "#cli/frame/command.ts";
 import { readAll } from "#cli/frame/io.ts";
 import { type CommandTable, run } from "#cli/frame/run.ts";
@@ -26,7 +26,7 @@ export async function sallyport(words: readonly string[], given: Circumstances =
   let out = "";
   let err = "";
   const colour = given.colour ?? false;
-  const code = await run(given.commands ?? commands, words, {
+  const code = await run({ program: SALLYPORT, commands: given.commands ?? commands }, words, {
     out: { write: (text) => void (out += text), colour },
     err: { write: (text) => void (err += text), colour },
     readInput: (bytesMax) => readAll(chunksOf(given.input ?? ""), bytesMax),

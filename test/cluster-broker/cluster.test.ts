@@ -4,6 +4,7 @@ import { denialCases } from "#test/exchange/support/real-world.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { handoverCases } from "./live/handover.ts";
 import { journalCases } from "./live/journal.ts";
+import { peopleCases } from "./live/people.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
 import { secretCases } from "./live/secrets.ts";
@@ -21,6 +22,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   replicaCases(() => world);
   journalCases(() => world);
   handoverCases(() => world);
+  peopleCases(() => world);
   podCases(() => world);
   denialCases(() => world);
 });

@@ -8,6 +8,7 @@ import { kill } from "#cli/kill.ts";
 import { sessions } from "#cli/sessions.ts";
 import { status } from "#cli/status.ts";
 import type { Command } from "#cli/frame/command.ts";
+import { SALLYPORT } from "#cli/commands.ts";
 import { run } from "#cli/frame/run.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { connected, once, rows } from "./support/clients.ts";
@@ -26,7 +27,7 @@ async function sallyport({ root }: Pick<Rig, "root">, ...words: readonly string[
     readInput: () => Promise.resolve({ ok: true, text: "" } as const),
     nowMs: Date.now,
   };
-  const code = await run(commands, [...words, "--data", root], io);
+  const code = await run({ program: SALLYPORT, commands }, [...words, "--data", root], io);
   return { code, output };
 }
 

@@ -1,32 +1,26 @@
 /** Two replicas of the broker as the chart runs them, and gateways that enrol and dial as the sidecar does. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
-import { realDisk } from "#broker/trail/real-disk.ts";
-import type { PlanPush, Push, RevokedPush } from "#core/port/port.ts";
+import type { PlanPush, RevokedPush } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
-import { type BrokerReplica, openBrokerReplica } from "#operator/broker/replica.ts";
-import { CONFIG_MAPS, CONNECTIONS, POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
-import { ANNOTATIONS, AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
+import type { BrokerReplica } from "#operator/broker/replica.ts";
+import { POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
 import { openKube } from "#operator/kube/client.ts";
 import { conditionsOf } from "#operator/reconcile/status.ts";
-import { openLog } from "#runtime/log.ts";
 import { NotEnrolled } from "#sidecar/uplink/tls/enrolment.ts";
-import type { Uplink } from "#sidecar/uplink/uplink.ts";
 import { eventually } from "#test/chart/support/wait.ts";
 import { operate } from "#test/kinds/live/operating.ts";
-import { type PodFiles, SERVER_NAME, enrolmentOf, podFiles, podUplink } from "#test/port/tls.ts";
+import { type PodFiles, enrolmentOf } from "#test/port/tls.ts";
+import {
+  type Gateway,
+  dialled,
+  filesFor,
+  localAgent,
+  portsOf,
+  startReplica,
+  write,
+} from "../support/replicas.ts";
 import { type Agent, NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
-
-const HOST = "db.example.com";
-const LOCAL = { host: "127.0.0.1", port: 0 };
-
-interface Gateway extends AsyncDisposable {
-  readonly uplink: Uplink;
-  readonly pushes: readonly Push[];
-}
 
 export function replicaCases(world: () => World): void {
   const opened = new AsyncDisposableStack();
@@ -41,30 +35,10 @@ export function replicaCases(world: () => World): void {
   });
   after(() => opened.disposeAsync());
 
-  const ports = (at: number) => {
-    const { gateways, requests } = (replicas[at] as BrokerReplica).serving ?? {};
-    return { port: gateways?.port ?? 0, enrolPort: requests?.port ?? 0 };
-  };
-  const filesOf = async (agent: Agent): Promise<PodFiles> => {
-    const { name, member } = AUTHORITY_CONFIG_MAP;
-    const published = await eventually(
-      () => world().kube.get(CONFIG_MAPS, objectKey(NAMESPACE, name), call),
-      () => "the authority is not published",
-    );
-    return podFiles((await agent.token()).toString(), published.data?.[member] ?? "");
-  };
-  const dial = async (files: PodFiles, at: number): Promise<Gateway> => {
-    const uplink = podUplink(files, ports(at));
-    const pushes: Push[] = [];
-    uplink.subscribe((push) => pushes.push(push), forever);
-    await uplink.connected(AbortSignal.timeout(10_000));
-    return { uplink, pushes, [Symbol.asyncDispose]: () => uplink[Symbol.asyncDispose]() };
-  };
-  const agent = async (): Promise<Agent> => {
-    const one = await world().agent(namespace, node);
-    await one.status({ phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] });
-    return one;
-  };
+  const filesOf = (agent: Agent): Promise<PodFiles> => filesFor(world(), agent);
+  const dial = (files: PodFiles, at: number): Promise<Gateway> =>
+    dialled(files, replicas[at] as BrokerReplica);
+  const agent = (): Promise<Agent> => localAgent(world(), namespace, node);
   const plan = ({ pushes }: Gateway, is: (plan: PlanPush) => boolean): Promise<PlanPush> =>
     eventually(
       async () => pushes.findLast((push): push is PlanPush => push.kind === "plan" && is(push)),
@@ -98,7 +72,10 @@ export function replicaCases(world: () => World): void {
       await using thief = await filesOf(one);
       for (const at of [0, 1])
         await assert.rejects(
-          enrolmentOf(thief, ports(at).enrolPort).credential(["127.0.0.1"], forever),
+          enrolmentOf(thief, portsOf(replicas[at] as BrokerReplica).enrolPort).credential(
+            ["127.0.0.1"],
+            forever,
+          ),
           (error) => error instanceof NotEnrolled && error.refusal.code === "POD_KEY_REFUSED",
         );
     });
@@ -179,61 +156,6 @@ export function replicaCases(world: () => World): void {
       }
     });
   });
-}
-
-async function startReplica({ guarded }: World, opened: AsyncDisposableStack): Promise<BrokerReplica> {
-  const state = await mkdtemp(join(tmpdir(), "sallyport-replica-"));
-  opened.defer(() => rm(state, { recursive: true, force: true }));
-  const { api, injection } = guarded;
-  return openBrokerReplica({
-    settings: {
-      state,
-      logLevel: "debug",
-      observability: LOCAL,
-      cluster: { namespace: NAMESPACE, gateways: LOCAL, requests: LOCAL, names: [SERVER_NAME], injection },
-    },
-    disk: realDisk,
-    log: openLog({ write: () => undefined, nowMs: Date.now, level: "debug" }),
-    access: () => api.asServiceAccount(NAMESPACE, "sallyport-broker"),
-  });
-}
-
-/** A Connection with its Secret, and a policy by which one account reaches it. */
-async function write({ kube }: World, namespace: string, name: string, account: string): Promise<void> {
-  const force = { ...call, force: true };
-  await kube.apply(
-    SECRETS,
-    {
-      metadata: { namespace, name: `${name}-db`, annotations: { [ANNOTATIONS.usableBy]: `${name}@${HOST}` } },
-      data: { password: Buffer.from("a-password").toString("base64") },
-    },
-    force,
-  );
-  await kube.apply(
-    CONNECTIONS,
-    {
-      metadata: { namespace, name },
-      spec: {
-        protocol: "postgres",
-        address: { host: HOST, port: 5432 },
-        postgres: { user: "reader", database: "shop" },
-        credential: { mode: "static", source: { secret: { name: `${name}-db`, key: "password" } } },
-      },
-    },
-    force,
-  );
-  await kube.apply(
-    POLICIES,
-    {
-      metadata: { namespace, name },
-      spec: {
-        subjects: [{ serviceAccount: { name: account } }],
-        connections: { names: [name] },
-        allow: [{ name: "read", postgres: { statements: ["read"] } }],
-      },
-    },
-    force,
-  );
 }
 
 let sessions = 0;
