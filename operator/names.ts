@@ -31,6 +31,24 @@ export const ORIGIN = {
   credential: `${GROUP}/origin-credential`,
 } as const;
 
+/**
+ * Beside the origin, on what a controller made for somebody: the origin of whoever wrote what it was made from. `from` says how that was
+ * found (see `AuthorFrom`), and stands on everything that a registered controller makes, so that a controller is never taken for an author.
+ */
+export const AUTHOR = {
+  from: `${GROUP}/author-from`,
+  user: `${GROUP}/author-user`,
+  uid: `${GROUP}/author-uid`,
+  groups: `${GROUP}/author-groups`,
+  podName: `${GROUP}/author-pod-name`,
+  podUid: `${GROUP}/author-pod-uid`,
+  nodeName: `${GROUP}/author-node-name`,
+  credential: `${GROUP}/author-credential`,
+} as const satisfies Record<keyof typeof ORIGIN | "from", string>;
+
+/** When what makes pods last changed hands, as ISO 8601. Whoever makes something from it may not have heard of it yet. */
+export const RESTAMPED = `${GROUP}/restamped-at`;
+
 /** Everything in a pod with one of these names is ours. */
 export const CONTAINERS = { init: "gw-init", gateway: "gw" } as const;
 export const VOLUMES = { token: "gw-token", state: "gw-state", ca: "gw-ca" } as const;

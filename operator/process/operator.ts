@@ -3,6 +3,8 @@ import { X509Certificate } from "node:crypto";
 import { Registry } from "prom-client";
 import { errorFields, type Log } from "#runtime/log.ts";
 import { type Observability, serveObservability } from "#runtime/observability.ts";
+import { ownerFacts } from "../admission/facts/owners.ts";
+import { registryOf } from "../admission/origin/registry.ts";
 import { namespaceFacts } from "../admission/facts/namespaces.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
 import { admissionMeters } from "../admission/server/meters.ts";
@@ -206,6 +208,11 @@ class Replica implements Operator {
     const resolvers = named.length > 0 ? named : await clusterResolvers(this.#kube, { signal });
     return webhooks({
       kinds,
+      attribution: {
+        registry: () => registryOf([]),
+        owners: ownerFacts(this.#kube),
+        nowMs: () => this.#clock.wallMs(),
+      },
       settings: {
         ...injection,
         resolvers,

@@ -1,10 +1,19 @@
 /** What the chart renders, without a cluster. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { STAMPED_WORKLOADS } from "#operator/admission/origin/workloads.ts";
+import { registryOf, stampedKinds } from "#operator/admission/origin/registry.ts";
 import { WEBHOOK_PATHS } from "#operator/admission/server/webhook.ts";
 import { parseBrokerSettings } from "#operator/broker/settings.ts";
-import { FORCED_UID, GATEWAY_UIDS, INIT_UID, LABELS, ORIGIN, PORTS_RESERVED } from "#operator/names.ts";
+import {
+  AUTHOR,
+  FORCED_UID,
+  GATEWAY_UIDS,
+  INIT_UID,
+  LABELS,
+  ORIGIN,
+  PORTS_RESERVED,
+  RESTAMPED,
+} from "#operator/names.ts";
 import { operatorSettings } from "./support/agents.ts";
 import {
   CHART,
@@ -108,7 +117,8 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
     }
   });
   test("stamps and holds the workloads that the operator knows", async () => {
-    const wanted = STAMPED_WORKLOADS.map(({ group, plural }) => `${group}/${plural}`).toSorted();
+    const kinds = stampedKinds(registryOf([]));
+    const wanted = kinds.map(({ group, plural }) => `${group}/${plural}`).toSorted();
     const listed = (rules: Configuration["webhooks"][number]["rules"]) =>
       rules
         .flatMap(({ apiGroups: [group], resources }) => resources.map((one) => `${group}/${one}`))
@@ -120,7 +130,9 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
         .resourceRules;
     const objects = await render();
     assert.deepEqual(listed(policy("sallyport-origin-workloads")), wanted);
-    const statuses = wanted.flatMap((one) => [one, `${one}/status`]);
+    const statuses = wanted.flatMap((one) =>
+      one === "apps/controllerrevisions" ? [one] : [one, `${one}/status`],
+    );
     assert.deepEqual(listed(policy("sallyport-origin-unchanged")), statuses.toSorted());
   });
   test("has the names of operator/names.ts in its policies", async () => {
@@ -128,6 +140,7 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
     const { first, last } = PORTS_RESERVED;
     const uses = [
       ...Object.values(ORIGIN).map((key) => `['${key}', `),
+      [...Object.values(AUTHOR), RESTAMPED].map((key) => `'${key}'`).join(", "),
       ...Object.values(LABELS),
       `variables.uid >= ${GATEWAY_UIDS.first} && variables.uid <= ${GATEWAY_UIDS.last}`,
       `!= ${INIT_UID}`,

@@ -6,6 +6,7 @@ import { templateOf } from "#operator/admission/pod/template.ts";
 import type { JsonObject, Review } from "#operator/admission/server/review.ts";
 import { ClusterUnavailable } from "#operator/admission/server/webhook.ts";
 import { mutateWorkloads } from "#operator/admission/webhooks/workloads.ts";
+import { ALONE } from "#test/attribution/support/owners.ts";
 import { SETTINGS } from "./surroundings.ts";
 
 const GOOD: V1PodSpec = { containers: [{ name: "app", image: "app" }] };
@@ -19,6 +20,7 @@ const deployment = (spec: V1PodSpec, metadata: object = {}): JsonObject => ({
 const known = mutateWorkloads({
   settings: SETTINGS,
   newer: () => Promise.resolve([]),
+  attribution: ALONE,
   namespaces: () => Promise.resolve({ rootless: "force", podSecurity: undefined }),
   writers: { writesOf: () => Promise.resolve(undefined) },
 });
@@ -86,6 +88,7 @@ test("where nothing is known of the namespace nobody is warned, and nothing refu
   const unknown = mutateWorkloads({
     settings: SETTINGS,
     newer: () => Promise.resolve([]),
+    attribution: ALONE,
     namespaces: () => Promise.reject(new ClusterUnavailable("not read yet")),
     writers: { writesOf: () => Promise.resolve(undefined) },
   });
@@ -96,6 +99,7 @@ test("any other fault is not passed over", async () => {
   const broken = mutateWorkloads({
     settings: SETTINGS,
     newer: () => Promise.resolve([]),
+    attribution: ALONE,
     namespaces: () => Promise.reject(new TypeError("a bug")),
     writers: { writesOf: () => Promise.resolve(undefined) },
   });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { says } from "#operator/admission/facts/namespaces.ts";
 import { originOf } from "#operator/admission/origin/origin.ts";
+import { ALONE } from "#test/attribution/support/owners.ts";
 import { stamp } from "#operator/admission/origin/stamp.ts";
 import type { InjectionSettings } from "#operator/admission/pod/contract.ts";
 import { inject } from "#operator/admission/pod/inject.ts";
@@ -47,6 +48,7 @@ function oldReplica(json: () => string) {
   const { log, lines } = keptLog();
   const webhook = validatePods({
     settings: injectionIn(JSON.stringify(operatorConfig())),
+    attribution: ALONE,
     newer: newerRenderings({
       kube: { get },
       configMap: { namespace: "sallyport-system", name: "sallyport-operator" },

@@ -10,6 +10,7 @@ import { type Namespace, type OwnKind, PODS } from "#operator/kube/resource.ts";
 import { openStore } from "#operator/kube/store.ts";
 import type { Kube } from "#operator/kube/client.ts";
 import { parseSettings } from "#operator/config/read.ts";
+import { ALONE } from "#test/attribution/support/owners.ts";
 import { operatorConfig } from "./support/config.ts";
 import { review } from "./support/admission-port.ts";
 
@@ -88,6 +89,7 @@ test("a pod is not judged by what is not known", async () => {
     webhooks({
       settings: settings.injection,
       newer: async () => [],
+      attribution: ALONE,
       kinds: noKinds,
       namespaces: fail,
       writers: { writesOf: async () => undefined },
@@ -110,6 +112,7 @@ test("each webhook is for what the chart registers it for, and for nothing else"
   const table = webhooks({
     settings: settings.injection,
     newer: async () => [],
+    attribution: ALONE,
     kinds: noKinds,
     namespaces: async () => says("shop", {}, "force"),
     writers: { writesOf: async () => undefined },

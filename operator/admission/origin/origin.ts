@@ -1,5 +1,6 @@
 /** Who made an object, as the API server knew it when it was made. */
 import { ORIGIN } from "../../names.ts";
+import type { Stamps } from "./stamp.ts";
 
 /** `userInfo` of an admission request, as far as it is put on record. */
 export interface UserInfo {
@@ -10,7 +11,7 @@ export interface UserInfo {
 }
 
 /** The annotations of an origin. What the request did not say is not among them. */
-export type Origin = Readonly<Record<string, string>>;
+export type Origin = Stamps;
 
 export type OriginRead =
   | { readonly outcome: "read"; readonly origin: Origin }
@@ -56,6 +57,13 @@ export function originOf(userInfo: UserInfo): OriginRead {
   }
   return { outcome: "read", origin };
 }
+
+/**
+ * A service account whose token is bound to no pod: an old token kept in a Secret, or one that somebody asked for. Whose hands it is in
+ * cannot be told.
+ */
+export const isUnattributed = (userInfo: UserInfo): boolean =>
+  (userInfo.username ?? "").startsWith("system:serviceaccount:") && extraOf(userInfo, "podUid") === "";
 
 const refused = (reason: string): OriginRead => ({ outcome: "refused", reason });
 

@@ -1,14 +1,17 @@
 /**
- * The origin on an object. It is written when the object is made, whatever its author wrote there, and kept through every change: a
- * Deployment's controller copies annotations onto its ReplicaSets again and again, and has to be healed rather than refused.
+ * What admission has written on an object about who made it. It is written when the object is made, whatever its author wrote there, and
+ * kept through changes: a Deployment's controller copies annotations onto its ReplicaSets again and again, and has to be healed rather
+ * than refused.
  */
-import { ORIGIN } from "../../names.ts";
-import { type Origin, originOf, type UserInfo } from "./origin.ts";
+import { AUTHOR, ORIGIN, RESTAMPED } from "../../names.ts";
 
 /** A pod, a workload, or anything else with metadata. */
 export interface Stampable {
   readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
 }
+
+/** Annotations with names of ours. */
+export type Stamps = Readonly<Record<string, string>>;
 
 export interface OriginFinding {
   readonly field: string;
@@ -17,48 +20,45 @@ export interface OriginFinding {
   readonly fix: string;
 }
 
-/** `object` with this origin and no other. */
-export function stamp<T extends Stampable>(object: T, origin: Origin): T {
-  const others = withoutOrigin(object);
-  const annotations = { ...others, ...origin };
+const KEYS: ReadonlySet<string> = new Set([...Object.values(ORIGIN), ...Object.values(AUTHOR), RESTAMPED]);
+
+const ORIGIN_KEYS: ReadonlySet<string> = new Set(Object.values(ORIGIN));
+
+/** `object` with these stamps and no others. */
+export function stamp<T extends Stampable>(object: T, stamps: Stamps): T {
+  const others = withoutStamps(object);
+  const annotations = { ...others, ...stamps };
   if (Object.keys(annotations).length === 0 && object.metadata?.annotations === undefined) return object;
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
-/** `object` with the origin that it had before the change. */
-export const keepOrigin = <T extends Stampable>(object: T, oldObject: Stampable): T =>
-  stamp(object, originOn(oldObject));
-
-/** On CREATE: the stamp is the requester's. */
-export function checkOrigin(object: Stampable, userInfo: UserInfo): readonly OriginFinding[] {
-  const read = originOf(userInfo);
-  if (read.outcome === "refused") return [finding("metadata.annotations", read.reason)];
-  return compare(originOn(object), read.origin, "does not say who makes the object");
-}
-
-/** On UPDATE: it is the one that was there. */
-export const checkOriginUnchanged = (object: Stampable, oldObject: Stampable): readonly OriginFinding[] =>
-  compare(originOn(object), originOn(oldObject), "says who made the object, and does not change");
-
-export function originOn(object: Stampable): Origin {
+export function stampsOn(object: Stampable): Stamps {
   const annotations = object.metadata?.annotations ?? {};
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => KEYS.has(key)));
 }
 
-const KEYS: ReadonlySet<string> = new Set(Object.values(ORIGIN));
-
-const withoutOrigin = (object: Stampable): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(object.metadata?.annotations ?? {}).filter(([key]) => !KEYS.has(key)));
-
-function compare(actual: Origin, expected: Origin, message: string): readonly OriginFinding[] {
-  return [...KEYS]
-    .filter((key) => actual[key] !== expected[key])
-    .map((key) => finding(`metadata.annotations[${key}]`, message));
+/** Of these stamps, who made it. */
+export function originIn(stamps: Stamps): Stamps {
+  return Object.fromEntries(Object.entries(stamps).filter(([key]) => ORIGIN_KEYS.has(key)));
 }
 
-const finding = (field: string, message: string): OriginFinding => ({
-  field,
-  rule: "origin",
-  message,
-  fix: "Leave it out: admission writes it.",
-});
+/** Where the stamps are not these. When it changed hands is for controllers to wait by, and nobody's right hangs on it. */
+export function checkStamps(object: Stampable, expected: Stamps): readonly OriginFinding[] {
+  const actual = stampsOn(object);
+  return [...KEYS]
+    .filter((key) => key !== RESTAMPED && actual[key] !== expected[key])
+    .map((key) =>
+      originFinding(
+        `metadata.annotations[${key}]`,
+        "does not say who made it",
+        "Leave it out: admission writes it.",
+      ),
+    );
+}
+
+export function originFinding(field: string, message: string, fix: string): OriginFinding {
+  return { field, rule: "origin", message, fix };
+}
+
+const withoutStamps = (object: Stampable): Stamps =>
+  Object.fromEntries(Object.entries(object.metadata?.annotations ?? {}).filter(([key]) => !KEYS.has(key)));

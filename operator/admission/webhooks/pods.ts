@@ -2,8 +2,8 @@
 import { randomInt } from "node:crypto";
 import type { V1Pod } from "@kubernetes/client-node";
 import { GATEWAY_UIDS, LABELS } from "../../names.ts";
-import { originOf } from "../origin/origin.ts";
-import { checkOrigin, stamp } from "../origin/stamp.ts";
+import { type Attributed, type AttributionOptions, attributionOf, type Made } from "../origin/attribution.ts";
+import { checkStamps, stamp } from "../origin/stamp.ts";
 import { check } from "../pod/check.ts";
 import type { InjectionSettings, PodFacts, PodFinding, Rendering } from "../pod/contract.ts";
 import { checkEphemeral, injectEphemeral } from "../pod/ephemeral.ts";
@@ -13,7 +13,7 @@ import { checkUpdate } from "../pod/update.ts";
 import type { Review } from "../server/review.ts";
 import type { Finding, Verdict } from "../server/verdict.ts";
 import type { Webhook } from "../server/webhook.ts";
-import { type GatherPods, type PodSurroundings, surroundingsOf } from "./surroundings.ts";
+import { asked, type GatherPods, type PodSurroundings, surroundingsOf } from "./surroundings.ts";
 
 /** What newer replicas inject, while an upgrade replaces one after the other. */
 export type NewerRenderings = () => Promise<readonly Rendering[]>;
@@ -21,22 +21,26 @@ export type NewerRenderings = () => Promise<readonly Rendering[]>;
 export interface PodWebhookOptions extends GatherPods {
   readonly settings: InjectionSettings;
   readonly newer: NewerRenderings;
+  readonly attribution: AttributionOptions;
 }
 
-export function mutatePods({ settings, ...gather }: PodWebhookOptions): Webhook {
+export function mutatePods({ settings, attribution, ...gather }: PodWebhookOptions): Webhook {
   return {
     isFor: (review) => isCreation(review) || isDebugging(review),
     judge: async (review, signal) => {
       const pod = podIn(review.object);
-      const surroundings = await surroundingsOf(gather, pod, review, signal);
-      if (isCreation(review)) return injected(review, pod, surroundings, settings);
+      const [surroundings, attributed] = await Promise.all([
+        surroundingsOf(gather, pod, review, signal),
+        isCreation(review) ? attributionIn(attribution, review, signal) : undefined,
+      ]);
+      if (attributed !== undefined) return injected(pod, surroundings, attributed, settings);
       const debugged = injectEphemeral(pod, podIn(review.oldObject), surroundings.facts);
       return debugged.outcome === "refused" ? debugged : patched(pod, debugged.pod, []);
     },
   };
 }
 
-export function validatePods({ settings, newer, ...gather }: PodWebhookOptions): Webhook {
+export function validatePods({ settings, newer, attribution, ...gather }: PodWebhookOptions): Webhook {
   /** A gateway that is not as ours is may be one that a newer replica has put in. */
   async function checked(pod: V1Pod, facts: PodFacts): Promise<readonly PodFinding[]> {
     const findings = check(pod, facts, settings);
@@ -48,10 +52,13 @@ export function validatePods({ settings, newer, ...gather }: PodWebhookOptions):
     isFor: (review) => isCreation(review) || isDebugging(review) || isChange(review),
     judge: async (review, signal) => {
       const pod = podIn(review.object);
-      const { facts } = await surroundingsOf(gather, pod, review, signal);
+      const [{ facts }, attributed] = await Promise.all([
+        surroundingsOf(gather, pod, review, signal),
+        isCreation(review) ? attributionIn(attribution, review, signal) : undefined,
+      ]);
       return verdictOn(
-        isCreation(review)
-          ? [...(await checked(pod, facts)), ...checkOrigin(pod, review.userInfo)]
+        attributed !== undefined
+          ? [...(await checked(pod, facts)), ...stampFindings(pod, attributed)]
           : isDebugging(review)
             ? checkEphemeral(pod, podIn(review.oldObject), facts)
             : checkUpdate(pod, podIn(review.oldObject), facts, settings),
@@ -78,35 +85,36 @@ function podIn(object: Review["object"]): V1Pod {
   return object;
 }
 
+function attributionIn(
+  attribution: AttributionOptions,
+  { group, resource, namespace, userInfo, object = {} }: Review,
+  signal: AbortSignal,
+): Promise<Attributed> {
+  const making = { group, plural: resource, namespace, userInfo, object: object as Made };
+  return asked(() => attributionOf(attribution, making, signal));
+}
+
+function stampFindings(pod: V1Pod, attributed: Attributed): readonly PodFinding[] {
+  return attributed.outcome === "refused" ? attributed.findings : checkStamps(pod, attributed.stamps);
+}
+
 function injected(
-  review: Review,
   pod: V1Pod,
   { facts, namespace }: PodSurroundings,
+  attributed: Attributed,
   settings: InjectionSettings,
 ): Verdict {
-  const origin = originOf(review.userInfo);
-  const unstamped: readonly PodFinding[] =
-    origin.outcome === "read"
-      ? []
-      : [
-          {
-            field: "metadata.annotations",
-            rule: "origin",
-            message: origin.reason,
-            fix: "Ask as another user.",
-          },
-        ];
   const result = inject(pod, facts, settings, randomInt(GATEWAY_UIDS.first, GATEWAY_UIDS.last + 1));
   const findings = [
     ...podSecurityFindings(facts.namespace, namespace),
-    ...unstamped,
+    ...(attributed.outcome === "refused" ? attributed.findings : []),
     ...(result.outcome === "refused" ? result.findings : []),
   ];
   if (findings.length > 0) return { outcome: "refused", findings, warnings: namespaceWarnings(namespace) };
-  if (result.outcome === "refused" || origin.outcome === "refused")
+  if (result.outcome === "refused" || attributed.outcome === "refused")
     throw new TypeError("refused without a finding");
   const warnings = [...namespaceWarnings(namespace), ...userWarnings(pod, result.pod)];
-  return patched(pod, stamp(result.pod, origin.origin), warnings);
+  return patched(pod, stamp(result.pod, attributed.stamps), warnings);
 }
 
 function patched(before: V1Pod, after: V1Pod, warnings: readonly string[]): Verdict {

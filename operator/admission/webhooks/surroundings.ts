@@ -38,7 +38,7 @@ function accountOf(pod: V1Pod): string {
 }
 
 /** What it lies with when it fails: the API server, or us. */
-async function asked<T>(gather: () => Promise<T>): Promise<T> {
+export async function asked<T>(gather: () => Promise<T>): Promise<T> {
   try {
     return await gather();
   } catch (error) {

@@ -14,7 +14,7 @@ export function webhooks(options: WebhooksOptions): Readonly<Record<WebhookName,
     mutatePods: mutatePods(options),
     mutateWorkloads: mutateWorkloads(options),
     validatePods: validatePods(options),
-    validateWorkloads,
+    validateWorkloads: validateWorkloads(options),
     validateKinds: validateKinds(options.kinds),
   };
 }

@@ -1,34 +1,69 @@
-/** What makes pods: it is put on record who made it, and that stays. */
+/** What makes pods: it is put on record who made it, and whose it is. That stays until what its pods are made from changes hands. */
 import { isDeepStrictEqual } from "node:util";
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { originOf } from "../origin/origin.ts";
-import { type Stampable, checkOrigin, checkOriginUnchanged, keepOrigin, stamp } from "../origin/stamp.ts";
-import { STAMPED_WORKLOADS } from "../origin/workloads.ts";
+import {
+  type Attributed,
+  attributionAfter,
+  attributionOf,
+  type Changing,
+  type Made,
+} from "../origin/attribution.ts";
+import { type OwnerKind, type Registry, stampedKinds } from "../origin/registry.ts";
+import { reservedInTemplates } from "../origin/reserved.ts";
+import { checkStamps, stamp } from "../origin/stamp.ts";
 import { jsonPatch } from "../pod/json-patch.ts";
 import { templateFindings, templateOf } from "../pod/template.ts";
 import type { Review } from "../server/review.ts";
 import { ClusterUnavailable, type Webhook } from "../server/webhook.ts";
 import { type PodWebhookOptions, verdictOn } from "./pods.ts";
-import { surroundingsOf } from "./surroundings.ts";
+import { asked, surroundingsOf } from "./surroundings.ts";
 
 export function mutateWorkloads(options: PodWebhookOptions): Webhook {
   return {
-    isFor: isWorkload,
+    isFor: (review) => isWorkload(options, review),
     judge: async (review, signal) => {
-      const { operation, object = {}, oldObject = {}, userInfo } = review;
-      if (operation === "UPDATE") {
-        const kept = keepOrigin(object as Stampable, oldObject as Stampable);
-        const warnings = await templateWarnings(options, review, signal);
-        return { outcome: "allowed", patch: jsonPatch(object, kept), warnings };
-      }
-      const read = originOf(userInfo);
-      if (read.outcome === "refused")
-        return verdictOn([{ field: "metadata.annotations", rule: "origin", message: read.reason }]);
-      const patch = jsonPatch(object, stamp(object as Stampable, read.origin));
+      const attributed = await attributionIn(options, review, signal);
+      if (attributed.outcome === "refused") return verdictOn(attributed.findings);
+      const object = objectIn(review);
+      const patch = jsonPatch(object, stamp(object, attributed.stamps));
       return { outcome: "allowed", patch, warnings: await templateWarnings(options, review, signal) };
     },
   };
 }
+
+export function validateWorkloads(options: PodWebhookOptions): Webhook {
+  return {
+    isFor: (review) => isWorkload(options, review),
+    judge: async (review, signal) => {
+      const attributed = await attributionIn(options, review, signal);
+      if (attributed.outcome === "refused") return verdictOn(attributed.findings);
+      return verdictOn([
+        ...checkStamps(objectIn(review), attributed.stamps),
+        ...reservedInTemplates(review.object, review.oldObject),
+      ]);
+    },
+  };
+}
+
+async function attributionIn(
+  { attribution }: PodWebhookOptions,
+  review: Review,
+  signal: AbortSignal,
+): Promise<Attributed> {
+  const { group, resource, namespace, userInfo, operation } = review;
+  const making = { group, plural: resource, namespace, userInfo, object: objectIn(review) };
+  if (operation === "CREATE") return asked(() => attributionOf(attribution, making, signal));
+  const kind = kindOf(attribution.registry(), review);
+  const changing: Changing = {
+    ...making,
+    oldObject: review.oldObject ?? {},
+    determining: kind?.determining ?? [],
+  };
+  return asked(() => attributionAfter(attribution, changing, signal));
+}
+
+/** What the API server sends has passed its decoder: it has the metadata of an object. */
+const objectIn = ({ object = {} }: Review): Made => object;
 
 /**
  * That a workload's pods will be refused, said to whoever writes it: later only its controller hears of it. Controllers themselves are
@@ -59,18 +94,15 @@ const isControlled = (object: Review["object"]): boolean =>
     ({ controller }) => controller === true,
   ) === true;
 
-export const validateWorkloads: Webhook = {
-  isFor: isWorkload,
-  judge: async ({ operation, object = {}, oldObject = {}, userInfo }) =>
-    verdictOn(
-      operation === "UPDATE" ? checkOriginUnchanged(object, oldObject) : checkOrigin(object, userInfo),
-    ),
-};
-
-function isWorkload({ group, resource, subResource, operation }: Review): boolean {
+function isWorkload({ attribution }: PodWebhookOptions, review: Review): boolean {
+  const { subResource, operation } = review;
   return (
     subResource === "" &&
     (operation === "CREATE" || operation === "UPDATE") &&
-    STAMPED_WORKLOADS.some((each) => each.group === group && each.plural === resource)
+    kindOf(attribution.registry(), review) !== undefined
   );
+}
+
+function kindOf(registry: Registry, { group, resource }: Review): OwnerKind | undefined {
+  return stampedKinds(registry).find((kind) => kind.group === group && kind.plural === resource);
 }

@@ -1,89 +1,24 @@
-/** Whoever makes pods: controllers, people who debug, and what the API server itself adds. */
+/** Whoever makes pods, or changes what they are made from: people who debug, and what the API server itself adds. What controllers make: test/attribution. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openKube } from "#operator/kube/client.ts";
-import { type KubeObject, PODS, type Pod, type Resource } from "#operator/kube/resource.ts";
+import { PODS, type Pod } from "#operator/kube/resource.ts";
 import { ORIGIN } from "#operator/names.ts";
+import { WORKLOADS } from "#test/attribution/support/made.ts";
 import { type World, forever } from "../support/world.ts";
 import { app, refusal, reservedOf } from "./pods.ts";
 
 const call = { signal: forever };
-type Workload = KubeObject & { readonly spec?: unknown };
-
-function workload(group: string, plural: string, kind: string): Resource<Workload> {
-  return { group, version: "v1", plural, kind, namespaced: true };
-}
-const RESOURCES = {
-  Job: workload("batch", "jobs", "Job"),
-  CronJob: workload("batch", "cronjobs", "CronJob"),
-  Deployment: workload("apps", "deployments", "Deployment"),
-  ReplicaSet: workload("apps", "replicasets", "ReplicaSet"),
-  StatefulSet: workload("apps", "statefulsets", "StatefulSet"),
-  DaemonSet: workload("apps", "daemonsets", "DaemonSet"),
-} as const;
-type Kind = keyof typeof RESOURCES;
-
 const labels = { app: "agent" };
 const template = { metadata: { labels }, spec: { containers: [app] } };
-const jobTemplate = {
-  spec: { template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } } },
-};
-const SPECS: Readonly<Record<Kind, object>> = {
-  Job: jobTemplate.spec,
-  CronJob: { schedule: "* * * * *", jobTemplate },
-  Deployment: { selector: { matchLabels: labels }, template },
-  ReplicaSet: { selector: { matchLabels: labels }, template },
-  StatefulSet: { serviceName: "agent", selector: { matchLabels: labels }, template },
-  DaemonSet: { selector: { matchLabels: labels }, template },
-};
-
-/** Which controller makes what of it: no controller manager runs here, so the test does what it would, as who it is. */
-const MADE_BY = [
-  { kind: "Job", makes: "Pod", controller: "job-controller" },
-  { kind: "CronJob", makes: "Job", controller: "cronjob-controller" },
-  { kind: "Deployment", makes: "ReplicaSet", controller: "deployment-controller" },
-  { kind: "ReplicaSet", makes: "Pod", controller: "replicaset-controller" },
-  { kind: "StatefulSet", makes: "Pod", controller: "statefulset-controller" },
-  { kind: "DaemonSet", makes: "Pod", controller: "daemon-set-controller" },
-] as const satisfies readonly { kind: Kind; makes: Kind | "Pod"; controller: string }[];
 
 export function makerCases(world: () => World): void {
-  for (const { kind, makes, controller } of MADE_BY)
-    test(`${kind}: who made it is on it, and on the ${makes} is the controller`, async () => {
-      const { api, kube, enforced } = world();
-      const namespace = await enforced();
-      const forged = { [ORIGIN.user]: "somebody-else" };
-      const owner = await kube.create(
-        RESOURCES[kind],
-        { metadata: { name: "agent", namespace, annotations: forged }, spec: SPECS[kind] },
-        call,
-      );
-      assert.equal(owner.metadata.annotations?.[ORIGIN.user], "administrator");
-      const user = `system:serviceaccount:kube-system:${controller}`;
-      using as = openKube(api.as(user, { groups: ["system:serviceaccounts", "system:authenticated"] }));
-      const { uid = "" } = owner.metadata;
-      const ownerReferences = [{ apiVersion: owner.apiVersion, kind, name: "agent", uid, controller: true }];
-      // As controllers do: annotations of the owner, and of the template, are copied.
-      const metadata = {
-        name: "agent-x",
-        namespace,
-        labels,
-        ownerReferences,
-        annotations: owner.metadata.annotations ?? {},
-      };
-      const made =
-        makes === "Pod"
-          ? await as.create(PODS, { metadata, spec: template.spec }, call)
-          : await as.create(RESOURCES[makes], { metadata, spec: SPECS[makes] }, call);
-      assert.equal(made.metadata.annotations?.[ORIGIN.user], user);
-      if (makes === "Pod") assert.deepEqual(reservedOf(made as Pod), ["gw-init", "gw"]);
-    });
-
   test("a change keeps who made it, whatever the change says, and is not refused for saying it", async () => {
     const { api, kube, enforced } = world();
     const namespace = await enforced();
-    const resource = RESOURCES.Deployment;
-    await kube.create(resource, { metadata: { name: "agent", namespace }, spec: SPECS.Deployment }, call);
+    const resource = WORKLOADS.Deployment;
+    const spec = { selector: { matchLabels: labels }, template };
+    await kube.create(resource, { metadata: { name: "agent", namespace }, spec }, call);
     using as = openKube(api.as("editor", { groups: ["system:masters"] }));
     for (const value of ["editor", ""]) {
       const path = `/metadata/annotations/${ORIGIN.user.replace("/", "~1")}`;
@@ -104,7 +39,7 @@ export function makerCases(world: () => World): void {
     const namespace = await enforced();
     const hostile = { ...template, spec: { ...template.spec, hostNetwork: true } };
     const spec = { selector: { matchLabels: labels }, template: hostile };
-    await kube.create(RESOURCES.ReplicaSet, { metadata: { name: "agent", namespace }, spec }, call);
+    await kube.create(WORKLOADS.ReplicaSet, { metadata: { name: "agent", namespace }, spec }, call);
     const { message } = await refusal(() =>
       kube.create(PODS, { metadata: { name: "a", namespace }, spec: hostile.spec }, call),
     );

@@ -91,12 +91,12 @@ matchConditions:
     expression: "!('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:') && object.metadata.?annotations[?'kubernetes.io/config.mirror'].hasValue())"
 {{- end }}
 
-{{/* What pods are made from and who made it is stamped on. Takes a list of operations. */}}
+{{/* What pods are made from, on which it is stamped whose it is. Takes a list of operations. */}}
 {{- define "sallyport.workloads" -}}
 - apiGroups: [apps]
   apiVersions: [v1]
   operations: {{ toJson . }}
-  resources: [deployments, statefulsets, daemonsets, replicasets]
+  resources: [deployments, statefulsets, daemonsets, replicasets, controllerrevisions]
   scope: Namespaced
 - apiGroups: [batch]
   apiVersions: [v1]

@@ -1,5 +1,5 @@
 /** Names, ports and annotations that are the gateway's. */
-import { ANNOTATIONS, CONTAINERS, GROUP, ORIGIN, PORTS_RESERVED } from "../../../names.ts";
+import { ANNOTATIONS, AUTHOR, CONTAINERS, GROUP, ORIGIN, PORTS_RESERVED } from "../../../names.ts";
 import { isReservedContainer, isReservedVolume, type PodView } from "../view.ts";
 import type { Found, PodRule } from "./rule.ts";
 
@@ -24,7 +24,11 @@ export const reservedName: PodRule = {
 };
 
 /** What may stand on a pod; all of it is written at admission. */
-const OUR_ANNOTATIONS: ReadonlySet<string> = new Set([ANNOTATIONS.injected, ...Object.values(ORIGIN)]);
+const OUR_ANNOTATIONS: ReadonlySet<string> = new Set([
+  ANNOTATIONS.injected,
+  ...Object.values(ORIGIN),
+  ...Object.values(AUTHOR),
+]);
 
 export const isReservedKey = (key: string): boolean => {
   const prefix = key.split("/")[0]?.toLowerCase() ?? "";
