@@ -1,5 +1,6 @@
 /** What the gateway of a pod counts. Labels come from closed sets. */
 import { Counter, Registry } from "prom-client";
+import type { RefusalCode } from "#core/values/refusal.ts";
 import { lookedUp } from "#runtime/metrics.ts";
 import type { Farewell } from "./converse.ts";
 import type { Outcome } from "./names/service.ts";
@@ -8,6 +9,8 @@ export interface PodMeters {
   readonly registry: Registry;
   farewell(farewell: Farewell, code: string): void;
   overload(): void;
+  /** The broker would not have this pod. */
+  notWelcome(code: RefusalCode): void;
   dns(transport: "udp" | "tcp", outcome: Outcome): void;
 }
 
@@ -26,6 +29,12 @@ export function openMeters(openCount: () => number): PodMeters {
     labelNames: ["transport", "outcome"],
     registers,
   });
+  const refusals = new Counter({
+    name: "sallyport_broker_refusals_total",
+    help: "How often the broker would not have this pod, by why.",
+    labelNames: ["code"],
+    registers,
+  });
   lookedUp(
     registry,
     "sallyport_captured_open",
@@ -37,6 +46,7 @@ export function openMeters(openCount: () => number): PodMeters {
     farewell: (farewell, code) =>
       captured.inc({ code, spoken: "spoken" in farewell ? farewell.spoken : "nothing", how: farewell.how }),
     overload: () => captured.inc({ code: "LIMIT_GATEWAY", spoken: "nothing", how: "overload" }),
+    notWelcome: (code) => refusals.inc({ code }),
     dns: (transport, outcome) => questions.inc({ transport, outcome }),
   };
 }

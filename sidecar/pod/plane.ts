@@ -1,6 +1,6 @@
 /** What becomes of captured connections: a session of the Connection that they lead to, the agent's own page, or a refusal. */
 import type { Socket } from "node:net";
-import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { Refusal } from "#core/values/refusal.ts";
 import type { OriginalDestination } from "#runtime/native/sockets.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
@@ -27,6 +27,8 @@ export interface PlaneOptions {
   readonly serveOwn: (client: Socket) => void;
   /** Answers with the id by which the agent can ask for it. */
   readonly onRefused: (why: Refusal, where: string) => string;
+  /** Why there is no plan, when there is none. */
+  readonly withoutPlan: () => Refusal;
   /** How long the first plan may take; until then clients wait. */
   readonly planMsMax: number;
 }
@@ -71,7 +73,7 @@ export function openPlane(options: PlaneOptions): Plane {
       // The agent's own page is there when there is nothing else: it says why.
       const known = name === OWN_NAME ? (routes ?? routesOf([], pod.namespace)) : await planned();
       const where = sayPlace(name ?? address, port);
-      if (known === undefined) return refuse(refusal("BROKER_UNAVAILABLE"), where, name ?? address, options);
+      if (known === undefined) return refuse(options.withoutPlan(), where, name ?? address, options);
       const there = destinationOf({ address, port, name, isVirtual: names.covers(address) }, known);
       return go(client, there, { where, host: name ?? address }, options);
     },

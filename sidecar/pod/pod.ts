@@ -5,7 +5,7 @@
 import { networkInterfaces } from "node:os";
 import type { RefusedReport } from "#core/port/port.ts";
 import { REFUSED_PER_REPORT_MAX } from "#core/port/values.ts";
-import { refusal } from "#core/values/refusal.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { originalDestination } from "#runtime/native/sockets.ts";
 import { type Observability, serveObservability } from "#runtime/observability.ts";
@@ -91,9 +91,11 @@ export async function openPodGateway(options: PodOptions): Promise<PodGateway> {
     destination: originalDestination,
     serveOwn: (client) => own.take(client),
     onRefused: (why, where) => refusals.note(why, where),
+    withoutPlan: () => withoutPlan(options.uplink),
     planMsMax,
   });
   const meters = openMeters(() => capture.openCount);
+  options.uplink.onRefused(({ code }) => meters.notWelcome(code));
   const sparing = openSparing(LINE_EVERY_MS, () => performance.now());
   const parts = { options, engine, names, plane, meters, sparing, onError };
   const capture = await captureFor(parts);
@@ -162,11 +164,17 @@ function ownFor(
       pod: `${pod.namespace}/${pod.name}`,
       caller: await who(signal),
       plan: gateway.plan,
+      withoutPlan: withoutPlan(uplink),
       refusals,
       nowMs: Date.now(),
     }),
     onError,
   });
+}
+
+/** What the broker itself has said of this pod tells more than that there is none. */
+function withoutPlan({ refused }: Uplink): Refusal {
+  return refused ?? refusal("BROKER_UNAVAILABLE");
 }
 
 function namesOf({ state }: Paths): VirtualNames {
@@ -200,7 +208,6 @@ function captureFor({ options: { place, log }, plane, meters, sparing, onError }
 
 function dnsFor({ options, names, plane, meters, sparing, onError }: Parts, capture: Capture) {
   const { place, log, settings } = options;
-  const { code, publicText } = refusal("BROKER_UNAVAILABLE");
   const isCaptured = capture.addresses.some(({ host }) => host.includes(":"));
   const hasIpv6 = onceTrue(podHasIpv6, IPV6_LOOK_MS);
   const service = openNameService({
@@ -211,7 +218,10 @@ function dnsFor({ options, names, plane, meters, sparing, onError }: Parts, capt
       return isCaptured && hasIpv6();
     },
     own: OWN_NAME,
-    whyNoPlan: `${code}: ${publicText}`,
+    whyNoPlan: () => {
+      const { code, publicText } = withoutPlan(options.uplink);
+      return `${code}: ${publicText}`;
+    },
     nowMs: () => performance.now(),
   });
   return openDns({

@@ -12,13 +12,13 @@ export interface Dialled {
   readonly unwelcome?: (cause: Error | undefined) => void;
 }
 
-/** The broker has said why it would not have us. */
+/** The broker has said why it would not have us. It is asked again all the same, since that may change. */
 export class NotWelcome extends Error {
-  override readonly name = "NotWelcome";
+  override readonly name: string = "NotWelcome";
   readonly refusal: Refusal;
 
-  constructor(why: Refusal) {
-    super(why.publicText);
+  constructor(why: Refusal, message = why.publicText) {
+    super(message);
     this.refusal = why;
   }
 }

@@ -25,7 +25,7 @@ import {
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Log } from "#runtime/log.ts";
 import { Calls, noBroker } from "./calls.ts";
-import type { Carrier } from "./carrier.ts";
+import { type Carrier, NotWelcome } from "./carrier.ts";
 import { type Greeted, greet } from "./greeting.ts";
 import type { Link } from "./link.ts";
 
@@ -54,6 +54,7 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   readonly #calls = new Calls();
   readonly #listeners = new Set<(push: Push) => void>();
   readonly #welcomeListeners = new Set<(broker: string) => void>();
+  readonly #refusedListeners = new Set<(why: Refusal) => void>();
   readonly #waitingForConnection = new Set<() => void>();
   /** The one that is asked. */
   #link: Link | undefined;
@@ -63,6 +64,7 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   /** The broker of this connection or of the last one. */
   #broker: string | undefined;
   #run: string | undefined;
+  #refused: Refusal | undefined;
   #plan: PlanPush | undefined;
   #applied: { readonly worker: string; readonly planVersion: string } | undefined;
   #report: Report | undefined;
@@ -81,6 +83,11 @@ export class Uplink implements BrokerPort, AsyncDisposable {
     return this.#welcome === undefined ? "away" : "connected";
   }
 
+  /** Why the broker would not have us when it was last asked; undefined when it has us, or cannot be asked. */
+  get refused(): Refusal | undefined {
+    return this.#refused;
+  }
+
   /** The name of the broker that it is connected to, or was last. */
   get broker(): string | undefined {
     return this.#broker;
@@ -94,6 +101,11 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   /** Called with each connection, before anybody hears what became of a call on the last one. */
   onWelcome(listener: (broker: string) => void): void {
     this.#welcomeListeners.add(listener);
+  }
+
+  /** Called each time that the broker would not have us. */
+  onRefused(listener: (why: Refusal) => void): void {
+    this.#refusedListeners.add(listener);
   }
 
   /** Resolves with the next connection, at once when there is one. */
@@ -120,6 +132,8 @@ export class Uplink implements BrokerPort, AsyncDisposable {
 
   async identify(request: IdentifyRequest, signal: AbortSignal): Promise<SessionGrant | Refusal> {
     try {
+      // Whoever wants a session now is told what keeps it from them.
+      if (this.state === "away" && this.#refused !== undefined) return this.#refused;
       return await this.#call("identify", request, signal);
     } finally {
       // The receiver of a token wipes it, and this side of the socket has received it from the client's.
@@ -212,6 +226,7 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   #welcomed({ link, welcome, replaceInMs }: Greeted): void {
     const { carrier, log } = this.#options;
     const before = this.#link;
+    this.#refused = undefined;
     this.#link = link;
     this.#links.add(link);
     this.#welcome = welcome;
@@ -257,6 +272,10 @@ export class Uplink implements BrokerPort, AsyncDisposable {
   }
 
   #notConnected(cause: Error): void {
+    const refused = cause instanceof NotWelcome ? cause.refusal : undefined;
+    if (refused !== undefined) for (const listener of this.#refusedListeners) listener(refused);
+    // With a connection that is still good, it has us.
+    this.#refused = this.#link === undefined ? refused : undefined;
     if (this.#link === undefined) return this.#away(cause);
     this.#options.log.warn("no other connection to the broker yet", { cause: cause.message });
     this.#tryIn(SUCCESSOR_MS_MAX * (0.5 + this.#options.chance() / 2));

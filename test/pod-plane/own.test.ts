@@ -39,6 +39,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   pod: "shop/agent-1",
   caller: refusal("POD_UNTRUSTED"),
   plan: undefined,
+  withoutPlan: refusal("BROKER_UNAVAILABLE"),
   refusals: openRefusals(() => 0),
   nowMs: 0,
   ...more,
@@ -47,6 +48,11 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
 test("without a plan, and with a broker that says no, the page says just that", () => {
   const { content } = pageFor("/", facts()) as { content: Record<string, Record<string, string>> };
   assert.equal(content["connections"]?.["unknown"], "BROKER_UNAVAILABLE");
+  const refused = pageFor("/", facts({ withoutPlan: refusal("POD_UNTRUSTED", "another image") }));
+  assert.match(
+    textOf(refused.content),
+    /^connections:\n {2}unknown: POD_UNTRUSTED\n {2}why: another image$/m,
+  );
   assert.equal(content["identity"]?.["unknown"], "POD_UNTRUSTED");
 });
 
@@ -84,6 +90,7 @@ test("the broker is asked who it is once in a while, and again after a refusal",
   const who = openWhoAmI(
     {
       state: "connected",
+      refused: undefined,
       identify: () => {
         asked += 1;
         return Promise.resolve(answer);
@@ -104,8 +111,11 @@ test("the broker is asked who it is once in a while, and again after a refusal",
 });
 
 test("while the broker is away nobody is asked, and the page need not wait", async () => {
-  const who = openWhoAmI({ state: "away", identify: () => assert.fail("asked") }, () => 0);
-  assert.deepEqual(await who(AbortSignal.timeout(5_000)), refusal("BROKER_UNREACHABLE"));
+  const identify = (): never => assert.fail("asked");
+  for (const refused of [undefined, refusal("POD_UNTRUSTED")]) {
+    const who = openWhoAmI({ state: "away", refused, identify }, () => 0);
+    assert.deepEqual(await who(AbortSignal.timeout(5_000)), refused ?? refusal("BROKER_UNREACHABLE"));
+  }
 });
 
 test("a flood of questions is met with silence, and the next second is as good as any", async () => {
@@ -116,7 +126,7 @@ test("a flood of questions is met with silence, and the next second is as good a
     addressesOf: () => ({ ipv4: Buffer.alloc(4), ipv6: Buffer.alloc(16) }),
     hasIpv6: true,
     own: "sallyport.internal",
-    whyNoPlan: "",
+    whyNoPlan: () => "",
     nowMs: () => now,
   });
   const flood = Array.from({ length: 1_500 }, () => service.answer(query("orders")));

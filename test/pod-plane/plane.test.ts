@@ -5,6 +5,7 @@ import { createSecureContext } from "node:tls";
 import { test } from "node:test";
 import type { EventBody } from "#core/audit/event.ts";
 import type { ConnectionView } from "#core/port/port.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { OriginalDestination } from "#runtime/native/sockets.ts";
 import type { Listener } from "#sidecar/gateway/listener.ts";
 import { type ActivePlan, openPlans } from "#sidecar/gateway/plans.ts";
@@ -34,6 +35,7 @@ function planOf(...connections: readonly ConnectionView[]): ActivePlan {
 
 function open(plan: ActivePlan | undefined, first: OriginalDestination | undefined, planMsMax = 60_000) {
   let to = first;
+  let why = refusal("BROKER_UNAVAILABLE");
   const taken: Listener[] = [];
   const recorded: EventBody[] = [];
   const secured: string[] = [];
@@ -61,6 +63,7 @@ function open(plan: ActivePlan | undefined, first: OriginalDestination | undefin
       told.push(`${why.code} ${where}`);
       return "1d";
     },
+    withoutPlan: () => why,
     planMsMax,
   };
   return {
@@ -71,6 +74,7 @@ function open(plan: ActivePlan | undefined, first: OriginalDestination | undefin
     told,
     names,
     adopt: (next: ActivePlan) => adopt(next),
+    refuseWith: (next: Refusal) => (why = next),
     goTo: (next: OriginalDestination) => (to = next),
   };
 }
@@ -123,6 +127,16 @@ test("whoever waited for nothing is told that there is no broker: in time, and a
     // There is nobody who could keep the record.
     assert.deepEqual(recorded, []);
   }
+});
+
+test("where the broker would not have the pod, whoever waited for a plan is told that", async () => {
+  const { plane, told, refuseWith } = open(undefined, at("10.0.0.7", 5432));
+  const route = plane.route(new Socket());
+  refuseWith(refusal("POD_UNTRUSTED"));
+  plane.stopWaiting();
+  const found = await route;
+  assert.ok(found.kind === "refused" && found.why.code === "POD_UNTRUSTED");
+  assert.deepEqual(told, ["POD_UNTRUSTED 10.0.0.7:5432"]);
 });
 
 test("a plan that no longer has a name leaves its address to nobody", async () => {

@@ -1,6 +1,6 @@
 /** How a pod's gateway becomes known to the broker, and everybody else does not. */
 import assert from "node:assert/strict";
-import { type KeyObject, generateKeyPairSync, sign, X509Certificate } from "node:crypto";
+import { type KeyObject, generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { request } from "node:https";
@@ -14,10 +14,11 @@ import {
   keyHash,
   podOfAltName,
 } from "#core/port/enrol.ts";
-import type { Refusal } from "#core/values/refusal.ts";
+import { type Refusal, type RefusalCode, isRefusal } from "#core/values/refusal.ts";
 import { ClusterModel, type ModelPod } from "#test/broker/support/cluster-model.ts";
 import { ScriptedBroker } from "./scripted-broker.ts";
-import { type Replica, SERVER_NAME, enrolmentOf, podFiles, startReplica } from "./tls.ts";
+import { type Replica, SERVER_NAME, enrolmentOf, podFiles, podUplink, startReplica } from "./tls.ts";
+import { until } from "./until.ts";
 
 const POD = "127.0.0.11";
 const ELSEWHERE = "127.0.0.12";
@@ -186,6 +187,42 @@ test("a gateway says why it is not enrolled, and believes only the broker of its
   await using other = await startReplica({ broker: new ScriptedBroker(), cluster });
   await writeFile(files.authority, other.authority.bundlePem);
   await assert.rejects(enrolment.credential(["127.0.0.1"], never), /certificate|self-signed|issuer/i);
+});
+
+test("whoever wants a session of a gateway that the broker will not have is told why, until it does", async () => {
+  const own = cluster.start("agent-9");
+  await using files = await podFiles(cluster.tokenFor(own), replica.authority.bundlePem);
+  own.isAlive = false;
+  await using uplink = podUplink(files, replica);
+  const refusals: RefusalCode[] = [];
+  uplink.onRefused(({ code }) => refusals.push(code));
+  await until(() => uplink.refused !== undefined);
+  const wanted = { session: randomBytes(16).toString("base64url"), listener: "pod" };
+  const evidence = { kind: "ambient" } as const;
+  const answer: object = await uplink.identify({ ...wanted, evidence }, never);
+  assert.ok(isRefusal(answer) && answer.code === "POD_ENDED");
+  // What holds a lease asks again: it is not over by that.
+  const renewed: object = await uplink.renew("lease-1", never);
+  assert.ok(isRefusal(renewed) && renewed.code === "BROKER_UNREACHABLE");
+  own.ips = [];
+  own.isAlive = true;
+  await until(() => uplink.refused?.code === "POD_UNCHECKED");
+  own.ips = ["127.0.0.1"];
+  await uplink.connected(never);
+  assert.equal(uplink.refused, undefined);
+  assert.deepEqual([...new Set(refusals)], ["POD_ENDED", "POD_UNCHECKED"]);
+});
+
+test("a gateway whose broker cannot be reached any more says no longer what that had said", async () => {
+  const own = cluster.start("agent-10");
+  own.isAlive = false;
+  const gone = await startReplica({ broker: new ScriptedBroker(), cluster });
+  await using files = await podFiles(cluster.tokenFor(own), gone.authority.bundlePem);
+  await using uplink = podUplink(files, gone);
+  await until(() => uplink.refused !== undefined);
+  await gone[Symbol.asyncDispose]();
+  await until(() => uplink.refused === undefined);
+  assert.equal(uplink.state, "away");
 });
 
 test("a gateway that was started again has its key still; one whose key is damaged does not come with another", async () => {

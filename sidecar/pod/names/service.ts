@@ -12,7 +12,7 @@ export interface NameServiceOptions extends Omit<NameTools, "isKnown"> {
   /** Known without any plan. */
   readonly own: string;
   /** For askers that understand it, where there is no plan. */
-  readonly whyNoPlan: string;
+  readonly whyNoPlan: () => string;
   readonly nowMs: () => number;
 }
 
@@ -49,7 +49,7 @@ export function openNameService(options: NameServiceOptions): NameService {
       const known = await names().finally(() => (waiting -= 1));
       if (known !== undefined)
         return judged(query, question, { ...options, isKnown: (name) => known.has(name) });
-      const answer = answerQuestion(query, question, { code: "refused", why: whyNoPlan });
+      const answer = answerQuestion(query, question, { code: "refused", why: whyNoPlan() });
       return { outcome: "no-plan", answer };
     },
   };

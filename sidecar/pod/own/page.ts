@@ -19,6 +19,8 @@ export interface Facts {
   /** As the broker has found it, or why it would not say. */
   readonly caller: Caller | Refusal;
   readonly plan: ActivePlan | undefined;
+  /** Why there is none. */
+  readonly withoutPlan: Refusal;
   readonly refusals: Pick<Refusals, "recent" | "find">;
   readonly nowMs: number;
 }
@@ -56,7 +58,7 @@ function meaningOf(code: string): string | undefined {
   return Object.hasOwn(codes, code) ? codes[code] : undefined;
 }
 
-function about({ pod, caller, plan, refusals, nowMs }: Facts): object {
+function about({ pod, caller, plan, withoutPlan, refusals, nowMs }: Facts): object {
   return {
     pod,
     identity: isRefusal(caller)
@@ -64,7 +66,7 @@ function about({ pod, caller, plan, refusals, nowMs }: Facts): object {
       : sayIdentity(caller.identity),
     connections:
       plan === undefined
-        ? { unknown: "BROKER_UNAVAILABLE", why: RUNTIME_CODES.BROKER_UNAVAILABLE }
+        ? { unknown: withoutPlan.code, why: withoutPlan.publicText }
         : plan.connections.map((view) => sayConnection(view, plan, caller, nowMs)),
     refusals: refusals.recent().slice(0, REFUSALS_SHOWN).map(sayRefusal),
     howToAsk: HOW_TO_ASK,

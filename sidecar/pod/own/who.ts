@@ -3,14 +3,14 @@ import { randomBytes } from "node:crypto";
 import type { Caller } from "#core/policy/facts.ts";
 import type { BrokerPort } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
-import type { UplinkState } from "../../uplink/uplink.ts";
+import type { Uplink } from "../../uplink/uplink.ts";
 
 const SESSION_ID_BYTES = 16;
 /** An agent may look as often as it likes; the broker hears of it this often. */
 const KEPT_MS = 30_000;
 
 export function openWhoAmI(
-  port: Pick<BrokerPort, "identify"> & { readonly state: UplinkState },
+  port: Pick<BrokerPort, "identify"> & Pick<Uplink, "state" | "refused">,
   nowMs: () => number,
 ): (signal: AbortSignal) => Promise<Caller | Refusal> {
   let kept: { readonly answer: Promise<Caller | Refusal>; readonly untilMs: number } | undefined;
@@ -23,7 +23,7 @@ export function openWhoAmI(
   };
   return async (signal) => {
     // What is asked meanwhile would wait for the next connection, and the page is wanted now.
-    if (port.state === "away") return refusal("BROKER_UNREACHABLE");
+    if (port.state === "away") return port.refused ?? refusal("BROKER_UNREACHABLE");
     if (kept === undefined || nowMs() >= kept.untilMs) {
       const answer = ask(signal);
       kept = { answer, untilMs: nowMs() + KEPT_MS };

@@ -11,6 +11,7 @@ import {
   readEnrolAnswer,
 } from "#core/port/enrol.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
+import { NotWelcome } from "../carrier.ts";
 import { type PodKey, podKey } from "./pod-key.ts";
 
 export interface EnrolmentOptions {
@@ -45,14 +46,11 @@ export interface Enrolment {
 const RENEW_AT = 0.6;
 const ANSWER_MS_MAX = 15_000;
 
-/** The broker has said why not; it is asked again all the same, since that may change. */
-export class NotEnrolled extends Error {
+export class NotEnrolled extends NotWelcome {
   override readonly name = "NotEnrolled";
-  readonly refusal: Refusal;
 
   constructor(why: Refusal) {
-    super(`the broker does not enrol this pod: ${why.code}: ${why.publicText}`);
-    this.refusal = why;
+    super(why, `the broker does not enrol this pod: ${why.code}: ${why.publicText}`);
   }
 }
 
