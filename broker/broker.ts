@@ -13,6 +13,7 @@ import { Sessions } from "./exchange/sessions.ts";
 import { type IdentityFront, identityFront } from "./identity/front.ts";
 import { type HttpGet, httpGet } from "./identity/http.ts";
 import { createVerifier } from "./identity/verifier.ts";
+import { type EndingsDeps, agentEnded, recheckAdoptable } from "./lineage/endings.ts";
 import { type ClassPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
 import type { ApiTokens, PodName, PodPeer, Secrets } from "./pods/pods.ts";
@@ -75,8 +76,10 @@ export interface Broker extends AsyncDisposable {
   permits(asker: Asker, connection: ConnectionRef, signal: AbortSignal): Promise<Exchanged | Refusal>;
   /** Ends the session's lease and tells its data plane; false when it has none. */
   revoke(session: SessionId, why: Refusal): boolean;
-  /** Ends every session of the pod, and tells its data plane. */
+  /** Ends every session of the pod, and tells its data plane. Of pods below it, those that policy does not let finish. */
   endPod(uid: string, why: Refusal): void;
+  /** Ends sessions of pods that have become somebody else's since. */
+  recheckAdoptable(signal: AbortSignal): Promise<void>;
   status(): BrokerStatus;
   /** Which policies the data planes that are connected apply, by the policy's origin. */
   enforcement(): ReadonlyMap<string, Enforced>;
@@ -198,6 +201,15 @@ class LiveBroker implements Broker {
       if (peer?.uid !== uid) continue;
       for (const session of sessions) if (!this.revoke(session, why)) this.#sessions.forget(session);
     }
+    agentEnded(uid, this.#endings);
+  }
+
+  recheckAdoptable(signal: AbortSignal): Promise<void> {
+    return recheckAdoptable(this.#endings, signal);
+  }
+
+  get #endings(): EndingsDeps {
+    return { sessions: this.#sessions, workers: this.#workers, desk: this.#desk };
   }
 
   enforcement(): ReadonlyMap<string, Enforced> {

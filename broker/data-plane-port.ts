@@ -9,13 +9,14 @@ import {
   type Welcome,
 } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { Audience } from "./audience.ts";
 import type { Desk } from "./exchange/desk.ts";
 import type { Sessions } from "./exchange/sessions.ts";
 import type { IdentityFront } from "./identity/front.ts";
 import { subjectOf } from "./identity/subject.ts";
 import type { PodPeer } from "./pods/pods.ts";
 import type { Trail } from "./trail/trail.ts";
-import type { PushListener, Worker, Workers } from "./workers.ts";
+import type { Worker, Workers } from "./workers.ts";
 
 /** To be detached when its carrier is gone; the same run of the data plane may come back. */
 export interface DataPlanePort extends BrokerPort {
@@ -46,11 +47,11 @@ const NAME_CHARS_MAX = 128;
 export function dataPlanePort(deps: PortDeps): DataPlanePort {
   const { sessions, desk, workers, trail, now, peer } = deps;
   let worker: Worker | undefined;
-  const subscriptions = new Set<PushListener>();
+  const audience = new Audience(() => deps.currentPlan(peer));
 
   function detach(): void {
     if (worker === undefined) return;
-    for (const listener of subscriptions) worker.listeners.delete(listener);
+    audience.follow(undefined);
     workers.detach(worker, now());
     worker = undefined;
   }
@@ -73,12 +74,15 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
       detach();
       worker = workers.attach(hello.worker, hello.run, peer);
       if (worker === undefined) return refusal("NOT_SUPPORTED", "this run has another name");
-      for (const listener of subscriptions) worker.listeners.add(listener);
+      audience.follow(worker);
       return { version, broker: deps.broker, run: deps.run } satisfies Welcome;
     },
     async identify(request, signal) {
       try {
-        return await known((of) => identify(deps, of, request, signal));
+        const answer = await known((of) => identify(deps, of, request, signal));
+        // What is decided next is decided by the plan of who it has turned out to be.
+        audience.catchUp();
+        return answer;
       } finally {
         if (request.evidence.kind === "token") request.evidence.token.fill(0);
       }
@@ -96,17 +100,7 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
         ? Promise.resolve(refusal("NOT_SUPPORTED", "a data plane reports on its own sessions only"))
         : known(() => trail.append(batch, signal));
     },
-    subscribe(listener, signal) {
-      if (signal.aborted) return;
-      subscriptions.add(listener);
-      worker?.listeners.add(listener);
-      signal.addEventListener("abort", () => {
-        subscriptions.delete(listener);
-        worker?.listeners.delete(listener);
-      });
-      const plan = deps.currentPlan(peer);
-      if (plan !== undefined) listener(plan);
-    },
+    subscribe: (listener, signal) => audience.listen(listener, signal),
     applied(_name, planVersion) {
       if (worker !== undefined) worker.appliedVersion = planVersion;
     },
@@ -140,8 +134,8 @@ async function identify(
   if (known !== undefined)
     return { caller: known.caller, digestKey: keys.digestKey, expiresMs: known.exchangeUntilMs };
   if (verified === undefined) return refusal("IDENTITY_INVALID");
-  const { identity, pod } = verified;
-  const caller = { identity, ancestors: [], ...(pod === undefined ? {} : { pod }) };
+  const { identity, pod, ancestors = [] } = verified;
+  const caller = { identity, ancestors, ...(pod === undefined ? {} : { pod }) };
   const exchangeUntilMs = Math.min(verified.expiresMs, now() + EXCHANGE_WITHIN_MS);
   sessions.add({
     id: session,

@@ -96,6 +96,7 @@ export class Desk {
     // It may have been given back, or ended, while it was asked.
     if (this.#held(visitor.worker, id) === undefined) return this.#whyEnded(visitor.worker, id);
     if (isRefusal(exchanged)) {
+      if (exchanged.code === "LINEAGE_ENDED") return this.bereave(session, exchanged) ?? grantOf(lease);
       if (!isUntold(exchanged)) this.#revoke(lease, exchanged);
       return exchanged;
     }
@@ -140,6 +141,13 @@ export class Desk {
     return lease !== undefined;
   }
 
+  /** An agent above it has ended. What it has it may keep for as long as it has it, unless policy says otherwise. */
+  bereave(session: KnownSession, why: Refusal): Refusal | undefined {
+    session.bereaved ??= why;
+    const lease = this.#leases.ofSession(session.id);
+    return lease && this.#decideAgain(lease);
+  }
+
   /** For sessions whose data plane is gone: there is nobody to tell. */
   abandon(session: SessionId): void {
     const lease = this.#leases.ofSession(session);
@@ -160,7 +168,7 @@ export class Desk {
   sweep(): void {
     const nowMs = this.#deps.now();
     for (const lease of this.#leases.all()) {
-      if (nowMs >= lease.expiresMs) this.#revoke(lease, refusal("LEASE_ENDED"));
+      if (nowMs >= lease.expiresMs) this.#revoke(lease, this.#bereavement(lease) ?? refusal("LEASE_ENDED"));
       else if (nowMs >= lease.decidedUntilMs) this.#decideAgain(lease);
     }
     for (const session of this.#deps.sessions.all()) {
@@ -270,7 +278,14 @@ export class Desk {
       return permission;
     }
     lease.decidedUntilMs = permission.untilMs;
-    return undefined;
+    const bereaved = this.#bereavement(lease);
+    if (bereaved === undefined || permission.whenParentEnds === "finish") return undefined;
+    this.#revoke(lease, bereaved);
+    return bereaved;
+  }
+
+  #bereavement({ session }: Lease): Refusal | undefined {
+    return this.#deps.sessions.get(session)?.bereaved;
   }
 
   #revoke(lease: Lease, why: Refusal): void {
@@ -294,7 +309,7 @@ export class Desk {
 function askerOf({ caller, subject }: KnownSession, peer: PodPeer | undefined): Asker {
   const untilMs = peer?.expiresMs ?? Infinity;
   return {
-    standing: async (signal) => (await peer?.stillTrusted(signal)) ?? { caller, subject, untilMs },
+    standing: async (signal) => (await peer?.stillTrusted(caller, signal)) ?? { caller, subject, untilMs },
   };
 }
 

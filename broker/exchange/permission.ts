@@ -1,5 +1,5 @@
 /** The broker's own word on whether a session may have a credential: the data plane's is not taken for it. */
-import type { Decision, RuleRef } from "#core/policy/decision.ts";
+import type { Decision, Obligations, RuleRef } from "#core/policy/decision.ts";
 import { decide } from "#core/policy/decide.ts";
 import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import type { Plan } from "#core/policy/plan.ts";
@@ -12,6 +12,8 @@ export interface Permission {
   readonly concurrentSessionsMax: number | undefined;
   /** `policy/rule` that allows it; undefined where a policy in observe mode lets it pass. */
   readonly by: string | undefined;
+  /** What becomes of the session when an agent above it ends. */
+  readonly whenParentEnds: Obligations["whenParentEnds"];
 }
 
 export function permit(
@@ -28,6 +30,7 @@ export function permit(
       untilMs: decision.validUntilMs,
       concurrentSessionsMax: decision.obligations.limits.concurrentSessions,
       by: nameOf(decision.by),
+      whenParentEnds: decision.obligations.whenParentEnds,
     };
   }
   return decision.outcome === "ask"

@@ -1,6 +1,6 @@
 /** Tells who a token speaks of, if one of the configured providers vouches for it. */
 import { type JWTPayload, type JWTVerifyOptions, errors, jwtVerify } from "jose";
-import type { CallingPod, Identity } from "#core/policy/facts.ts";
+import type { Ancestor, CallingPod, Identity } from "#core/policy/facts.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { missingClaim, readClaims } from "./claims.ts";
 import { printable } from "./json.ts";
@@ -32,6 +32,8 @@ export interface Verified {
   /** Who has limits, leases and roles to itself. Absent: whoever has the identity. */
   readonly subject?: string;
   readonly pod?: CallingPod;
+  /** Who is above it; absent where nobody can be. */
+  readonly ancestors?: readonly Ancestor[];
   /** Of the token, without skew. */
   readonly expiresMs: number;
 }

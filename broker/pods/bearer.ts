@@ -6,6 +6,7 @@ import { subjectOfPod } from "../identity/subject.ts";
 import type { Cluster, PodClaim } from "./pods.ts";
 import { notFrom } from "../api/enrol.ts";
 import type { PodConnection } from "../api/serve-tls.ts";
+import { ancestorsOf } from "./standing.ts";
 
 export interface BearerOptions {
   readonly cluster: Pick<Cluster, "review" | "inspect" | "pinned">;
@@ -39,9 +40,11 @@ export function podBearer({ cluster, connection, token }: BearerOptions): Bearer
       // Also of the account that the pod was started under: one that was made anew is another, whatever it is called.
       if (claim.uid !== pin.claim.uid || claim.serviceAccountUid !== pin.claim.serviceAccountUid)
         return refusal("IDENTITY_INVALID", "the token is another pod's than the certificate");
+      const ancestors = ancestorsOf(pod);
+      if (isRefusal(ancestors)) return ancestors;
       const { namespace, name, uid, credential } = claim;
       return {
-        caller: { ...pod.caller, pod: { namespace, name, uid, credential } },
+        caller: { identity: pod.identity, ancestors, pod: { namespace, name, uid, credential } },
         subject: subjectOfPod(uid),
         untilMs: Math.min(connection.expiresMs, expiryOf(token)),
       };

@@ -1,9 +1,10 @@
 /** One plan for each class of data planes, made when the first of the class asks for it. */
+import type { Identity } from "#core/policy/facts.ts";
 import type { PlanPush } from "#core/port/port.ts";
 import type { Prepared } from "../config.ts";
 import { subjectOf } from "../identity/subject.ts";
 import type { Note } from "../note.ts";
-import { planOfClass } from "./class-plan.ts";
+import { type PlannedFor, planOfClass, podsNamedIn } from "./class-plan.ts";
 import type { PodPeer } from "./pods.ts";
 
 export interface ClassPlans {
@@ -35,17 +36,35 @@ export function classPlans(
 ): ClassPlans {
   history.add(whole);
   const plans = new Map<string, PlanPush>();
+  const named = podsNamedIn(plan);
   return {
     planFor(peer) {
       if (peer === undefined) return whole;
-      const subject = subjectOf(peer.plannedFor);
-      const known = plans.get(subject);
+      const { identity, above } = classOf(peer, named);
+      const key = JSON.stringify([keyOf(identity), above?.map((agent) => keyOf(agent.identity))]);
+      const known = plans.get(key);
       if (known !== undefined) return known;
-      const { push, bytes, isTooLarge } = planOfClass(plan, whole, peer.plannedFor);
-      if (isTooLarge) note("plan.too-large", { subject, bytes });
-      plans.set(subject, push);
+      const { push, bytes, isTooLarge } = planOfClass(plan, whole, { identity, above });
+      if (isTooLarge) note("plan.too-large", { subject: subjectOf(identity), bytes });
+      plans.set(key, push);
       history.add(push);
       return push;
     },
   };
+}
+
+/** Pods that no policy names are told apart by nothing but their service accounts, and so are those above them. */
+function classOf({ plannedFor, pod, uid, ancestors }: PodPeer, named: ReadonlySet<string>): PlannedFor {
+  const above = ancestors
+    ?.filter(({ kind }) => kind === "agent")
+    .map(({ kind, identity }) => ({ kind, identity: namedOnly(identity, named) }));
+  return { identity: namedOnly({ ...plannedFor, pod: { ...pod, uid } }, named), above };
+}
+
+function namedOnly({ pod, ...identity }: Identity, named: ReadonlySet<string>): Identity {
+  return pod === undefined || !named.has(pod.uid) ? identity : { ...identity, pod };
+}
+
+function keyOf(identity: Identity): readonly unknown[] {
+  return [subjectOf(identity), identity.pod?.uid];
 }

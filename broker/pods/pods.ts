@@ -3,10 +3,11 @@
  * as it was admitted, which key speaks for it, and what a Secret holds. `operator/broker/` answers for Kubernetes.
  */
 import type { Connection } from "#core/api/kinds.gen.ts";
-import type { Caller, Identity } from "#core/policy/facts.ts";
+import type { Ancestor, Caller, Identity } from "#core/policy/facts.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 import type { SecretBytes } from "#core/values/secret.ts";
 import type { Verified } from "../identity/verifier.ts";
+import type { Agent, Lineage } from "../lineage/lineage.ts";
 
 /** Which pod a token was given to, as the cluster said it when it was asked. */
 export interface PodClaim {
@@ -32,7 +33,9 @@ export interface LivePod {
   readonly claim: PodClaim;
   /** As its node says them; empty before it has any. */
   readonly ips: readonly string[];
-  readonly caller: Caller;
+  readonly identity: Agent;
+  /** Who is above it; why it is given nothing where that cannot be told. It lives all the same, and may yet belong to somebody. */
+  readonly lineage: Lineage | Refusal;
   /** How often the gateway has been started again. */
   readonly gatewayRestarts: number;
 }
@@ -42,6 +45,8 @@ export interface PodPin {
   readonly claim: PodClaim;
   /** SHA-256 of the key's SPKI DER, base64url. */
   readonly keyHash: string;
+  /** Who is above it; absent where that is not known, or may be somebody else tomorrow. */
+  readonly ancestors?: readonly Ancestor[];
 }
 
 /** One key of a Secret, for a Connection that shall be able to use it. */
@@ -100,9 +105,13 @@ export interface PodPeer {
   readonly pod: PodName;
   /** Of all pods that get the same plan. */
   readonly plannedFor: Identity;
+  /** Who is above it, as it was last found; undefined before it is known. */
+  readonly ancestors: readonly Ancestor[] | undefined;
   /** When what it has shown of itself ends: nothing that it is granted lasts longer. */
   readonly expiresMs: number;
   identify(signal: AbortSignal): Promise<Verified | Refusal>;
-  /** Undefined while it is. */
-  stillTrusted(signal: AbortSignal): Promise<Refusal | undefined>;
+  /** Undefined while it is, and is who it was. */
+  stillTrusted(known: Caller, signal: AbortSignal): Promise<Refusal | undefined>;
+  /** Whose it is may change while it lives, without anybody's being told. */
+  readonly isAdoptable: boolean;
 }

@@ -25,9 +25,12 @@ export function areWholeFacts(value: unknown): value is Facts {
 }
 
 function isCaller(value: unknown): value is Caller {
-  return (
-    isRecord(value) && isIdentity(value["identity"]) && isList(value["ancestors"], isAncestor, ANCESTORS_MAX)
-  );
+  return isRecord(value) && isIdentity(value["identity"]) && areAncestors(value["ancestors"]);
+}
+
+/** Also of what was put on record and is read again. */
+export function areAncestors(value: unknown): value is readonly Ancestor[] {
+  return isList(value, isAncestor, ANCESTORS_MAX);
 }
 
 function isAncestor(value: unknown): value is Ancestor {

@@ -65,6 +65,9 @@ export function keyHash(publicKey: KeyObject): string {
 }
 
 const POD_UID = /^[0-9a-f-]{1,64}$/;
+export function isPodUid(text: string): boolean {
+  return POD_UID.test(text);
+}
 const POD_URI = "sallyport://pod/";
 
 /** What a pod's certificate says of whose it is. */

@@ -12,8 +12,10 @@ export const RUNTIME_CODES = {
   POD_UNTRUSTED: "the pod is not as it was admitted, so it is given nothing",
   POD_UNCHECKED: "the pod cannot be checked now; try again",
   POD_KEY_REFUSED: "another key speaks for this pod already",
-  LINEAGE_NOT_AVAILABLE:
-    "what a pod that another pod has launched may do cannot be told yet, so it is given nothing",
+  LINEAGE_UNKNOWN: "it cannot be told who launched this pod, so it is given nothing",
+  LINEAGE_ENDED: "an agent above this pod has ended, so nothing more is granted below it",
+  LINEAGE_CHANGED: "the pod belongs to somebody else by now, so what was begun before ends",
+  LINEAGE_LIMIT: "more agents launch each other here than may",
   ASK_NOT_AVAILABLE: "this needs the approval of a person, which this gateway cannot ask for yet",
   BROKER_UNREACHABLE: "the broker cannot be reached; no new session is opened",
   BROKER_UNAVAILABLE:

@@ -5,6 +5,7 @@ import type { Journal } from "#broker/leases/journal.ts";
 import type { Keyring } from "#broker/trail/keyring.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
+import { registryOf } from "../admission/origin/registry.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import { type DesiredWatch, watchDesired } from "../desired/watch.ts";
 import type { Access } from "../kube/access.ts";
@@ -21,13 +22,16 @@ import { authoritySecret } from "./authority-secret.ts";
 import { type KubernetesCluster, kubernetesCluster } from "./cluster.ts";
 import { secretKeyring } from "./kek-secret.ts";
 import { openLeaseJournal } from "./lease-journal.ts";
+import { BY_PARENT, parentUidsOf, siblingsIn } from "./lineage/children.ts";
 import { endOf } from "./pod-ends.ts";
+import { LINEAGE_DEFAULT, type LineageSettings } from "./settings.ts";
 
 export interface ClusterSideOptions {
   readonly access: Access;
   /** The broker's own. */
   readonly namespace: string;
   readonly injection: InjectionSettings;
+  readonly lineage?: LineageSettings | undefined;
   readonly registry: Registry;
   readonly log: Log;
   readonly clock?: Clock;
@@ -67,7 +71,8 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
   opened.defer(() => ended.abort(new Error("the broker stops")));
   const following = { kube, meters: kubeMeters(registry), log, signal };
   const kinds = followKinds(following);
-  const { store: pods } = follow(PODS, { name: "pods", trim: endOf }, following);
+  const indexes = { [BY_PARENT]: parentUidsOf };
+  const { store: pods } = follow(PODS, { name: "pods", trim: endOf, indexes }, following);
   const desired = opened.use(
     watchDesired({
       stores: kinds,
@@ -75,6 +80,7 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
       onError: (error) => log.error("the kinds cannot be read", errorFields(error)),
     }),
   );
+  const controllers = registryOf([]);
   const injection = await complete(options, kube, AbortSignal.any([stop, signal]));
   // Where a service account may write is asked about each namespace that has Connections.
   await desired.fresh(AbortSignal.any([stop, signal]));
@@ -85,7 +91,16 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
     clock,
     signal,
   });
-  const cluster = kubernetesCluster({ kube, namespace, injection, writers, log });
+  const cluster = kubernetesCluster({
+    kube,
+    namespace,
+    injection,
+    writers,
+    lineage: options.lineage ?? LINEAGE_DEFAULT,
+    registry: () => controllers,
+    siblings: siblingsIn(pods),
+    log,
+  });
   void sweep(cluster, { clock, log, signal });
   const kept = opened.move();
   return {

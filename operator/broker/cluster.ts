@@ -1,12 +1,15 @@
 /** Kubernetes, as far as the broker asks it. */
-import type { ApiTokens, Cluster, PodClaim } from "#broker/pods/pods.ts";
-import { type Refusal, type RefusalCode, refusal } from "#core/values/refusal.ts";
+import type { ApiTokens, Cluster, LivePod, PodClaim } from "#broker/pods/pods.ts";
+import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { WriterFacts } from "../admission/facts/writers.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import type { Call, Kube } from "../kube/client.ts";
 import { KubeError } from "../kube/error.ts";
 import { requestApiToken } from "./api-token.ts";
+import type { Registry } from "../admission/origin/registry.ts";
+import type { Siblings } from "./lineage/children.ts";
+import type { LineageSettings } from "./settings.ts";
 import { livePod } from "./live-pod.ts";
 import { type Pins, openPins } from "./pins.ts";
 import { readSecret } from "./secrets.ts";
@@ -19,32 +22,49 @@ export interface ClusterOptions {
   /** With which pods are made, by which they are checked. */
   readonly injection: InjectionSettings;
   readonly writers: WriterFacts;
+  readonly lineage: LineageSettings;
+  /** Controllers that make pods for others. */
+  readonly registry: () => Registry;
+  readonly siblings: Siblings;
   readonly log: Log;
 }
 
 export interface KubernetesCluster extends Cluster, ApiTokens {
-  readonly pins: Pick<Pins, "sweep">;
+  readonly pins: Pick<Pins, "sweep" | "records">;
 }
 
 /** A gateway waits for the answer, and a client for the gateway. */
 const DEADLINE_MS = 3_000;
+const NOTED_MAX = 16_384;
 
 export function kubernetesCluster({
   kube,
   namespace,
   injection,
   writers,
+  lineage: { depthMax, childrenMax, roots },
+  registry,
+  siblings,
   log,
 }: ClusterOptions): KubernetesCluster {
   const pins = openPins({
     kube,
     namespace,
     onRefused: (claim) => log.warn("another key asked to speak for a pod", fieldsOf(claim)),
+    isNamed: siblings.isNamed,
   });
   const source = {
     kube,
     writers,
     injection,
+    lineage: {
+      kube,
+      registry,
+      roots,
+      siblings,
+      limits: { depthMax, childrenMax },
+      onRecord: (uid: string, call: Call) => pins.above(uid, call),
+    },
     onUntrusted: (claim: PodClaim, findings: readonly { readonly field: string; readonly rule: string }[]) =>
       log.warn("a pod is not as it was admitted", {
         ...fieldsOf(claim),
@@ -67,10 +87,24 @@ export function kubernetesCluster({
     }
   }
 
+  /** A pod that was pinned before it was anybody's is put on record when it is; who was last above it is remembered here. */
+  const noted = new Map<string, string>();
+  async function inspect(claim: PodClaim, call: Call): Promise<LivePod | Refusal> {
+    const pod = await livePod(source, claim, call);
+    if (isRefusal(pod) || isRefusal(pod.lineage) || !pod.lineage.isAdoptable) return pod;
+    const text = JSON.stringify(pod.lineage.ancestors);
+    if (noted.get(claim.uid) === text) return pod;
+    await pins.noteLineage(pod, call);
+    noted.set(claim.uid, text);
+    const [oldest] = noted.keys();
+    if (noted.size > NOTED_MAX && oldest !== undefined) noted.delete(oldest);
+    return pod;
+  }
+
   return {
     pins,
     review: (token, signal) => asked("IDENTITY_UNCHECKED", signal, (call) => reviewToken(kube, token, call)),
-    inspect: (claim, signal) => asked("POD_UNCHECKED", signal, (call) => livePod(source, claim, call)),
+    inspect: (claim, signal) => asked("POD_UNCHECKED", signal, (call) => inspect(claim, call)),
     pin: (pod, keyHash, signal) => asked("POD_UNCHECKED", signal, (call) => pins.pin(pod, keyHash, call)),
     pinned: (uid, signal) => asked("POD_UNCHECKED", signal, (call) => pins.pinned(uid, call)),
     apiToken: (wanted, signal) => requestApiToken(kube, wanted, { signal, deadlineMs: DEADLINE_MS }),

@@ -5,18 +5,20 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { LivePod, PodClaim } from "#broker/pods/pods.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
-import { CONTAINERS, LABELS, ORIGIN } from "#operator/names.ts";
+import { CONTAINERS, LABELS } from "#operator/names.ts";
 import { says } from "../admission/facts/namespaces.ts";
 import type { WriterFacts } from "../admission/facts/writers.ts";
 import { check } from "../admission/pod/check.ts";
 import type { InjectionSettings, PodFacts, PodFinding } from "../admission/pod/contract.ts";
 import type { Call, Kube } from "../kube/client.ts";
 import { type Namespace, NAMESPACES, type Pod, PODS, SERVICE_ACCOUNTS, objectKey } from "../kube/resource.ts";
+import { type LineageSource, liveLineage } from "./lineage/live.ts";
 
 export interface PodSource {
   readonly kube: Pick<Kube, "get">;
   readonly writers: WriterFacts;
   readonly injection: InjectionSettings;
+  readonly lineage: LineageSource;
   /** Told for people: the pod itself is told no more than that it is not trusted. */
   readonly onUntrusted: (claim: PodClaim, findings: readonly PodFinding[]) => void;
 }
@@ -40,12 +42,12 @@ export async function livePod(source: PodSource, claim: PodClaim, call: Call): P
     onUntrusted(claim, findings);
     return refusal("POD_UNTRUSTED");
   }
-  // Until it can be told what a parent hands on, a child has nothing.
-  if (isMadeByPod(pod)) return refusal("LINEAGE_NOT_AVAILABLE");
+  const { uid } = claim;
   return {
     claim,
     ips: (pod.status?.podIPs ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip])),
-    caller: { identity: { serviceAccount: { namespace, name: serviceAccount } }, ancestors: [] },
+    identity: { serviceAccount: { namespace, name: serviceAccount }, pod: { namespace, name, uid } },
+    lineage: await liveLineage(pod, around, source.lineage, call),
     gatewayRestarts: restartsOf(pod),
   };
 }
@@ -81,10 +83,6 @@ const NOT_ENFORCED: PodFinding = {
   message: `the namespace does not bear the label ${LABELS.enforce}, so nobody holds its pods to the rules`,
   fix: "Label the namespace.",
 };
-
-function isMadeByPod({ metadata: { annotations = {} } }: Pod): boolean {
-  return [ORIGIN.podName, ORIGIN.podUid].some((fact) => annotations[fact] !== undefined);
-}
 
 function restartsOf({ status }: Pod): number {
   const gateway = status?.initContainerStatuses?.find(({ name }) => name === CONTAINERS.gateway);

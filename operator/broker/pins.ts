@@ -1,14 +1,15 @@
 /**
- * Which key speaks for which pod, as one Lease object a pod: made once, by whichever replica is first, since the API server lets one
- * of them win. It holds nothing secret.
+ * Which key speaks for which pod, and who was above it, as one Lease object a pod: made once, by whichever replica is first, since the
+ * API server lets one of them win. It holds nothing secret. It outlives its pod for as long as another one that lives names it.
  */
-import { createHash } from "node:crypto";
+import { agentsAbove } from "#broker/lineage/lineage.ts";
 import type { LivePod, PodClaim, PodPin } from "#broker/pods/pods.ts";
-import { type Refusal, refusal } from "#core/values/refusal.ts";
-import { GROUP } from "#operator/names.ts";
-import type { Call, Kube } from "../kube/client.ts";
-import { isAlreadyThere, isConflict, isNotFound, isRecord } from "../kube/error.ts";
+import type { Ancestor } from "#core/policy/facts.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import type { Call, Kube, Listed } from "../kube/client.ts";
+import { isAlreadyThere, isConflict, isNotFound } from "../kube/error.ts";
 import { type Lease, LEASES, NODES, PODS, keyOf, objectKey } from "../kube/resource.ts";
+import { type Pinned, SELECTOR, UID, nameOf, readPin, written } from "./pin-record.ts";
 
 export interface PinsOptions {
   readonly kube: Pick<Kube, "get" | "create" | "update" | "delete" | "pages">;
@@ -16,35 +17,36 @@ export interface PinsOptions {
   readonly namespace: string;
   /** Another key than the pod's own asked to speak for it: a token in the wrong hands, or a gateway that lost its key. */
   readonly onRefused: (claim: PodClaim) => void;
+  /** Whether a pod that lives, and has not been pinned yet, names it as its maker. */
+  readonly isNamed: (uid: string) => boolean;
 }
 
 export interface Pins {
   /** Rejects when the API server cannot be asked. */
   pin(pod: LivePod, keyHash: string, call: Call): Promise<Refusal | undefined>;
   pinned(uid: string, call: Call): Promise<PodPin | Refusal>;
-  /** Removes those whose pods are gone, and says how many. */
+  /** Who was above the pod when it was last looked at; undefined when it has never been known. */
+  above(uid: string, call: Call): Promise<readonly Ancestor[] | undefined>;
+  /** For a pod whose lineage was not known yet when it was pinned. */
+  noteLineage(pod: LivePod, call: Call): Promise<void>;
+  /** All that there are, of pods that are gone too. */
+  records(call: Call): AsyncGenerator<PodRecord>;
+  /** Removes those whose pods are gone and are not named by one that lives, and says how many. */
   sweep(call: Call): Promise<number>;
 }
 
-const RECORD = `${GROUP}/record`;
-const PIN = "pin";
-const SELECTOR = `${RECORD}=${PIN}`;
-const ANNOTATIONS = {
-  keyHash: `${GROUP}/key-sha256`,
-  bootId: `${GROUP}/node-boot-id`,
-  restarts: `${GROUP}/gateway-restarts`,
-  claim: `${GROUP}/pod`,
-} as const;
+export interface PodRecord {
+  readonly claim: PodClaim;
+  /** Undefined where it has never been known. */
+  readonly ancestors: readonly Ancestor[] | undefined;
+}
+
 /** Another replica may be at it: whoever loses looks again at what the other has made. */
 const ATTEMPTS_MAX = 4;
 
-interface Pinned extends PodPin {
-  readonly bootId: string;
-  readonly restarts: number;
-}
-
-export function openPins({ kube, namespace, onRefused }: PinsOptions): Pins {
+export function openPins({ kube, namespace, onRefused, isNamed }: PinsOptions): Pins {
   const place = (uid: string): string => objectKey(namespace, nameOf(uid));
+  const pages = (call: Call) => kube.pages(LEASES, { namespace, labelSelector: SELECTOR, ...call });
 
   async function attempt(pod: LivePod, keyHash: string, call: Call): Promise<Refusal | undefined> {
     const lease = await kube.get(LEASES, place(pod.claim.uid), call);
@@ -53,13 +55,12 @@ export function openPins({ kube, namespace, onRefused }: PinsOptions): Pins {
     const node = await kube.get(NODES, pod.claim.nodeName, call);
     const bootId = node?.status?.nodeInfo?.bootID ?? "";
     if (bootId === "" || node?.metadata.uid !== pod.claim.nodeUid) return refusal("POD_ENDED");
-    const next: Pinned = { claim: pod.claim, keyHash, bootId, restarts: pod.gatewayRestarts };
+    const { claim, gatewayRestarts: restarts, lineage } = pod;
+    const next: Pinned = { claim, keyHash, bootId, restarts, ...known(lineage) };
     if (lease === undefined) {
-      await kube.create(
-        LEASES,
-        { metadata: { name: nameOf(pod.claim.uid), namespace, ...written(next) } },
-        call,
-      );
+      const { spec, labels, annotations } = written(next);
+      const metadata = { name: nameOf(pod.claim.uid), namespace, labels, annotations };
+      await kube.create(LEASES, { metadata, spec }, call);
       return undefined;
     }
     if (before === undefined || !isReplaceable(before, next)) {
@@ -67,35 +68,85 @@ export function openPins({ kube, namespace, onRefused }: PinsOptions): Pins {
       return refusal("POD_KEY_REFUSED");
     }
     // With its version: refused when another replica has written since.
-    await kube.update(LEASES, { ...lease, metadata: { ...lease.metadata, ...written(next) } }, call);
+    await rewrite(lease, next, call);
     return undefined;
   }
 
+  async function rewrite(lease: Lease, next: Pinned, call: Call): Promise<void> {
+    const { spec, ...metadata } = written(next);
+    await kube.update(LEASES, { ...lease, metadata: { ...lease.metadata, ...metadata }, spec }, call);
+  }
+
+  async function noteLineage(pod: LivePod, call: Call): Promise<void> {
+    const lease = await kube.get(LEASES, place(pod.claim.uid), call);
+    const before = lease === undefined ? undefined : readPin(lease);
+    const next = known(pod.lineage);
+    if (lease === undefined || before === undefined || next.above === undefined) return;
+    if (JSON.stringify(before.above) === JSON.stringify(next.above)) return;
+    await rewrite(lease, { ...before, ...next }, call);
+  }
+
+  async function recordOf(uid: string, call: Call): Promise<Pinned | undefined> {
+    const lease = UID.test(uid) ? await kube.get(LEASES, place(uid), call) : undefined;
+    const pin = lease === undefined ? undefined : readPin(lease);
+    return pin?.claim.uid === uid ? pin : undefined;
+  }
+
   return {
-    async pin(pod, keyHash, call) {
-      for (let attempts = 1; ; attempts += 1) {
-        try {
-          return await attempt(pod, keyHash, call);
-        } catch (error) {
-          const isLost = isAlreadyThere(error) || isConflict(error) || isNotFound(error);
-          if (!isLost || attempts === ATTEMPTS_MAX) throw error;
+    pin: (pod, keyHash, call) => persist(() => attempt(pod, keyHash, call)),
+    noteLineage: (pod, call) => persist(() => noteLineage(pod, call)),
+    above: async (uid, call) => (await recordOf(uid, call))?.above,
+    async pinned(uid, call) {
+      if (!UID.test(uid)) return refusal("IDENTITY_INVALID");
+      const pin = await recordOf(uid, call);
+      if (pin === undefined) return refusal("POD_ENDED");
+      const { claim, keyHash, above, isAdoptable } = pin;
+      return { claim, keyHash, ...(above === undefined || isAdoptable ? {} : { ancestors: above }) };
+    },
+    async *records(call) {
+      for await (const { items } of pages(call)) {
+        for (const lease of items) {
+          const pin = readPin(lease);
+          if (pin !== undefined) yield { claim: pin.claim, ancestors: pin.above };
         }
       }
     },
-    async pinned(uid, call) {
-      if (!UID.test(uid)) return refusal("IDENTITY_INVALID");
-      const lease = await kube.get(LEASES, place(uid), call);
-      const pin = lease === undefined ? undefined : readPin(lease);
-      return pin === undefined || pin.claim.uid !== uid ? refusal("POD_ENDED") : pin;
-    },
-    async sweep(call) {
-      let removed = 0;
-      for await (const { items } of kube.pages(LEASES, { namespace, labelSelector: SELECTOR, ...call })) {
-        for (const lease of items) if (await sweepOne(kube, lease, call)) removed += 1;
-      }
-      return removed;
-    },
+    sweep: (call) => sweep(pages(call), { kube, isNamed }, call),
   };
+}
+
+async function persist<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const isLost = isAlreadyThere(error) || isConflict(error) || isNotFound(error);
+      if (!isLost || attempts === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function sweep(
+  pages: AsyncIterable<Listed<Lease>>,
+  { kube, isNamed }: Pick<PinsOptions, "kube" | "isNamed">,
+  call: Call,
+): Promise<number> {
+  const named = new Set<string>();
+  const gone: { readonly lease: Lease; readonly of: string | undefined }[] = [];
+  for await (const { items } of pages) {
+    for (const lease of items) {
+      const pin = readPin(lease);
+      if (pin === undefined || !(await isThere(kube, pin.claim, call)))
+        gone.push({ lease: onlyNamed(lease), of: pin?.claim.uid });
+      else for (const { uid } of agentsAbove(pin.above ?? [])) named.add(uid);
+    }
+  }
+  let removed = 0;
+  for (const { lease, of } of gone) {
+    const isKept = of !== undefined && (named.has(of) || isNamed(of));
+    if (!isKept && (await remove(kube, lease, call))) removed += 1;
+  }
+  return removed;
 }
 
 /** A key that is lost with the node's memory, and nothing less: the state of a container that is only started again is still there. */
@@ -103,12 +154,16 @@ function isReplaceable(before: Pinned, next: Pinned): boolean {
   return before.bootId !== next.bootId && before.restarts < next.restarts;
 }
 
-async function sweepOne(kube: PinsOptions["kube"], lease: Lease, call: Call): Promise<boolean> {
-  const pin = readPin(lease);
-  if (pin !== undefined) {
-    const pod = await kube.get(PODS, objectKey(pin.claim.namespace, pin.claim.name), call);
-    if (pod?.metadata.uid === pin.claim.uid) return false;
-  }
+async function isThere(
+  kube: PinsOptions["kube"],
+  { namespace, name, uid }: PodClaim,
+  call: Call,
+): Promise<boolean> {
+  const pod = await kube.get(PODS, objectKey(namespace, name), call);
+  return pod?.metadata.uid === uid;
+}
+
+async function remove(kube: PinsOptions["kube"], lease: Lease, call: Call): Promise<boolean> {
   const { uid, resourceVersion } = lease.metadata;
   if (uid === undefined || resourceVersion === undefined) return false;
   try {
@@ -119,61 +174,14 @@ async function sweepOne(kube: PinsOptions["kube"], lease: Lease, call: Call): Pr
   }
 }
 
-/** What the API server gives to objects. */
-const UID = /^[0-9a-f-]{1,63}$/;
-
-function nameOf(uid: string): string {
-  // A pod's uid is a name already; anything else would be somebody's invention, and is still only one name.
-  return UID.test(uid) ? `pod-${uid}` : `pod-x${createHash("sha256").update(uid).digest("hex")}`;
+function known(lineage: LivePod["lineage"]): Pick<Pinned, "above" | "isAdoptable"> {
+  if (isRefusal(lineage)) return { above: undefined, isAdoptable: false };
+  const { ancestors, isAdoptable } = lineage;
+  return { above: ancestors, isAdoptable };
 }
 
-function written({
-  claim,
-  keyHash,
-  bootId,
-  restarts,
-}: Pinned): Pick<Lease["metadata"], "labels" | "annotations"> {
-  return {
-    labels: { [RECORD]: PIN },
-    annotations: {
-      [ANNOTATIONS.keyHash]: keyHash,
-      [ANNOTATIONS.bootId]: bootId,
-      [ANNOTATIONS.restarts]: String(restarts),
-      [ANNOTATIONS.claim]: JSON.stringify(claim),
-    },
-  };
-}
-
-/** Undefined for what is not as we write it: then nobody speaks for the pod. */
-function readPin({ metadata: { annotations = {} } }: Lease): Pinned | undefined {
-  const keyHash = annotations[ANNOTATIONS.keyHash];
-  const bootId = annotations[ANNOTATIONS.bootId];
-  const restarts = Number(annotations[ANNOTATIONS.restarts] ?? Number.NaN);
-  const claim = readClaim(annotations[ANNOTATIONS.claim]);
-  if (keyHash === undefined || bootId === undefined || claim === undefined || !Number.isInteger(restarts))
-    return undefined;
-  return { claim, keyHash, bootId, restarts };
-}
-
-const CLAIM_MEMBERS = [
-  "uid",
-  "name",
-  "namespace",
-  "serviceAccount",
-  "serviceAccountUid",
-  "nodeName",
-  "nodeUid",
-  "credential",
-] as const satisfies readonly (keyof PodClaim)[];
-
-function readClaim(text: string | undefined): PodClaim | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text ?? "");
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return undefined;
-  }
-  if (!isRecord(json) || CLAIM_MEMBERS.some((member) => typeof json[member] !== "string")) return undefined;
-  return json as unknown as PodClaim;
+/** Of thousands that are gone at once, no more than it takes to remove them. */
+function onlyNamed({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }: Lease): Lease {
+  const metadata = { name, namespace, uid, resourceVersion } as Lease["metadata"];
+  return { apiVersion, kind, metadata };
 }

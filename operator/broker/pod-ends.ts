@@ -4,11 +4,13 @@
  */
 import type { Pod } from "../kube/resource.ts";
 import type { StoreView } from "../kube/store.ts";
+import { makerAnnotations } from "./lineage/children.ts";
 
 /** Of thousands of pods, no more than is looked at. */
 export function endOf(pod: Pod): Pod {
   const { apiVersion, kind, metadata, status } = pod;
-  const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const annotations = makerAnnotations(pod);
   return {
     apiVersion,
     kind,
@@ -17,7 +19,9 @@ export function endOf(pod: Pod): Pod {
       ...(namespace === undefined ? {} : { namespace }),
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     },
     ...(status?.phase === undefined ? {} : { status: { phase: status.phase } }),
   };

@@ -117,8 +117,8 @@ async function sideOf(
 ): Promise<ClusterSide | undefined> {
   if (cluster === undefined) return undefined;
   if (access === undefined) throw new TypeError("a cluster is named, and not how it is reached");
-  const { namespace, injection } = cluster;
-  return openClusterSide({ access: await access(), namespace, injection, registry, log }, stop);
+  const { namespace, injection, lineage } = cluster;
+  return openClusterSide({ access: await access(), namespace, injection, lineage, registry, log }, stop);
 }
 
 async function servingOf(

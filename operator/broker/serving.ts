@@ -19,6 +19,7 @@ import { eventually } from "../process/eventually.ts";
 import type { ClusterSide } from "./cluster-side.ts";
 import { watchCredentials } from "./credentials.ts";
 import { feedBroker } from "./feed.ts";
+import { recheckAdoptions } from "./lineage/adoptions.ts";
 import { onPodEnds } from "./pod-ends.ts";
 import { kubernetesPeople } from "./people.ts";
 import { publishAuthority } from "./publishing.ts";
@@ -72,6 +73,8 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
   const { name } = options;
   const reporting = keepReporting({ kube, namespace, name, broker, credentials, inForce, ...running });
   opened.defer(() => reporting);
+  const adoptions = recheckAdoptions({ broker, ...running });
+  opened.defer(() => adoptions);
   opened.defer(() => ended.abort(new Error("gateways are served no more")));
   opened.defer(onPodEnds(pods, (uid) => broker.endPod(uid, refusal("POD_ENDED"))));
   const authority = await eventually(
@@ -86,8 +89,8 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     await serveTlsPort({
       ...settings.gateways,
       authority,
-      admit: admitPods(cluster, ({ claim }, { address, expiresMs }) =>
-        broker.attach(podPeer({ cluster, claim, address, expiresMs })),
+      admit: admitPods(cluster, ({ claim, ancestors }, { address, expiresMs }) =>
+        broker.attach(podPeer({ cluster, claim, ancestors, address, expiresMs })),
       ),
       note,
       now,

@@ -1,4 +1,5 @@
 /** What the broker of a cluster is told when it starts. The chart renders it as a ConfigMap. */
+import { GENERATIONS_MAX } from "#broker/lineage/lineage.ts";
 import type { LogLevel } from "#runtime/log.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import {
@@ -6,14 +7,17 @@ import {
   absolutePath,
   host,
   list,
+  oneOf,
   optional,
   parseDocument,
   readDocument,
   record,
   text,
+  whole,
 } from "../config/fields.ts";
 import { address, injection, logLevel } from "../config/read.ts";
 import type { Address } from "../config/settings.ts";
+import type { RootSetting } from "./lineage/roots.ts";
 
 export interface BrokerSettings {
   /** On the replica's own volume. Holds `trail`, `keys`, `broker` and `probe`. */
@@ -35,7 +39,20 @@ export interface ClusterSettings {
   readonly names: readonly string[];
   /** As the operator's: pods are checked against what they were injected with. */
   readonly injection: InjectionSettings;
+  /** Absent: `LINEAGE_DEFAULT`. */
+  readonly lineage?: LineageSettings;
 }
+
+export interface LineageSettings {
+  /** Agents above a pod. */
+  readonly depthMax: number;
+  /** Children of one agent that live at a time. */
+  readonly childrenMax: number;
+  /** What users of the API server are who launch agents. */
+  readonly roots: readonly RootSetting[];
+}
+
+export const LINEAGE_DEFAULT: LineageSettings = { depthMax: GENERATIONS_MAX, childrenMax: 64, roots: [] };
 
 /** In words, one problem an entry, when the file cannot be used. */
 export function readBrokerSettings(path: string): BrokerSettings | readonly string[] {
@@ -57,6 +74,24 @@ const settings: Read<BrokerSettings> = record<BrokerSettings>({
       requests: address,
       names: list(host, 1, 32),
       injection,
+      lineage: optional(
+        record<LineageSettings>({
+          depthMax: whole(0, 32),
+          childrenMax: whole(1, 10_000),
+          roots: list(
+            record<RootSetting>({
+              userPrefix: text("the beginning of a user's name", /^[\x20-\x7e]{1,253}$/),
+              kind: oneOf(["person", "ci", "controller"]),
+              provider: optional(
+                text("an IdentityProvider's name", /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/),
+              ),
+              claim: optional(text("a claim's name", /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$/)),
+            }),
+            0,
+            64,
+          ),
+        }),
+      ),
     }),
   ),
 });

@@ -74,9 +74,20 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
       assert.equal(settings.cluster?.gateways.port, Number(port));
     });
   }
+  test("tells the broker what users are who launch agents", async () => {
+    const roots = [{ userPrefix: "github:", kind: "ci", provider: "github-actions", claim: "repository" }];
+    const lineage = { depthMax: 3, childrenMax: 5, roots };
+    const config = find(await render({ lineage }), "ConfigMap", "sallyport-broker") as unknown as {
+      readonly data: Readonly<Record<string, string>>;
+    };
+    const settings = parseBrokerSettings(config.data["broker.json"] ?? "");
+    if (!("state" in settings)) throw new Error(settings.join("\n"));
+    assert.deepEqual(settings.cluster?.lineage, lineage);
+  });
 
   const refused: readonly (readonly [Values, RegExp])[] = [
     [{ rootles: "deny" }, /additional properties 'rootles' not allowed/],
+    [{ lineage: { roots: [{ userPrefix: "x", kind: "agent" }] } }, /at '\/lineage\/roots\/0\/kind'/],
     [{ rootless: "maybe" }, /at '\/rootless': value must be one of 'deny', 'force', 'rootNoCaps'/],
     [{ broker: { storage: { size: "lots" } } }, /at '\/broker\/storage\/size': 'lots' does not match/],
     [{ images: { gateway: { digest: "latest" } } }, /at '\/images\/gateway\/digest'/],

@@ -72,6 +72,7 @@ describe("a token for a pod", () => {
       {
         sub: `sallyport://pod/${uid}`,
         "kubernetes.io": { namespace, pod: { name, uid } },
+        act: { sub: "ada" },
       },
     );
     assert.equal(typeof credential, "string");

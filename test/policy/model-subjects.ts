@@ -1,5 +1,5 @@
 /** The model's own reading of subject and connection selectors. */
-import type { AgentSelector, RootSelector, SubjectSelector } from "#core/api/kinds.gen.ts";
+import type { AgentSelector, OidcSelector, RootSelector, SubjectSelector } from "#core/api/kinds.gen.ts";
 import type { Policy, Reach } from "#core/api/loaded.ts";
 import type { Sources } from "#core/policy/compile.ts";
 import type { Ancestor, Identity } from "#core/policy/facts.ts";
@@ -33,7 +33,10 @@ function agentFits(
     if (home !== undefined && identity.serviceAccount.namespace !== home) return false;
   }
   if (namespace !== undefined && identity.serviceAccount?.namespace !== namespace) return false;
-  if (!oidc) return true;
+  return !oidc || tokenFits(oidc, identity);
+}
+
+function tokenFits(oidc: OidcSelector, identity: Identity): boolean {
   if (identity.oidc?.provider !== oidc.provider) return false;
   for (const [claim, expected] of Object.entries(oidc.claims ?? {})) {
     const found = Object.entries(identity.oidc.claims).find(([name]) => name === claim)?.[1];

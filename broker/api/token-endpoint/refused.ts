@@ -10,7 +10,10 @@ const OF_THE_SUBJECT: ReadonlySet<RefusalCode> = new Set([
   "IDENTITY_EXPIRED",
   "POD_ENDED",
   "POD_UNTRUSTED",
-  "LINEAGE_NOT_AVAILABLE",
+  "LINEAGE_UNKNOWN",
+  "LINEAGE_ENDED",
+  "LINEAGE_CHANGED",
+  "LINEAGE_LIMIT",
 ]);
 const NOT_NOW: ReadonlySet<RefusalCode> = new Set(["TRAIL_UNAVAILABLE", "LIMIT_GATEWAY"]);
 

@@ -1,7 +1,7 @@
 /** The token that says what a pod may reach (RFC 9068): everything in it is the broker's own word. */
 import { randomBytes } from "node:crypto";
 import { SignJWT } from "jose";
-import type { Caller, CallingPod, ConnectionRef, Identity } from "#core/policy/facts.ts";
+import type { Ancestor, Caller, CallingPod, ConnectionRef, Identity } from "#core/policy/facts.ts";
 import { podUri } from "#core/port/enrol.ts";
 import type { Exchanged } from "../../exchange/exchange.ts";
 import { subjectOf } from "../../identity/subject.ts";
@@ -78,13 +78,16 @@ interface Actor {
   readonly [claim: string]: unknown;
 }
 
-/** The pod acts; whoever is above it acted before (RFC 8693, section 4.1), nearest first. */
+/**
+ * The pod acts; whoever is above it acted before (RFC 8693, section 4.1), nearest first, for the record: what they hand on has been
+ * weighed already, and the token's authority is what `authorization_details` says.
+ */
 function actorOf({ pod, ancestors }: Grant["caller"]): Actor {
   const { namespace, name, uid, credential } = pod;
   const above = ancestors
     .toReversed()
     .reduce<Actor | undefined>(
-      (before, { identity }) => ({ sub: nameOf(identity), ...(before === undefined ? {} : { act: before }) }),
+      (before, ancestor) => ({ ...actorAbove(ancestor), ...(before === undefined ? {} : { act: before }) }),
       undefined,
     );
   return {
@@ -92,6 +95,13 @@ function actorOf({ pod, ancestors }: Grant["caller"]): Actor {
     "kubernetes.io": { namespace, pod: { name, uid }, credential },
     ...(above === undefined ? {} : { act: above }),
   };
+}
+
+function actorAbove({ kind, identity }: Ancestor): Actor {
+  const { pod } = identity;
+  if (kind !== "agent" || pod === undefined) return { sub: nameOf(identity) };
+  const { namespace, name, uid } = pod;
+  return { sub: podUri(uid), "kubernetes.io": { namespace, pod: { name, uid } } };
 }
 
 function nameOf(identity: Identity): string {

@@ -1,6 +1,7 @@
 /** A model of a cluster, as the broker sees one: pods, their tokens, and the keys that are pinned. The real one is Kubernetes. */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Cluster, LivePod, PodClaim, PodPin } from "#broker/pods/pods.ts";
+import type { Lineage } from "#broker/lineage/lineage.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 
 export interface ModelPod {
@@ -9,6 +10,20 @@ export interface ModelPod {
   bootId: string;
   gatewayRestarts: number;
   isAlive: boolean;
+  lineage: Lineage | Refusal;
+}
+
+/** Of somebody whom the API server knows. */
+export const ROOTED: Lineage = {
+  ancestors: [{ kind: "person", identity: { user: { name: "ada", groups: ["sre"] } } }],
+  ended: undefined,
+  isAdoptable: false,
+};
+
+export function livePod({ claim, ips, gatewayRestarts, lineage }: ModelPod): LivePod {
+  const { namespace, name, uid, serviceAccount } = claim;
+  const identity = { serviceAccount: { namespace, name: serviceAccount }, pod: { namespace, name, uid } };
+  return { claim, ips, gatewayRestarts, identity, lineage };
 }
 
 interface Pin extends PodPin {
@@ -22,6 +37,9 @@ export class ClusterModel implements Pick<Cluster, "review" | "inspect" | "pin" 
   /** By token; one that has expired is not among them. */
   readonly tokens = new Map<string, PodClaim>();
 
+  /** Of the next pod that is started. */
+  nextLineage: Lineage | Refusal = ROOTED;
+
   start(name: string, ips: readonly string[] = ["127.0.0.1"]): ModelPod {
     const claim: PodClaim = {
       uid: randomUUID(),
@@ -33,7 +51,15 @@ export class ClusterModel implements Pick<Cluster, "review" | "inspect" | "pin" 
       nodeUid: "node-1-uid",
       credential: randomUUID(),
     };
-    const pod = { claim, ips: [...ips], bootId: "boot-1", gatewayRestarts: 0, isAlive: true };
+    const pod = {
+      claim,
+      ips: [...ips],
+      bootId: "boot-1",
+      gatewayRestarts: 0,
+      isAlive: true,
+      lineage: this.nextLineage,
+    };
+    this.nextLineage = ROOTED;
     this.pods.set(claim.uid, pod);
     return pod;
   }
@@ -49,10 +75,7 @@ export class ClusterModel implements Pick<Cluster, "review" | "inspect" | "pin" 
 
   inspect = async (claim: PodClaim): Promise<LivePod | Refusal> => {
     const pod = this.pods.get(claim.uid);
-    if (pod?.isAlive !== true) return refusal("POD_ENDED");
-    const identity = { serviceAccount: { namespace: claim.namespace, name: claim.serviceAccount } };
-    const { ips, gatewayRestarts } = pod;
-    return { claim, ips, gatewayRestarts, caller: { identity, ancestors: [] } };
+    return pod?.isAlive === true ? livePod(pod) : refusal("POD_ENDED");
   };
 
   pin = async ({ claim }: LivePod, keyHash: string): Promise<Refusal | undefined> => {

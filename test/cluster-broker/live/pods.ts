@@ -92,12 +92,17 @@ export function podCases(world: () => World): void {
         t.diagnostic(
           `figure cluster-broker.${what}-rights-asked-anew-p50-ms=${ms.toSorted((a, b) => a - b)[ASKED / 2]?.toFixed(1)}`,
         );
-      const { ips, caller, gatewayRestarts } = await inspected(one);
+      const { ips, identity, lineage, gatewayRestarts } = await inspected(one);
       assert.deepEqual(ips, ["10.1.2.3"]);
-      assert.deepEqual(caller, {
-        identity: { serviceAccount: { namespace, name: "default" } },
-        ancestors: [],
+      assert.deepEqual(identity, {
+        serviceAccount: { namespace, name: "default" },
+        pod: { namespace, name: one.name, uid: one.uid },
       });
+      assert.ok(!isRefusal(lineage), "whoever made it is known");
+      assert.deepEqual(
+        lineage.ancestors.map(({ kind }) => kind),
+        ["person"],
+      );
       assert.equal(gatewayRestarts, 0);
     });
     test("that has ended, or is gone, or is another of its name, is refused", async () => {
@@ -166,7 +171,8 @@ export function podCases(world: () => World): void {
       assert.equal(await world().replica().pin(pod, KEY, forever), undefined);
       assert.equal(await world().replica().pin(pod, KEY, forever), undefined, "asked again");
       const pin = await world().replica().pinned(one.uid, forever);
-      assert.deepEqual(pin, { claim: pod.claim, keyHash: KEY, ...known(pin) });
+      assert.ok(!isRefusal(pod.lineage));
+      assert.deepEqual(pin, { claim: pod.claim, keyHash: KEY, ancestors: pod.lineage.ancestors });
       refusedAs("POD_KEY_REFUSED", await world().replica().pin(pod, OTHER_KEY, forever));
       assert.match(world().told.at(-1) ?? "", /another key asked to speak/);
     });
@@ -203,7 +209,7 @@ export function podCases(world: () => World): void {
 
   // The last one: without the policies others would prove less.
   describe("a pod without policies", () => {
-    test("that was changed past every webhook and policy is refused: out of shape, or made by another pod", async () => {
+    test("that was changed past every webhook and policy is refused: out of shape, or made by nobody who could be", async () => {
       const [shapeless, child] = [await agent(), await agent()];
       const claims = [await shapeless.claim(), await child.claim()] as const;
       await inspected(shapeless);
@@ -217,7 +223,8 @@ export function podCases(world: () => World): void {
       ]);
       refusedAs("POD_UNTRUSTED", await world().replica().inspect(claims[0], forever));
       assert.match(world().told.at(-1) ?? "", /gateway: spec\.initContainers\[1\]\.image/);
-      refusedAs("LINEAGE_NOT_AVAILABLE", await world().replica().inspect(claims[1], forever));
+      const { lineage } = await inspected(child);
+      refusedAs("LINEAGE_UNKNOWN", lineage);
     });
   });
 }
@@ -225,12 +232,6 @@ export function podCases(world: () => World): void {
 export function refusedAs(code: Refusal["code"], answer: object | undefined): void {
   assert.ok(answer !== undefined && isRefusal(answer), `was let through: ${JSON.stringify(answer)}`);
   assert.equal(answer.code, code);
-}
-
-/** What a pin holds besides, for those who make it. */
-function known(pin: object): object {
-  const { bootId, restarts } = pin as { readonly bootId: string; readonly restarts: number };
-  return { bootId, restarts };
 }
 
 /** As somebody could who has the right to: the broker is what is left. They stay away. */

@@ -7,7 +7,9 @@ import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import type { PodClaim } from "#broker/pods/pods.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { writerFacts } from "#operator/admission/facts/writers.ts";
+import { registryOf } from "#operator/admission/origin/registry.ts";
 import { type KubernetesCluster, kubernetesCluster } from "#operator/broker/cluster.ts";
+import { LINEAGE_DEFAULT } from "#operator/broker/settings.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { BROKER_AUDIENCE } from "#operator/names.ts";
 import { ownedObjects } from "#operator/reconcile/owned.ts";
@@ -73,6 +75,9 @@ export async function startWorld(): Promise<World> {
         forMs: { near: 0, far: 0 },
         signal: ended.signal,
       }),
+      lineage: LINEAGE_DEFAULT,
+      registry: () => registryOf([]),
+      siblings: { olderThan: () => 0, isNamed: () => false },
       log,
     });
   const kept = started.move();

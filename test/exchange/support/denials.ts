@@ -38,7 +38,9 @@ export const POD_DENIALS = {
   "the namespace is no longer enforced": everywhere("POD_UNTRUSTED"),
   "the service account was made anew": everywhere("POD_ENDED"),
   "the service account may write our kinds": everywhere("POD_UNTRUSTED"),
-  "the pod was made by another pod": everywhere("LINEAGE_NOT_AVAILABLE"),
+  "nobody is known to have made the pod": everywhere("LINEAGE_UNKNOWN"),
+  // A token has no session before it that could have been another's.
+  "the pod is somebody else's by now": { code: "LINEAGE_CHANGED", over: ["exchange", "renew"] },
   "the pod has another address": everywhere("IDENTITY_INVALID"),
   "the cluster cannot be asked": { ...everywhere("POD_UNCHECKED"), keepsLease: true },
 } as const satisfies Record<string, Denial>;

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Cluster, LivePod, PodClaim } from "#broker/pods/pods.ts";
 import { type Refusal, type RefusalCode, refusal } from "#core/values/refusal.ts";
-import { ClusterModel, type ModelPod } from "#test/broker/support/cluster-model.ts";
+import { ClusterModel, type ModelPod, ROOTED, livePod } from "#test/broker/support/cluster-model.ts";
 import { POD_DENIALS, type PodDenial, type World } from "./denials.ts";
 import type { Rig } from "./rig.ts";
 import { type Enrolled, enrolled } from "./subject.ts";
@@ -17,10 +17,7 @@ export class TroubledCluster extends ClusterModel implements Cluster {
     const trouble = this.troubles.get(claim.uid);
     const pod = this.pods.get(claim.uid);
     if (trouble !== undefined) return refusal(trouble);
-    if (pod?.isAlive !== true) return refusal("POD_ENDED");
-    const identity = { serviceAccount: { namespace: claim.namespace, name: claim.serviceAccount } };
-    const { ips, gatewayRestarts } = pod;
-    return { claim, ips, gatewayRestarts, caller: { identity, ancestors: [] } };
+    return pod?.isAlive === true ? livePod(pod) : refusal("POD_ENDED");
   };
 
   secret = (): Promise<never> => Promise.reject(new Error("the model has no Secrets"));
@@ -56,7 +53,14 @@ export function modelWorld(rig: Rig, cluster: TroubledCluster): World<ModelSubje
       "the namespace is no longer enforced": troubled("the namespace is no longer enforced"),
       "the service account was made anew": troubled("the service account was made anew"),
       "the service account may write our kinds": troubled("the service account may write our kinds"),
-      "the pod was made by another pod": troubled("the pod was made by another pod"),
+      "nobody is known to have made the pod": async ({ pod }) => {
+        pod.lineage = refusal("LINEAGE_UNKNOWN");
+        return undefined;
+      },
+      "the pod is somebody else's by now": async ({ pod }) => {
+        pod.lineage = { ...ROOTED, ancestors: [] };
+        return undefined;
+      },
       "the pod has another address": async ({ pod }) => {
         pod.ips = ["10.1.2.3"];
         return undefined;

@@ -59,6 +59,7 @@ export function realWorld(kubernetes: Kubernetes, rig: Rig, node: Node): World<R
         ),
       () => "the policies do not go out of force",
     );
+  const pathOf = (annotation: string): string => `/metadata/annotations/${annotation.replaceAll("/", "~1")}`;
   const ended =
     (phase: string) =>
     async ({ agent }: RealSubject) => {
@@ -89,9 +90,12 @@ export function realWorld(kubernetes: Kubernetes, rig: Rig, node: Node): World<R
         await patched(subject, "replace", "/spec/initContainers/1/image", "evil");
         return undefined;
       },
-      "the pod was made by another pod": async (subject) => {
-        const path = `/metadata/annotations/${ORIGIN.podUid.replaceAll("/", "~1")}`;
-        await patched(subject, "add", path, "its-maker");
+      "nobody is known to have made the pod": async (subject) => {
+        await patched(subject, "add", pathOf(ORIGIN.podUid), "its-maker");
+        return undefined;
+      },
+      "the pod is somebody else's by now": async (subject) => {
+        await patched(subject, "replace", pathOf(ORIGIN.user), "mallory");
         return undefined;
       },
       "the namespace is no longer enforced": async ({ claim: { namespace } }) => {
