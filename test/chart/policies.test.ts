@@ -6,7 +6,7 @@ import { connectPolicies } from "./policies/connect.ts";
 import { namespacePolicies } from "./policies/namespaces.ts";
 import { originPolicies } from "./policies/origin.ts";
 import { podPolicies } from "./policies/pods.ts";
-import { operatorRights } from "./policies/rights.ts";
+import { operatorRights, ownObjects } from "./policies/rights.ts";
 import { tokenPolicies } from "./policies/tokens.ts";
 import { wildPods } from "./policies/wild.ts";
 import { type Guarded, startGuarded } from "./support/cluster.ts";
@@ -28,5 +28,6 @@ describe("with our webhook configurations deleted", { skip: skipWithoutApiTier()
   connectPolicies(guarded);
   tokenPolicies(guarded);
   namespacePolicies(guarded);
+  ownObjects(guarded);
   operatorRights(guarded);
 });

@@ -1,10 +1,12 @@
-/** What the operator can and cannot do with its right to bind. */
+/** What operator and broker can and cannot do with rights that RBAC cannot narrow. */
 import { before, describe, test } from "node:test";
 import {
+  CoordinationV1Api,
   CoreV1Api,
   type KubeConfig,
   RbacAuthorizationV1Api,
   type RbacV1Subject,
+  type V1ObjectMeta,
 } from "@kubernetes/client-node";
 import type { Guarded } from "../support/cluster.ts";
 import { NAMESPACE } from "../support/helm.ts";
@@ -12,6 +14,82 @@ import { allowed, forbidden, refusedBy } from "../support/verdicts.ts";
 
 const BROKER: RbacV1Subject = { kind: "ServiceAccount", name: "sallyport-broker", namespace: NAMESPACE };
 const ROLE = "sallyport-broker-secrets";
+
+export function ownObjects(guarded: () => Guarded): void {
+  describe("what operator and broker write beside each other", () => {
+    let broker: KubeConfig;
+    let operator: KubeConfig;
+    before(async () => {
+      broker = await guarded().api.asServiceAccount(NAMESPACE, "sallyport-broker");
+      operator = await guarded().api.asServiceAccount(NAMESPACE, "sallyport-operator");
+    });
+    const policy = "sallyport-own-objects";
+    const lease = (as: KubeConfig, name: string, record?: string) => () =>
+      as.makeApiClient(CoordinationV1Api).createNamespacedLease({
+        namespace: NAMESPACE,
+        body: {
+          metadata: { name, ...(record === undefined ? {} : { labels: { "sallyport.dev/record": record } }) },
+          spec: { holderIdentity: "me" },
+        },
+        dryRun: "All",
+      });
+    const secret = (as: KubeConfig, metadata: V1ObjectMeta, type?: string) => () =>
+      as.makeApiClient(CoreV1Api).createNamespacedSecret({
+        namespace: NAMESPACE,
+        body: { metadata, ...(type === undefined ? {} : { type }) },
+        dryRun: "All",
+      });
+
+    test("are Leases under names of its own, each of its kind", async () => {
+      for (const [name, record] of [
+        ["pod-0b5c", "pin"],
+        ["made-0b5c", "made"],
+        ["report-0b5c", "report"],
+      ] as const) {
+        await allowed(lease(broker, name, record));
+        await refusedBy(policy, lease(operator, name, record), /the operator's is sallyport-operator/);
+        await refusedBy(policy, lease(broker, name), /each with its label/);
+      }
+      await refusedBy(policy, lease(broker, "made-0b5c", "pin"), /each with its label/);
+      await refusedBy(policy, lease(broker, "other", "other"), /each with its label/);
+      await allowed(lease(guarded().api.config, "anything"));
+    });
+
+    test("so the broker neither takes the operator's lead, nor ends it", async () => {
+      await allowed(lease(operator, "sallyport-operator"));
+      await refusedBy(policy, lease(broker, "sallyport-operator", "made"), /made-…/);
+      const name = "sallyport-operator";
+      const leases = operator.makeApiClient(CoordinationV1Api);
+      const there = await leases.createNamespacedLease({
+        namespace: NAMESPACE,
+        body: { metadata: { name }, spec: { holderIdentity: "leader" } },
+      });
+      const brokers = broker.makeApiClient(CoordinationV1Api);
+      const mine = { ...there, spec: { holderIdentity: "the broker" } };
+      const take = () => brokers.replaceNamespacedLease({ namespace: NAMESPACE, name, body: mine });
+      await refusedBy(policy, take, /made-…/);
+      await refusedBy(policy, () => brokers.deleteNamespacedLease({ namespace: NAMESPACE, name }), /made-…/);
+      const stays = { ...there, spec: { holderIdentity: "another leader" } };
+      await allowed(() => leases.replaceNamespacedLease({ namespace: NAMESPACE, name, body: stays }));
+      const admin = guarded().api.config.makeApiClient(CoordinationV1Api);
+      await admin.deleteNamespacedLease({ namespace: NAMESPACE, name });
+    });
+
+    test("are Secrets under names of its own, which nobody else fills", async () => {
+      for (const [as, name, other] of [
+        [broker, "sallyport-broker-kek", "sallyport-webhook-ca"],
+        [operator, "sallyport-webhook-ca", "sallyport-broker-kek"],
+      ] as const) {
+        await allowed(secret(as, { name }));
+        await refusedBy(policy, secret(as, { name: other }), /the operator's is sallyport-webhook-ca/);
+        await refusedBy(policy, secret(as, { name: "loot" }), /the operator's is sallyport-webhook-ca/);
+        const annotations = { "kubernetes.io/service-account.name": "sallyport-operator" };
+        const token = secret(as, { name, annotations }, "kubernetes.io/service-account-token");
+        await refusedBy(policy, token, /are Opaque/);
+      }
+    });
+  });
+}
 
 export function operatorRights(guarded: () => Guarded): void {
   describe("the operator, with its own token", () => {
