@@ -61,7 +61,7 @@ demo: setup ## an agent without a password, a real PostgreSQL and the gateway be
 fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUTES=n (5)
 	@node tools/fuzz/run.ts --minutes $(MINUTES)
 
-bypass: clients cluster-binaries ## every way around admission, with and without what is in it, as a table
+bypass: clients native cluster-binaries ## every way around that somebody has thought of, with and without what is in it, as a table
 	@node tools/bypass/table.ts
 
 bench: setup ## side-by-side figures: decisions, what a pod's gateway weighs, how long it waits for a credential, 2,000 gateways that lose their broker, and the gateway beside haproxy and pgbouncer
@@ -82,7 +82,7 @@ build: setup ## bundle the programs into dist/
 images: setup ## the images of a release under dist/images, with nothing but Node, Go and a C compiler at hand
 	@node tools/images/make.ts
 
-e2e: clients ## what takes longer: a release through its life, every way around admission, replicas, killed clusters
+e2e: clients native ## what takes longer: a release through its life, every way around admission, replicas, killed clusters
 	@node tools/cluster/build.ts --for='test/**/*.e2e.ts'
 	@$(NODE_TEST) 'test/**/*.e2e.ts'
 

@@ -1,13 +1,16 @@
 /** `make bypass`: what every attack comes to, as a table. Fails when one is not as it should be. */
 import { NETWORK_THREATS } from "#test/bypass/network/index.ts";
 import { openNetworkField } from "#test/bypass/network/support/field.ts";
+import { NODE_THREATS } from "#test/bypass/node/index.ts";
+import { openNodeField } from "#test/bypass/node/support/field.ts";
 import { duel } from "#test/bypass/support/duel.ts";
 import { fight } from "#test/bypass/support/fight.ts";
 import { type Fought, shortly, TIERS } from "#test/bypass/support/fought.ts";
 
 const HEAD = ["threat", "tier", "attack", "without us", "with us", "seconds"];
 
-const fought = [...(await fight()), ...(await inNetwork())].toSorted(byThreat);
+// One after the other: each of them is a good part of what a machine has.
+const fought = [...(await fight()), ...(await inNetwork()), ...(await onNode())].toSorted(byThreat);
 process.stdout.write(table([HEAD, HEAD.map(() => "---"), ...fought.map(rowOf)]));
 const tiers = Object.entries(TIERS).map(([letter, words]) => `${letter}: ${words}`);
 process.stdout.write(`\n${tiers.join(" · ")}\n`);
@@ -23,6 +26,11 @@ process.exitCode = wrong.length === 0 ? 0 : 1;
 async function inNetwork(): Promise<readonly Fought[]> {
   await using field = await openNetworkField();
   return await duel("N", NETWORK_THREATS, field);
+}
+
+async function onNode(): Promise<readonly Fought[]> {
+  await using field = await openNodeField();
+  return await duel("K", NODE_THREATS, field);
 }
 
 function byThreat({ threat: one }: Fought, { threat: other }: Fought): number {

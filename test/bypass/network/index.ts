@@ -1,6 +1,8 @@
 /** Every threat that is fought in network namespaces, a file each. */
 import type { LiveThreat } from "../support/duel.ts";
 import type { NetworkField } from "./support/field.ts";
+import { FRAMES } from "./t06-frames.ts";
+import { MEMORY } from "./t15-memory.ts";
 import { RESOLUTION } from "./t18-resolution.ts";
 import { LOCAL_PORTS } from "./t20-local-ports.ts";
 import { CAPTURE_PORTS } from "./t21-capture-port.ts";
@@ -16,8 +18,11 @@ import { NAMES_IN_TLS } from "./t30-names-in-tls.ts";
 import { INBOUND } from "./t31-inbound.ts";
 import { SILENT_KERNEL } from "./t42-silent-kernel.ts";
 import { FLOODS } from "./t45-floods.ts";
+import { ECHOES } from "./t46-echoes.ts";
 
 export const NETWORK_THREATS: readonly LiveThreat<NetworkField>[] = [
+  FRAMES,
+  MEMORY,
   RESOLUTION,
   LOCAL_PORTS,
   CAPTURE_PORTS,
@@ -33,4 +38,5 @@ export const NETWORK_THREATS: readonly LiveThreat<NetworkField>[] = [
   INBOUND,
   SILENT_KERNEL,
   FLOODS,
+  ECHOES,
 ];

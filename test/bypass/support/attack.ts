@@ -8,6 +8,8 @@ export interface Attack {
   readonly attempt: (stage: Stage) => Promise<boolean>;
   /** What the refusal says, of field and fix. Left out: it is not refused, but comes to nothing. */
   readonly refusal?: RegExp;
+  /** It works with us too, and docs/limits.md says so under this heading. */
+  readonly limit?: string;
   /** As like the attack as it can be, and harmless. */
   readonly twin?: (stage: Stage) => Promise<unknown>;
   /** Kubernetes itself refuses it before us: in these words. */
@@ -57,7 +59,9 @@ export function faultWithout({ refusedAnyway }: Attack, outcome: Outcome): strin
     : `Kubernetes was to refuse it: ${inWords(outcome)}`;
 }
 
-export function faultWith({ refusal, refusedAnyway }: Attack, outcome: Outcome): string | undefined {
+export function faultWith({ refusal, refusedAnyway, limit }: Attack, outcome: Outcome): string | undefined {
+  if (limit !== undefined)
+    return outcome.kind === "worked" ? undefined : `it is a limit no more: ${inWords(outcome)}`;
   const expected = refusal ?? refusedAnyway;
   if (expected === undefined) return outcome.kind === "came to nothing" ? undefined : inWords(outcome);
   return outcome.kind === "refused" && expected.test(outcome.message)

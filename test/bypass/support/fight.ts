@@ -11,7 +11,7 @@ import {
 } from "./attack.ts";
 import { openBattlefield } from "./battlefield.ts";
 import type { Fought } from "./fought.ts";
-import { bringing, type Endured, endure, OUTAGES } from "./outages.ts";
+import { bringing, type Endured, endure, OUTAGE, OUTAGES } from "./outages.ts";
 import type { Stage } from "./stage.ts";
 
 const AT_ONCE = 6;
@@ -38,7 +38,7 @@ export async function fight(): Promise<readonly Fought[]> {
         title: threat.title,
         attack: attack.name,
         without: bareOutcome.kind,
-        with: shortened(outcome.result),
+        with: (attack.limit === undefined ? "" : `limit: ${attack.limit}; `) + shortened(outcome.result),
         seconds: seconds + outcome.seconds,
         faults: faults.filter((fault) => fault !== undefined),
       };
@@ -47,9 +47,9 @@ export async function fight(): Promise<readonly Fought[]> {
       const worked = outcomes.some(({ kind }) => kind === "worked");
       const last = outcomes.at(-1);
       return {
-        threat: "T38",
+        threat: OUTAGE.id,
         tier: "A",
-        title: "what enforces is down, or taken away",
+        title: OUTAGE.title,
         attack: outage,
         without: bare.kind,
         with: last === undefined ? "" : shortened(last),

@@ -31,6 +31,11 @@ async function tamper(stage: Stage, change: (webhook: Registered) => void): Prom
   await api.replaceValidatingWebhookConfiguration({ ...NAME, body: validating });
 }
 
+export const OUTAGE = {
+  id: "T38",
+  title: "what enforces is down, or taken away",
+} as const;
+
 /** One after the other, each on top of those before it. */
 export const OUTAGES: readonly Outage[] = [
   {

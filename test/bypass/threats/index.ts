@@ -5,6 +5,9 @@ import { CHANGED_LATER, OTHERS_SECRET, WRITING_ACCOUNT } from "./deputies.ts";
 import { FIRST, OPTING_OUT, OTHER_INJECTORS } from "./injection.ts";
 import { CHANGES, EPHEMERAL_CONTAINERS, EXEC, METADATA } from "./living.ts";
 import { HOST_NETWORK, NET_ADMIN, NET_RAW, NODE, PROCESSES } from "./shape.ts";
+import { KUBELET } from "./kubelet.ts";
+import { FORWARDING } from "./forwarding.ts";
+import { STATIC_PODS } from "./static-pods.ts";
 import { TOKEN_REQUESTS, VOLUMES } from "./tokens.ts";
 import { IMAGE_USER, SAME_USER, SETUID_CAPABILITY, SETUID_FILE } from "./users.ts";
 import { WAYS } from "./ways.ts";
@@ -26,9 +29,12 @@ export const THREATS: readonly Threat[] = [
   PROCESSES,
   VOLUMES,
   TOKEN_REQUESTS,
+  KUBELET,
   ELSEWHERE,
   METADATA,
   CHANGES,
+  STATIC_PODS,
+  FORWARDING,
   OTHERS_SECRET,
   CHANGED_LATER,
   WRITING_ACCOUNT,

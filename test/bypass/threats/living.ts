@@ -133,24 +133,6 @@ export const EXEC: Threat = {
     entry("a command in gw-init", "gw-init", exec),
     entry("a command in gw over a websocket, as kubectl cp does", "gw", execByGet),
     entry("attached to gw", "gw", attach),
-    {
-      name: "a port forwarded to the gateway's",
-      attempt: async (stage) => {
-        const pod = await victim(stage);
-        return reaches(() => stage.attacker.connectPostNamespacedPodPortforward(whereIs(pod)));
-      },
-      refusal: /sallyport-debug/,
-    },
-    {
-      name: "the API server as a proxy to the gateway",
-      attempt: async (stage) => {
-        const { namespace, name } = whereIs(await victim(stage));
-        return reaches(() =>
-          stage.attacker.connectGetNamespacedPodProxy({ namespace, name: `${name}:15021` }),
-        );
-      },
-      refusal: /sallyport-debug/,
-    },
   ],
 };
 

@@ -1,5 +1,11 @@
 /** More of T9: the same bare pod, brought in by every other way that the API has. */
-import { AppsV1Api, BatchV1Api, CoreV1Api, type V1Pod } from "@kubernetes/client-node";
+import {
+  AppsV1Api,
+  BatchV1Api,
+  CoreV1Api,
+  type V1Pod,
+  type V1PodTemplateSpec,
+} from "@kubernetes/client-node";
 import { openKube } from "#operator/kube/client.ts";
 import { PODS } from "#operator/kube/resource.ts";
 import { ORIGIN } from "#operator/names.ts";
@@ -124,20 +130,19 @@ export const WAYS: readonly Attack[] = [
     ),
   ),
   bringing("Deployments, by what their controller makes of them", async (stage) => {
-    const selector = { matchLabels: { app: "web" } };
-    const template = {
-      metadata: { labels: { app: "web" }, annotations: { [ORIGIN.user]: "somebody" } },
-      spec: SPEC,
-    };
     const { namespace } = stage;
-    const apps = stage.as("mallory").makeApiClient(AppsV1Api);
-    const made = await apps.createNamespacedDeployment({
-      namespace,
-      body: { metadata: { generateName: "web-" }, spec: { selector, template } },
-    });
-    const body = made.spec?.template ?? {};
-    return create(stage, { ...body, metadata: { ...body.metadata, name: "made" } }, namespace);
+    const template = await templateKept(stage);
+    return create(stage, { ...template, metadata: { ...template.metadata, name: "made" } }, namespace);
   }),
+  {
+    name: "a Deployment whose pods are to have somebody else for their origin",
+    attempt: async (stage) => {
+      const kept = await templateKept(stage, { [ORIGIN.user]: "somebody" });
+      return kept.metadata?.annotations?.[ORIGIN.user] === "somebody";
+    },
+    refusal: /spec\.template\.metadata.*Fix: /s,
+    twin: (stage) => templateKept(stage, { "example.com/team": "shop" }),
+  },
   {
     name: "a Job whose origin is somebody else",
     attempt: async (stage) => {
@@ -204,6 +209,24 @@ export const WAYS: readonly Attack[] = [
     refusedAnyway: /may not add or remove containers|pod updates may not/,
   },
 ];
+
+/** What the API server keeps of a Deployment's template. */
+async function templateKept(
+  { as, namespace }: Stage,
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<V1PodTemplateSpec> {
+  const template = { metadata: { labels: { app: "web" }, annotations }, spec: SPEC };
+  const made = await as("mallory")
+    .makeApiClient(AppsV1Api)
+    .createNamespacedDeployment({
+      namespace,
+      body: {
+        metadata: { generateName: "web-" },
+        spec: { selector: { matchLabels: { app: "web" } }, template },
+      },
+    });
+  return made.spec?.template ?? {};
+}
 
 /** As text, for what a client would never write. */
 async function raw({ api, namespace }: Stage, body: string): Promise<V1Pod> {
