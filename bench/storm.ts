@@ -4,16 +4,13 @@
  * all are at the other one once the first was killed.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openEnrolment } from "#sidecar/uplink/tls/enrolment.ts";
-import { tlsCarrier } from "#sidecar/uplink/tls/tls-carrier.ts";
-import { Uplink } from "#sidecar/uplink/uplink.ts";
+import type { Uplink } from "#sidecar/uplink/uplink.ts";
 import { ClusterModel, type ModelPod } from "#test/broker/support/cluster-model.ts";
-import { silent, temporaryFolder } from "#test/port/carriers.ts";
-import { SERVER_NAME } from "#test/port/tls.ts";
+import { temporaryFolder } from "#test/port/carriers.ts";
+import { openSimulated } from "./storm/gateway.ts";
 import type { FromReplica, Start, ToReplica } from "./storm/replica.ts";
 
 const { values } = parseArgs({
@@ -23,7 +20,6 @@ const gateways = Number(values.gateways);
 /** How many enrol and connect side by side. */
 const AT_ONCE = Number(values["at-once"]);
 const HOSTS = ["127.0.0.1", "127.0.0.2"] as const;
-const PATIENCE_MS = 30_000;
 const never = new AbortController().signal;
 
 await using stack = new AsyncDisposableStack();
@@ -86,36 +82,20 @@ function welcomedBy(name: string, uplink: Uplink): Promise<number> {
 
 async function connectEach(): Promise<void> {
   for (const [index, [token]] of waiting) {
-    const state = join(folder.path, `gateway-${index}`);
-    await mkdir(state, { mode: 0o700 });
-    await writeFile(join(state, "token"), token);
-    const enrolment = openEnrolment({
-      serverName: SERVER_NAME,
-      port: enrolPort,
-      tokenPath: join(state, "token"),
+    const gateway = await openSimulated({
+      name: `gateway-${index}`,
+      folder: folder.path,
+      token,
       authorityPath: join(folder.path, "ca.pem"),
-      stateDirectory: state,
-      nowMs: Date.now,
-    });
-    const beginMs = performance.now();
-    await enrolment.credential([HOSTS[0]], never);
-    enrolMs.push(performance.now() - beginMs);
-    // As the resolver would give them, the first replica first so that all begin there.
-    const addresses = async (): Promise<readonly string[]> => HOSTS;
-    // One process has the work of thousands to do: its time is not theirs.
-    const common = {
-      serverName: SERVER_NAME,
+      // As the resolver would give them, the first replica first so that all begin there.
+      addresses: HOSTS,
       port,
-      connectMs: PATIENCE_MS,
-      nowMs: Date.now,
-      chance: Math.random,
-    };
-    const carrier = tlsCarrier({ ...common, replicas: { addresses }, enrolment });
-    const run = randomBytes(16).toString("base64url");
-    const uplink = new Uplink({ carrier, worker: `gateway-${index}`, run, log: silent, chance: Math.random });
-    uplinks.push(uplink);
-    uplink.subscribe(() => undefined, never);
-    await uplink.connected(never);
+      enrolPort,
+    });
+    enrolMs.push(gateway.enrolMs);
+    uplinks.push(gateway.uplink);
+    gateway.uplink.subscribe(() => undefined, never);
+    await gateway.uplink.connected(never);
   }
 }
 

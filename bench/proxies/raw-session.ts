@@ -8,6 +8,8 @@ import { clientFirst, scramProof } from "#core/wire/postgres/scram.ts";
 import { PROTOCOL_3_0, startupMessage } from "#core/wire/postgres/startup.ts";
 
 export interface Login {
+  /** This machine, where it is left out. */
+  readonly host?: string;
   readonly port: number;
   readonly user: string;
   readonly database: string;
@@ -28,7 +30,7 @@ const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 export const queryMessage = (sql: string): Buffer => Buffer.from(serialize.query(sql));
 
 export async function openRaw(login: Login): Promise<RawSession> {
-  const socket = connect({ host: "127.0.0.1", port: login.port, noDelay: true });
+  const socket = connect({ host: login.host ?? "127.0.0.1", port: login.port, noDelay: true });
   await once(socket, "connect");
   await signIn(socket, login);
   let tail: Buffer = Buffer.alloc(0);

@@ -61,6 +61,21 @@ accept([
     prove: () => bench("storm", ["replica with 2000", "all at the other"]),
   },
   {
+    point: "3d capture beside a plain relay in the same pod, names, memory with a hundred sessions",
+    prove: () => bench("capture", ["a plain relay", "captured, relayed", "a name", "100 sessions"]),
+  },
+  {
+    point: "3e a change in the cluster, until it holds in 20 pods beside 2,000 streams; at most a second",
+    prove: () =>
+      bench("propagation", [
+        "broker with 2000 streams",
+        "an edited policy",
+        "an edited Connection",
+        "a rotated Secret",
+        "a deleted pod",
+      ]),
+  },
+  {
     point: "4a every command of the README on the test cluster: five lead from nothing to a mediated pod",
     prove: () => tests(["test/installed/*.test.ts"], ["installed.node-ms", "installed.commands-ms"]),
   },

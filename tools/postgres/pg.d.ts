@@ -38,6 +38,7 @@ declare module "pg" {
     query(text: QueryText): Promise<QueryResult>;
     query(text: string, values: readonly unknown[]): Promise<QueryResult>;
     on(event: "error", listener: (error: Error) => void): this;
+    on(event: "end", listener: () => void): this;
   }
 
   /** The wire below a client, as its own cancel uses it. */

@@ -54,13 +54,7 @@ export function captureProblem(): string | undefined {
 
 export async function openNetwork(): Promise<Network> {
   await using stack = new AsyncDisposableStack();
-  const hold = async (): Promise<number> => {
-    const holder = stack.use(
-      startChild(["unshare", "--net", "sh", "-c", "echo here; exec sleep infinity"], { endedBy: "SIGKILL" }),
-    );
-    await holder.line(/^here$/m);
-    return holder.pid;
-  };
+  const hold = async (): Promise<number> => stack.use(await heldNetwork()).pid;
   const [world, pod, bare] = [await hold(), await hold(), await hold()];
   const places = {
     world: { pid: world, ipv4: WORLD.v4, ipv6: WORLD.v6 },
@@ -71,6 +65,23 @@ export async function openNetwork(): Promise<Network> {
   for (const address of Object.values(WORLD)) ip(world, "addr", "add", address, "dev", "lo");
   const owned = stack.move();
   return { ...places, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** One more pod for the world that this process is in; each has a number of its own, from 1 to 254. */
+export async function openPlace(number: number): Promise<Place & AsyncDisposable> {
+  await using holder = new AsyncDisposableStack();
+  const { pid } = holder.use(await heldNetwork());
+  const place = wire(process.pid, pid, number);
+  const owned = holder.move();
+  return { ...place, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function heldNetwork(): Promise<Child> {
+  const holder = startChild(["unshare", "--net", "sh", "-c", "echo here; exec sleep infinity"], {
+    endedBy: "SIGKILL",
+  });
+  await holder.line(/^here$/m);
+  return holder;
 }
 
 /** As a cluster does it: an address from the node's range, and everything else by way of the node. */
