@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { AuthenticationV1Api, CoreV1Api, type KubeConfig, type V1UserInfo } from "@kubernetes/client-node";
+import { CoreV1Api, type V1UserInfo } from "@kubernetes/client-node";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { isRunning } from "./processes.ts";
+import { whoami } from "./whoami.ts";
 
 const POD_NAME = "authentication.kubernetes.io/pod-name";
 
@@ -129,46 +130,7 @@ describe("the api tier", { skip: skipWithoutApiTier() }, () => {
     assert.equal(metadata?.name, namespace);
     assert.notEqual(api.pids().apiServer, first);
   });
-
-  test("a second one beside it shares nothing, and leaves nothing behind", async () => {
-    const second = await startApiTier({
-      flags: { "feature-gates": "AllAlpha=false", "max-requests-inflight": "77" },
-    });
-    const { etcd, apiServer } = second.pids();
-    try {
-      assert.notEqual(second.url, api.url);
-      assert.ok(readFileSync(`/proc/${apiServer}/cmdline`, "utf8").includes("--max-requests-inflight=77"));
-      const namespace = await second.namespace();
-      const { code } = await api.kubectl(["get", "namespace", namespace]);
-      assert.equal(code, 1);
-      // Nor does the one know the other's users.
-      await assert.rejects(whoami(atTheDoorOf(second, api)), { code: 401 });
-    } finally {
-      await second[Symbol.asyncDispose]();
-    }
-    assert.deepEqual(
-      [isRunning(etcd), isRunning(apiServer), existsSync(second.folder)],
-      [false, false, false],
-    );
-    assert.ok(existsSync(api.folder));
-  });
 });
-
-async function whoami(config: KubeConfig): Promise<V1UserInfo> {
-  const review = await config.makeApiClient(AuthenticationV1Api).createSelfSubjectReview({ body: {} });
-  return review.status?.userInfo ?? {};
-}
-
-/** The administrator of `home`, who does not mind whom they talk to. */
-function atTheDoorOf(other: ApiTier, home: ApiTier): KubeConfig {
-  const config = home.as("administrator", { groups: ["system:masters"] });
-  config.clusters = config.clusters.map((cluster) => ({
-    ...cluster,
-    server: other.url,
-    skipTLSVerify: true,
-  }));
-  return config;
-}
 
 function residentMib(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

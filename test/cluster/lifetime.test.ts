@@ -1,57 +1,19 @@
-/** Nothing of a cluster outlives whoever started it, however that one ends. */
+/** Nothing of a cluster outlives whoever started it. Other ways to end, and clusters beside each other: lifetime.e2e.ts. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { test } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { sweepOrphans } from "#tools/cluster/sweep.ts";
-import { isRunning } from "./processes.ts";
+import { goneAfter } from "./runner.ts";
 
-const GONE_MS_MAX = 10_000;
-const STARTS = `
-  import { startApiTier } from "#tools/cluster/api-tier.ts";
-  const api = await startApiTier();
-  console.log(JSON.stringify({ ...api.pids(), folder: api.folder }));
-  setInterval(() => {}, 60_000);`;
-
-interface Started {
-  readonly etcd: number;
-  readonly apiServer: number;
-  readonly folder: string;
-}
-
-describe("a cluster of a runner's", { skip: skipWithoutApiTier() }, () => {
-  for (const signal of ["SIGKILL", "SIGINT"] as const)
-    test(`is gone after ${signal} to it: processes, folder, mounts`, async () => {
-      const mounts = mountsNow();
-      const { runner, started } = await startRunner();
-      const { etcd, apiServer, folder } = started;
-      assert.deepEqual([isRunning(etcd), isRunning(apiServer), existsSync(folder)], [true, true, true]);
-      runner.kill(signal);
-      await until(() => !isRunning(etcd) && !isRunning(apiServer) && !existsSync(folder));
-      assert.deepEqual(mountsNow(), mounts);
-    });
-
-  test("is swept by the next start when its guards were killed with it", async () => {
-    const { runner, started } = await startRunner();
-    const { etcd, apiServer, folder } = started;
-    const prefix = folder.slice(tmpdir().length + 1);
-    await sweepOrphans(prefix);
-    assert.ok(isRunning(etcd) && existsSync(folder), "what somebody uses is left alone");
-    for (const guard of guardsOf(folder)) process.kill(guard, "SIGKILL");
-    runner.kill("SIGKILL");
-    await once(runner, "exit");
-    assert.deepEqual([isRunning(etcd), isRunning(apiServer), existsSync(folder)], [true, true, true]);
-    await sweepOrphans(prefix);
-    await until(() => !isRunning(etcd) && !isRunning(apiServer));
-    assert.equal(existsSync(folder), false);
-  });
-});
+test(
+  "a cluster is gone after SIGKILL to its runner: processes, folder, mounts",
+  { skip: skipWithoutApiTier() },
+  () => goneAfter("SIGKILL"),
+);
 
 test("a sweep takes folders of an earlier boot, and leaves fresh, strange and living ones", async () => {
   const prefix = "sallyport-sweep-test-";
@@ -93,45 +55,3 @@ test("without Go the api tier says so in one line; under CI=true that is an erro
   assert.notEqual(inCi.status, 0);
   assert.match(String(inCi.stderr), /Go is missing/);
 });
-
-async function startRunner(): Promise<{ runner: ChildProcess; started: Started }> {
-  const runner = spawn(process.execPath, ["--input-type=module", "-e", STARTS], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: runner.stdout });
-  const [line] = (await once(lines, "line", { signal: AbortSignal.timeout(60_000) })) as [string];
-  return { runner, started: JSON.parse(line) as Started };
-}
-
-/** The shells that wait beside the servers for their runner's end: they are told the folder as well. */
-function guardsOf(folder: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      const words = commandOf(pid);
-      return words[0] === "sh" && words.includes(folder);
-    });
-}
-
-function commandOf(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    // It has ended since /proc was listed.
-    return [];
-  }
-}
-
-function mountsNow(): readonly string[] {
-  return readFileSync("/proc/self/mounts", "utf8")
-    .split("\n")
-    .filter((line) => line.includes("sallyport-api-"));
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const deadlineMs = Date.now() + GONE_MS_MAX; !isSo(); ) {
-    assert.ok(Date.now() < deadlineMs, "something is still there");
-    await pause(20);
-  }
-}

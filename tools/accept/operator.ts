@@ -28,7 +28,11 @@ function addedTime(): Outcome {
 
 /** Every fault of the Kubernetes layer with how long a change went unnoticed. */
 function faults(): Outcome {
-  const { passed, figure, figures: all } = runTests(["test/kube/{faults,http1,live,lease}.test.ts"]);
+  const {
+    passed,
+    figure,
+    figures: all,
+  } = runTests(["test/kube/{faults,live,lease}.test.ts", "test/kube/*.e2e.ts"]);
   const deaf = Object.entries(all).filter(([name]) => /^kube\.(?:deaf|leaderless)/.test(name));
   const table = deaf.map(([name, value]) => `${name.replace("kube.", "")} ${value}`);
   return { passed: passed && deaf.length > 0, figure: [...table, figure].join("; ") };
@@ -88,8 +92,10 @@ accept([
     prove: () => tests(["test/kube/memory.test.ts"], ["kube.rss-10000-trimmed-pods-mib"]),
   },
   {
-    point: "2i replicas, rotation and drift under load; nothing left by a cluster that was killed",
-    prove: () => tests(["test/webhook/replicas.e2e.ts", "test/cluster/node/lifetime.e2e.ts"], []),
+    point:
+      "2i replicas, rotation and drift under load; both tiers of test clusters, of which nothing is left when they are killed",
+    prove: () =>
+      tests(["test/webhook/replicas.e2e.ts", "test/cluster/**/*.e2e.ts"], ["cluster.node-ready-ms"]),
   },
   {
     point: "4a every command of docs/operations.md, on a real cluster",
