@@ -13,6 +13,7 @@ import { openLog } from "#runtime/log.ts";
 import { ROOT } from "#test/architecture/sources.ts";
 import { coded, PowerDisk } from "#test/trail/power-disk.ts";
 import { type Child, startChild } from "#tools/world/child.ts";
+import { compiledSources } from "#tools/world/compiled.ts";
 import { bundleOf } from "../../rolldown.config.ts";
 import { eventually } from "./support/wait.ts";
 
@@ -22,11 +23,14 @@ after(() => rmSync(folder, { recursive: true }));
 const LISTENING = { host: "127.0.0.1", port: 0 };
 let files = 0;
 
-function start(settings: unknown, program = join(ROOT, "operator/broker/main.ts")): Child {
+const FROM_SOURCES = join(ROOT, "operator/broker/main.ts");
+
+function start(settings: unknown, program = FROM_SOURCES): Child {
   files += 1;
   const config = join(folder, `broker-${files}.json`);
   writeFileSync(config, JSON.stringify(settings));
-  return startChild([process.execPath, program, "--config", config]);
+  const environment = program === FROM_SOURCES ? compiledSources() : {};
+  return startChild([process.execPath, program, "--config", config], { environment });
 }
 
 const startOn = (state: string): Child => start({ state, logLevel: "info", observability: LISTENING });

@@ -9,6 +9,7 @@ import { after, test } from "node:test";
 import { parseSettings, readSettings } from "#operator/config/read.ts";
 import { ROOT } from "#test/architecture/sources.ts";
 import { freePorts } from "#tools/cluster/ports.ts";
+import { compiledSources } from "#tools/world/compiled.ts";
 import { operatorConfig } from "./support/config.ts";
 import { until } from "./support/world.ts";
 
@@ -18,7 +19,7 @@ after(() => rmSync(folder, { recursive: true }));
 function start(words: readonly string[]) {
   const child = spawn(process.execPath, [join(ROOT, "operator/main.ts"), ...words], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { PATH: process.env["PATH"] ?? "", HOME: folder },
+    env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...compiledSources() },
   });
   const ended = once(child, "close").then(([code]) => code as number | null);
   return { child, ended, said: text(child.stderr) };

@@ -39,7 +39,7 @@ export async function buildImages<Name extends ImageName>(
         layerCache: layers(),
       });
     }
-    await pruneFolders(layers(), /gzip/, LAYERS_KEPT);
+    await pruneFolders(layers(), /\.(?:gzip|zstd)-/, LAYERS_KEPT);
     return built as Record<Name, Image>;
   } finally {
     rmSync(scratch, { recursive: true });

@@ -17,7 +17,7 @@ const UNREADABLE = 0o711;
 
 export function nodeLayer(): readonly Entry[] {
   const libraries = librariesOf(process.execPath);
-  const packages = new Set(libraries.flatMap(({ file }) => packageOf(file) ?? []));
+  const packages = packagesOf(libraries.map(({ file }) => file));
   return [
     program(NODE_PATH, process.execPath, UNREADABLE),
     ...libraries.map(({ path, file }) => program(path, file)),
@@ -56,17 +56,17 @@ function librariesOf(file: string): Library[] {
   }));
 }
 
-/** As Debian's package manager knows it; undefined on other systems, and for a program of nobody's. */
-function packageOf(file: string): string | undefined {
-  if (!existsSync("/usr/bin/dpkg-query")) return undefined;
+/** As Debian's package manager knows them; none on other systems, and for files of nobody's. */
+function packagesOf(files: readonly string[]): ReadonlySet<string> {
+  if (!existsSync("/usr/bin/dpkg-query") || files.length === 0) return new Set();
   // A merged /usr is listed under its old names too.
-  for (const path of [file, file.replace(/^\/usr/, "")]) {
-    const { status, stdout, stderr } = spawnSync("dpkg-query", ["-S", path], { encoding: "utf8" });
-    if (status === 0) return /^([^:]+)/.exec(stdout)?.[1];
-    // What it answers for a path that is in no package.
-    if (status !== 1) throw new Error(`dpkg-query -S ${path}: ${stderr}`);
-  }
-  return undefined;
+  const paths = files.flatMap((file) =>
+    file.startsWith("/usr/") ? [file, file.slice("/usr".length)] : [file],
+  );
+  const { status, stdout, stderr } = spawnSync("dpkg-query", ["-S", ...paths], { encoding: "utf8" });
+  // 1 is that it does not know one of them, beside what it says of the others.
+  if (status !== 0 && status !== 1) throw new Error(`dpkg-query -S: ${stderr}`);
+  return new Set([...stdout.matchAll(/^([^:,\s]+)[^/\n]*: \//gm)].map(([, name = ""]) => name));
 }
 
 /** The package's record, where scanners of images without a package manager look, and its licence. */

@@ -67,8 +67,14 @@ export type Rendered = KubernetesObject & {
   readonly [field: string]: unknown;
 };
 
+const renderings = new Map<string, Promise<HelmResult>>();
+
+/** Of the same values helm makes the same, as test/chart/render.test.ts shows: it is asked once. */
 export async function render(values: Values = {}): Promise<readonly Rendered[]> {
-  const { code, stdout, stderr } = await renderText(values);
+  const key = JSON.stringify(values);
+  const rendering = renderings.get(key) ?? renderText(values);
+  renderings.set(key, rendering);
+  const { code, stdout, stderr } = await rendering;
   if (code !== 0) throw new Error(stderr);
   return objectsIn(stdout);
 }

@@ -53,6 +53,9 @@ const SERVE_POSTGRES = "usr/local/bin/serve-postgres";
 /** It does not run as root. */
 const NOBODY = "65534:65534";
 
+/** Each cluster unpacks them anew: with gzip that took longer than the start of its programs. */
+const PACKING = "zstd";
+
 /** Told what takes long. */
 type Say = (line: string) => void;
 
@@ -80,7 +83,9 @@ export async function pauseImage(): Promise<string> {
 /** An archive for `import`. Debian's packages are those of the day on which it was made on this machine. */
 export async function agentImage(say: Say = () => undefined): Promise<string> {
   const { rootfs, key } = await debian(say);
-  return made(`agent-${key}.tar`, (draft) => writeStock(draft, AGENT_IMAGE, [everythingIn(rootfs)]));
+  return made(`agent-${keyOf(key, PACKING)}.tar`, (draft) =>
+    writeStock(draft, AGENT_IMAGE, [everythingIn(rootfs)]),
+  );
 }
 
 export async function nodeImage(say: Say = () => undefined): Promise<string> {
@@ -91,7 +96,7 @@ export async function nodeImage(say: Say = () => undefined): Promise<string> {
     content: { file: process.execPath },
     mode: 0o755,
   } as const;
-  return made(`node-${keyOf(key, process.version)}.tar`, (draft) =>
+  return made(`node-${keyOf(key, process.version, PACKING)}.tar`, (draft) =>
     writeStock(draft, NODE_IMAGE, [everythingIn(rootfs), [node]]),
   );
 }
@@ -105,7 +110,7 @@ export async function postgresImage(say: Say = () => undefined): Promise<string>
   ];
   const started = await readFile(POSTGRES_SOURCE);
   const config = { ...STOCK, user: NOBODY, entrypoint: [`/${SERVE_POSTGRES}`], args: [] };
-  return made(`postgres-${keyOf(key, release, started, JSON.stringify(config))}.tar`, (draft) =>
+  return made(`postgres-${keyOf(key, release, started, JSON.stringify(config), PACKING)}.tar`, (draft) =>
     writeStock(draft, POSTGRES_IMAGE, [everythingIn(rootfs), layer], config),
   );
 }
@@ -116,7 +121,14 @@ async function writeStock(
   layers: Parameters<typeof writeImage>[0]["layers"],
   config = STOCK,
 ): Promise<void> {
-  await writeImage({ out, name, config, layers, layerCache: `${cacheFolder()}/images/layers` });
+  await writeImage({
+    out,
+    name,
+    config,
+    layers,
+    layerCache: `${cacheFolder()}/images/layers`,
+    packing: PACKING,
+  });
 }
 
 async function debian(say: Say): Promise<{ readonly rootfs: string; readonly key: string }> {
