@@ -16,7 +16,7 @@ import { createVerifier } from "./identity/verifier.ts";
 import { type EndingsDeps, agentEnded, recheckAdoptable } from "./lineage/endings.ts";
 import { type ClassPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
-import type { ApiTokens, PodName, PodPeer, Secrets } from "./pods/pods.ts";
+import type { ApiTokens, KnownPod, PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
@@ -53,7 +53,7 @@ export interface BrokerOptions {
 export interface WorkerStatus {
   readonly worker: string;
   /** That it stands beside; undefined for those of this machine. */
-  readonly pod: PodName | undefined;
+  readonly pod: KnownPod | undefined;
   readonly isAttached: boolean;
   /** The version of the plan that it said it has put in force. */
   readonly appliedVersion: string | undefined;
@@ -262,7 +262,13 @@ class LiveBroker implements Broker {
 }
 
 function statusOf({ name, peer, attached, appliedVersion, report }: Worker): WorkerStatus {
-  return { worker: name, pod: peer?.pod, isAttached: attached > 0, appliedVersion, report };
+  return {
+    worker: name,
+    pod: peer && { ...peer.pod, uid: peer.uid },
+    isAttached: attached > 0,
+    appliedVersion,
+    report,
+  };
 }
 
 function noteOf({ kind, name, why }: ConfigProblem): Parameters<Note> {

@@ -28,6 +28,11 @@ export interface PodName {
   readonly name: string;
 }
 
+/** Another pod of the same name is another one. */
+export interface KnownPod extends PodName {
+  readonly uid: string;
+}
+
 /** A pod as it was found a moment ago: it lives, and it is as admission lets pods be. */
 export interface LivePod {
   readonly claim: PodClaim;

@@ -22,6 +22,7 @@ import { feedBroker } from "./feed.ts";
 import { recheckAdoptions } from "./lineage/adoptions.ts";
 import { onPodEnds } from "./pod-ends.ts";
 import { kubernetesPeople } from "./people.ts";
+import { keepTelling } from "./telling.ts";
 import { publishAuthority } from "./publishing.ts";
 import { keepReporting } from "./reporting.ts";
 import type { ClusterSettings } from "./settings.ts";
@@ -71,6 +72,8 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
   const running = { clock: systemClock, log, signal };
   const credentials = watchCredentials({ secrets: cluster, inForce, ...running });
   const { name } = options;
+  const telling = keepTelling({ kube, name, broker, ...running });
+  opened.defer(() => telling);
   const reporting = keepReporting({ kube, namespace, name, broker, credentials, inForce, ...running });
   opened.defer(() => reporting);
   const adoptions = recheckAdoptions({ broker, ...running });

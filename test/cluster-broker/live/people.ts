@@ -30,7 +30,7 @@ import { NAMESPACE, type Node, type World, call, forever } from "../support/worl
 
 const RBAC = "rbac.authorization.k8s.io";
 
-interface Held {
+interface Held extends AsyncDisposable {
   readonly session: string;
   readonly pod: string;
   readonly gateway: Gateway;
@@ -65,8 +65,9 @@ export function peopleCases(world: () => World): void {
   let held = 0;
   const session = async (at: number, where = namespace): Promise<Held> => {
     const agent = await localAgent(world(), where, node);
-    const files = opened.use(await filesFor(world(), agent));
-    const gateway = opened.use(await dialled(files, replicas[at] as BrokerReplica));
+    await using stack = new AsyncDisposableStack();
+    const files = stack.use(await filesFor(world(), agent));
+    const gateway = stack.use(await dialled(files, replicas[at] as BrokerReplica));
     await eventually(
       async () => gateway.pushes.find((push) => push.kind === "plan" && push.connections.length > 0),
       () => "no plan has come",
@@ -88,14 +89,22 @@ export function peopleCases(world: () => World): void {
       },
       () => "the report has not come",
     );
-    return { session: id, pod: agent.name, gateway };
+    const kept = stack.move();
+    return {
+      session: id,
+      pod: agent.name,
+      gateway,
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    };
   };
   const isRevoked = ({ gateway, session: id }: Held): boolean =>
     gateway.pushes.some((push): push is RevokedPush => push.kind === "revoked" && push.session === id);
 
   describe("people", () => {
     test("see the sessions of both replicas, of the namespace that they may look into", async () => {
-      const [first, second, elsewhere] = [await session(0), await session(1), await session(1, other)];
+      await using first = await session(0);
+      await using second = await session(1);
+      await using elsewhere = await session(1, other);
       const seen = await asking("viewer", ["sessions", "-n", namespace]);
       assert.equal(seen.code, 0, seen.err);
       for (const { session: id, pod } of [first, second])
@@ -115,7 +124,7 @@ export function peopleCases(world: () => World): void {
     });
 
     test("do what the refusal says, and then they may", async () => {
-      const { session: id } = await session(0);
+      await using one = await session(0);
       const refused = await asking("nobody", ["sessions", "-n", namespace]);
       const [, command = ""] = /^ {2}kubectl (.*)$/m.exec(refused.err) ?? [];
       const words = command.replace("NAME", "given").replaceAll("'", "").split(" ");
@@ -129,11 +138,12 @@ export function peopleCases(world: () => World): void {
         () => "the right is not in force",
       );
       const { sessions } = JSON.parse(seen.out) as { readonly sessions: readonly { session: string }[] };
-      assert.ok(sessions.some((each) => each.session === id));
+      assert.ok(sessions.some((each) => each.session === one.session));
     });
 
     test("end a session at whichever replica has it, by their right alone, and by name on record", async () => {
-      const [one, elsewhere] = [await session(1), await session(0, other)];
+      await using one = await session(1);
+      await using elsewhere = await session(0, other);
       const refused = await asking("viewer", ["kill", one.session, "-n", namespace]);
       assert.match(refused.err, /viewer may not delete sessions.sallyport.dev/);
       assert.ok(!isRevoked(one));
@@ -152,7 +162,7 @@ export function peopleCases(world: () => World): void {
     });
 
     test("are told of a replica that does not answer", async () => {
-      const { session: id } = await session(0);
+      await using one = await session(0);
       const nowhere = { host: "127.0.0.1", port: 1 };
       const away = { serving: { requests: nowhere, gateways: nowhere } } as BrokerReplica;
       const half = await asking(
@@ -161,7 +171,7 @@ export function peopleCases(world: () => World): void {
         [replicas[0] as BrokerReplica, away],
       );
       assert.equal(half.code, 1);
-      assert.ok(half.out.includes(id));
+      assert.ok(half.out.includes(one.session));
       assert.match(
         half.err,
         /note: 1 broker did not answer, and what only they know is missing\n {2}127\.0\.0\.1:1: /,
@@ -183,6 +193,28 @@ export function peopleCases(world: () => World): void {
       assert.equal(code, 2);
       assert.match(err, /"stranger" cannot (get|create) resource/);
       assert.match(err, /create clusterrolebinding NAME --clusterrole sallyport-reach/);
+    });
+
+    test("read on the pod what its gateway was refused, with the next command", async () => {
+      await using one = await session(0);
+      const { gateway, pod } = one;
+      const code = "DESTINATION_UNKNOWN" as const;
+      gateway.uplink.report({
+        worker: "worker-1",
+        planVersion: "",
+        sessions: [],
+        refused: [{ about: "db.other:5432", code, count: 1, atMs: Date.now() }],
+      });
+      const { api } = world().guarded;
+      const described = await eventually(
+        async () => {
+          const { stdout } = await api.kubectl(["describe", "pod", "-n", namespace, pod]);
+          return stdout.includes("ConnectionRefused") ? stdout : undefined;
+        },
+        () => "nothing is told",
+      );
+      assert.match(described, /db\.other:5432: no connection .* \(DESTINATION_UNKNOWN\)/);
+      assert.ok(described.includes(`kubectl sallyport diagnose -n ${namespace} ${pod}`));
     });
 
     test("are who the API server says: not a key that nobody has vouched for, nor a request for another purpose", async () => {
