@@ -1,10 +1,9 @@
-/** The broker's program in a cluster: its trail on its own volume, and health that tells the truth. */
+/** The broker's program in a cluster: its trail on its own volume, and health that tells the truth. As it is shipped: test/installed. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { build } from "rolldown";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { verifyTrail } from "#broker/trail/verify.ts";
 import { type BrokerReplica, openBrokerReplica } from "#operator/broker/replica.ts";
@@ -14,7 +13,6 @@ import { ROOT } from "#test/architecture/sources.ts";
 import { coded, PowerDisk } from "#test/trail/power-disk.ts";
 import { type Child, startChild } from "#tools/world/child.ts";
 import { compiledSources } from "#tools/world/compiled.ts";
-import { bundleOf } from "../../rolldown.config.ts";
 import { eventually } from "./support/wait.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sallyport-broker-"));
@@ -23,14 +21,13 @@ after(() => rmSync(folder, { recursive: true }));
 const LISTENING = { host: "127.0.0.1", port: 0 };
 let files = 0;
 
-const FROM_SOURCES = join(ROOT, "operator/broker/main.ts");
+const PROGRAM = join(ROOT, "operator/broker/main.ts");
 
-function start(settings: unknown, program = FROM_SOURCES): Child {
+function start(settings: unknown): Child {
   files += 1;
   const config = join(folder, `broker-${files}.json`);
   writeFileSync(config, JSON.stringify(settings));
-  const environment = program === FROM_SOURCES ? compiledSources() : {};
-  return startChild([process.execPath, program, "--config", config], { environment });
+  return startChild([process.execPath, PROGRAM, "--config", config], { environment: compiledSources() });
 }
 
 const startOn = (state: string): Child => start({ state, logLevel: "info", observability: LISTENING });
@@ -68,14 +65,6 @@ test("survives SIGKILL with its name and its trail", async () => {
     await broker.exited;
   }
   assert.equal(names[0], names[1]);
-});
-
-test("runs as it is shipped", async () => {
-  const shipped = join(folder, "shipped");
-  await build({ ...bundleOf(["broker"], shipped), logLevel: "warn" });
-  const settings = { state: join(folder, "of-bundle"), logLevel: "info", observability: LISTENING };
-  await using broker = start(settings, join(shipped, "broker.js"));
-  assert.equal(await (await fetch(`${await health(broker)}/readyz`)).text(), "ok\n");
 });
 
 test("two on one volume: the second says so and ends", async () => {
