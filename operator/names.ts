@@ -67,6 +67,12 @@ export const AUTHORITY_CONFIG_MAP = { name: "sallyport-authority", member: "ca.p
 /** Its StatefulSet and what stands before it; the port is that for whatever is asked once. */
 export const BROKER = { service: "sallyport-broker", requestsPort: 8_444 } as const;
 
+/**
+ * Where clients of Kubernetes look for whom to trust, which namespace they are in and a token. What they find there is of the gateway,
+ * beside the bundle, and the token is none.
+ */
+export const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 /** Whom to trust in a pod: what its gateway writes, and the variables of its other containers name. */
 export const CA_FILE = `${PATHS.ca}/ca.pem`;
 

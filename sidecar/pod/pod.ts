@@ -28,6 +28,7 @@ import { type Plane, openPlane } from "./plane.ts";
 import { CAPTURE_PORT, DNS_PORT, HEALTH_PORT, isWithoutAddress } from "./ports.ts";
 import { type NotedRefusal, type Refusals, openRefusals } from "./refusals.ts";
 import { lookupThrough } from "./resolving.ts";
+import { writeServiceAccount } from "./service-account.ts";
 import type { PodSettings } from "./settings.ts";
 import { readState, writeState } from "./state.ts";
 
@@ -83,11 +84,13 @@ export async function openPodGateway(options: PodOptions): Promise<PodGateway> {
   const engine = engineFor(options, refusals);
   const own = ownFor(options, engine, refusals, onError);
   const names = namesOf(paths);
+  const authority = openAuthority({ pod, stateFolder: paths.state, bundleFolder: paths.ca, nowMs: Date.now });
+  writeServiceAccount(paths.ca, pod, authority);
   const plane = openPlane({
     gateway: engine.gateway,
     pod,
     names,
-    authority: openAuthority({ pod, stateFolder: paths.state, bundleFolder: paths.ca, nowMs: Date.now }),
+    authority,
     destination: originalDestination,
     serveOwn: (client) => own.take(client),
     onRefused: (why, where) => refusals.note(why, where),

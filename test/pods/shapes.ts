@@ -7,7 +7,7 @@ import { dump, loadAll } from "js-yaml";
 import type { PodFacts, Rootless } from "#operator/admission/pod/contract.ts";
 import { inject } from "#operator/admission/pod/inject.ts";
 import { jsonPatch } from "#operator/admission/pod/json-patch.ts";
-import { CA_MOUNT, renderGateway } from "#operator/admission/pod/render.ts";
+import { CA_MOUNT, SERVICE_ACCOUNT_MOUNT, renderGateway } from "#operator/admission/pod/render.ts";
 import { withTrust } from "#operator/admission/pod/trust.ts";
 import { GATEWAY_UID, SETTINGS } from "./surroundings.ts";
 
@@ -74,6 +74,7 @@ const NAMED: readonly (readonly [string, unknown])[] = [
   ["(gw-init)", parts.init],
   ["(gw)", parts.gateway],
   ["(bundle)", CA_MOUNT],
+  ["(service account)", SERVICE_ACCOUNT_MOUNT],
   ["(trust)", withTrust([])],
   ...withTrust([]).map((variable) => [`(trust ${variable.name})`, variable] as const),
   ...parts.volumes.map((volume) => [`(${volume.name})`, volume] as const),

@@ -2,8 +2,8 @@
 import type { V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { FORCED_UID } from "../../names.ts";
 import type { PodFacts, Rootless } from "./contract.ts";
-import { CA_MOUNT } from "./render.ts";
-import { isCaMount } from "./strip.ts";
+import { CA_MOUNT, SERVICE_ACCOUNT_MOUNT } from "./render.ts";
+import { isCaMount, isServiceAccountMount } from "./strip.ts";
 import { withTrust } from "./trust.ts";
 import { type AnyContainer, specOf } from "./view.ts";
 
@@ -43,7 +43,11 @@ export function hardenContainer<C extends AnyContainer>(
         spec.securityContext?.seccompProfile ?? { type: "RuntimeDefault" },
     },
     env: withTrust(container.env ?? []),
-    volumeMounts: mounts.some(isCaMount) ? mounts : [...mounts, CA_MOUNT],
+    volumeMounts: [
+      ...mounts,
+      ...(mounts.some(isCaMount) ? [] : [CA_MOUNT]),
+      ...(mounts.some(isServiceAccountMount) ? [] : [SERVICE_ACCOUNT_MOUNT]),
+    ],
   };
 }
 

@@ -11,6 +11,7 @@ import {
   PATHS,
   PORTS,
   PORTS_RESERVED,
+  SERVICE_ACCOUNT_FOLDER,
   TOKEN_SECONDS,
   VOLUMES,
 } from "../../names.ts";
@@ -32,6 +33,13 @@ export function renderGateway(rendering: Rendering, uid: number): GatewayParts {
 
 /** How every container but the gateway sees the bundle that says whom to trust. */
 export const CA_MOUNT: V1VolumeMount = { name: VOLUMES.ca, mountPath: PATHS.ca, readOnly: true };
+
+/** The same once more, where clients of Kubernetes look. */
+export const SERVICE_ACCOUNT_MOUNT: V1VolumeMount = {
+  name: VOLUMES.ca,
+  mountPath: SERVICE_ACCOUNT_FOLDER,
+  readOnly: true,
+};
 
 const TERMINATION = {
   terminationMessagePath: "/dev/termination-log",

@@ -5,7 +5,7 @@
 import type { V1Container, V1Pod, V1Volume, V1VolumeMount } from "@kubernetes/client-node";
 import { ANNOTATIONS, CONTAINERS, VOLUMES } from "../../names.ts";
 import { differences } from "./differences.ts";
-import { CA_MOUNT } from "./render.ts";
+import { CA_MOUNT, SERVICE_ACCOUNT_MOUNT } from "./render.ts";
 import { withoutTrust } from "./trust.ts";
 import { type AnyContainer, specOf } from "./view.ts";
 
@@ -58,9 +58,15 @@ function isApiAccess({ name, projected }: V1Volume): boolean {
 
 function withoutMounts<C extends AnyContainer>(container: C, gone: ReadonlySet<string>): C {
   if (container.volumeMounts === undefined) return container;
-  const kept = container.volumeMounts.filter((mount) => !isCaMount(mount) && !gone.has(mount.name));
+  const kept = container.volumeMounts.filter((mount) => !isBundleMount(mount) && !gone.has(mount.name));
   if (kept.length === container.volumeMounts.length) return container;
   return { ...container, volumeMounts: kept };
 }
 
 export const isCaMount = (mount: V1VolumeMount): boolean => differences(CA_MOUNT, mount, "").length === 0;
+export const isServiceAccountMount = (mount: V1VolumeMount): boolean =>
+  differences(SERVICE_ACCOUNT_MOUNT, mount, "").length === 0;
+
+/** Of what a gateway shows to every container, at one of its two places. */
+export const isBundleMount = (mount: V1VolumeMount): boolean =>
+  isCaMount(mount) || isServiceAccountMount(mount);

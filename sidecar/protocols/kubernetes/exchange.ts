@@ -18,7 +18,7 @@ import {
   forwardedUpgrade,
   upgradeOf,
 } from "./forwarding.ts";
-import { type Inbound, send } from "./inbound.ts";
+import { type Inbound, cut, send } from "./inbound.ts";
 import { errorEvent, statusResponse } from "./status.ts";
 import { tunnel } from "./tunnel.ts";
 import type { Opened, Upstream } from "./upstream.ts";
@@ -70,6 +70,7 @@ class Going {
   readonly #done = new AbortController();
   #taken: Inbound | undefined;
   #answer: ResponseHead | undefined;
+  #isAnswerTold = false;
   #body: BodyReader | undefined;
   #contentBytes = 0;
   #isSent = false;
@@ -222,6 +223,7 @@ class Going {
   }
 
   async #tell(bytes: Uint8Array): Promise<void> {
+    this.#isAnswerTold = true;
     try {
       await send(this.#sides.client.socket, bytes, this.#signal);
     } catch (error) {
@@ -233,6 +235,7 @@ class Going {
     try {
       return await read;
     } catch (error) {
+      if (error === CLIENT_LEFT) throw error;
       if (error instanceof PeerBroke) throw new Stopped(refusal("UPSTREAM_PROTOCOL"));
       if (error instanceof PeerLeft || isOfSocket(error)) throw new Lost();
       throw error;
@@ -259,14 +262,14 @@ class Going {
     const told = { why, id: `${mark}/${number}` };
     this.#done.abort(CLIENT_LEFT);
     if (client.socket.destroyed) return false;
-    if (this.#answer === undefined) {
+    if (!this.#isAnswerTold) {
       const isLast = !this.#isSent;
       client.socket.write(statusResponse(told, { isHead: head.method === "HEAD", isLast }));
       return !isLast;
     }
     if (!this.#canBeToldInside()) {
       // Not by its regular end: what came must not be taken for all.
-      client.socket.resetAndDestroy();
+      cut(client.socket);
       return false;
     }
     client.socket.write(Buffer.concat([errorEvent(told), CHUNKS_END]));

@@ -1,5 +1,6 @@
 /** What comes from one side: heads, then bodies in the pieces that they arrive in. Nothing is read that nobody asked for. */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Read } from "#core/wire/http/head.ts";
 import { PeerBroke, PeerLeft } from "../peer.ts";
 import { readSome } from "../reading.ts";
@@ -86,4 +87,10 @@ export async function send(socket: Socket, bytes: Uint8Array, signal: AbortSigna
     signal.addEventListener("abort", aborted);
     if (signal.aborted) aborted();
   });
+}
+
+/** Without a regular end, so that what came is not taken for all. In TLS there is no reset, but an end without its alert. */
+export function cut(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }

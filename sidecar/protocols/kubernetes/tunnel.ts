@@ -17,8 +17,8 @@ export async function tunnel(
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
   const down = pump(upstream, client, both, count);
-  const up = pump(client, upstream, both, () => undefined);
-  // What the client has no more to say the API server is told, and it may still answer; not so the other way.
+  // That the client has no more to say the API server is told, and it may still answer; not so the other way.
+  const up = pump(client, upstream, both, () => undefined).then(() => void upstream.socket.end());
   const first = Promise.race([down.then(() => "upstream" as const), up.then(() => "client" as const)]);
   try {
     await Promise.all([first, down]);
@@ -37,9 +37,8 @@ async function pump(
 ): Promise<void> {
   for (;;) {
     const piece = await from.piece(signal);
-    if (piece === undefined) break;
+    if (piece === undefined) return;
     count(piece.length);
     await send(to.socket, piece, signal);
   }
-  to.socket.end();
 }

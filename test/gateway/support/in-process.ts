@@ -59,6 +59,8 @@ async function prepared(): Promise<PostgresServer> {
 export interface RigOptions {
   readonly policies?: readonly object[];
   readonly connection?: object;
+  /** Of an upstream that the test has brought along: then there is no PostgreSQL. */
+  readonly upstreamPort?: number;
   readonly listener?: object;
   readonly sessionsMax?: number;
   readonly trailWaitMs?: number;
@@ -91,7 +93,9 @@ export interface Rig extends Folders {
 export type LogLine = LogFields & { readonly message: string };
 
 export async function startRig(context: TestContext, options: RigOptions = {}): Promise<Rig> {
-  const [issuerNow, server] = await Promise.all([sharedIssuer(), sharedUpstream()]);
+  const { upstreamPort } = options;
+  const upstreams = upstreamPort === undefined ? sharedUpstream() : undefined;
+  const [issuerNow, server] = await Promise.all([sharedIssuer(), upstreams]);
   const folders = makeFolders();
   const lines: LogLine[] = [];
   const log = openLog({
@@ -105,7 +109,10 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     mode: 0o600,
   });
   folders.write("identity.yaml", provider(issuerNow));
-  folders.write("connection.yaml", connection(server.port, passwordFile, options.connection));
+  folders.write(
+    "connection.yaml",
+    connection(upstreamPort ?? server?.port ?? 0, passwordFile, options.connection),
+  );
   folders.write("policies.yaml", ...(options.policies ?? [policy()]));
   const { tokenFile } = folders;
   const address = { host: "127.0.0.1", port: 0 };
@@ -160,7 +167,10 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   return {
     ...folders,
     plane,
-    upstream: server,
+    get upstream() {
+      if (server === undefined) throw new TypeError("the test has its own upstream");
+      return server;
+    },
     lines,
     port: (arrivals.address() as AddressInfo).port,
     get control() {

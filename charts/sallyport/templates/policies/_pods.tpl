@@ -65,16 +65,16 @@ rules are those of operator/admission/pod/rules.
   field: ports
   fix: take ports outside of 15000 to 15099, which are of the gateway
 - is: >-
-    c.?volumeMounts.orValue([]).all(m, !(m.name in ['gw-token', 'gw-state', 'gw-ca']) || {{ include "sallyport.isBundle" . }})
-    && c.?volumeMounts.orValue([]).filter(m, m.name == 'gw-ca').size() <= 1
+    c.?volumeMounts.orValue([]).all(m, !(m.name in ['gw-token', 'gw-state', 'gw-ca']) || {{ include "sallyport.isBundleMount" . }})
+    && c.?volumeMounts.orValue([]).filter(m, m.name == 'gw-ca').size() <= 2
     && c.?env.orValue([]).all(e, !(e.?valueFrom.?fileKeyRef.?volumeName.orValue('') in ['gw-token', 'gw-state', 'gw-ca']))
   field: volumeMounts
   fix: leave out the volumes of the gateway
 - is: >-
-    c.?volumeMounts.orValue([]).all(m, {{ include "sallyport.isBundle" . }} || !{{ include "sallyport.isOurPath" "m.mountPath" }})
+    c.?volumeMounts.orValue([]).all(m, {{ include "sallyport.isBundleMount" . }} || !{{ include "sallyport.isOurPath" "m.mountPath" }})
     && !{{ include "sallyport.isOurPath" "c.?terminationMessagePath.orValue('')" }}
   field: volumeMounts
-  fix: put nothing below /var/run/sallyport
+  fix: put nothing below /var/run/sallyport and /var/run/secrets/kubernetes.io/serviceaccount
 - is: c.?volumeMounts.orValue([]).all(m, m.?mountPropagation.orValue('None') == 'None')
   field: volumeMounts
   fix: leave out mountPropagation
@@ -107,9 +107,14 @@ rules are those of operator/admission/pod/rules.
 m == {{ dict "name" "gw-ca" "mountPath" "/var/run/sallyport/ca" "readOnly" true | include "sallyport.cel" }}
 {{- end }}
 
+{{/* Of a mount `m`: it is that, or the same at the place where clients of Kubernetes look. */}}
+{{- define "sallyport.isBundleMount" -}}
+({{ include "sallyport.isBundle" . }} || m == {{ dict "name" "gw-ca" "mountPath" "/var/run/secrets/kubernetes.io/serviceaccount" "readOnly" true | include "sallyport.cel" }})
+{{- end }}
+
 {{/* /var/run is a link to /run in most images; dots are not followed but refused. */}}
 {{- define "sallyport.isOurPath" -}}
-({{ . }}.matches('(^|/)run/+([.]/+)*sallyport(/|$)') || {{ . }}.matches('[.][.].*sallyport|sallyport.*[.][.]'))
+({{ . }}.matches('(^|/)run/+([.]/+)*(sallyport|secrets/+([.]/+)*kubernetes[.]io/+([.]/+)*serviceaccount)(/|$)') || {{ . }}.matches('[.][.].*(sallyport|serviceaccount)|(sallyport|serviceaccount).*[.][.]'))
 {{- end }}
 
 {{- define "sallyport.volumeKinds" -}}

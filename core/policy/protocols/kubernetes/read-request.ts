@@ -120,7 +120,7 @@ function resourceAct(group: string, segments: readonly string[], byMethod: Verb,
     verb,
     group,
     resource,
-    ...withoutAbsent({ ...named, name: name ?? selectedName(verb, query) }),
+    ...withoutAbsent({ ...named, name: name ?? (isWatchPath ? undefined : selectedName(verb, query)) }),
   };
 }
 
@@ -142,7 +142,7 @@ function verbOf(byMethod: Verb, name: string | undefined, { watches }: Query): V
 function selectedName(verb: Verb, { fieldSelector }: Query): string | undefined {
   if (verb !== "list" && verb !== "watch") return undefined;
   const names = fieldSelector.split(",").flatMap((term) => {
-    const [, name] = /^metadata\.name==?([^=!\\,]+)$/.exec(term) ?? [];
+    const [, name] = /^metadata\.name==?(?!\.\.?$)([^=!\\/%]+)$/.exec(term) ?? [];
     return name === undefined ? [] : [name];
   });
   return names.length === 1 ? names[0] : undefined;

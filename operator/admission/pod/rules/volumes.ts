@@ -1,8 +1,8 @@
 /** What a pod may mount. The kubelet fetches some kinds of volumes itself, past capture and from wherever the author says. */
 import { posix } from "node:path";
 import type { V1Volume, V1VolumeMount } from "@kubernetes/client-node";
-import { PATHS, VOLUMES } from "../../../names.ts";
-import { isCaMount } from "../strip.ts";
+import { PATHS, SERVICE_ACCOUNT_FOLDER, VOLUMES } from "../../../names.ts";
+import { isBundleMount, isCaMount, isServiceAccountMount } from "../strip.ts";
 import { isReservedVolume, type PlacedContainer } from "../view.ts";
 import type { Found, PodRule } from "./rule.ts";
 
@@ -64,12 +64,14 @@ function wrongMounts({ field, container }: PlacedContainer): readonly Found[] {
     mount,
     at: `${field}.volumeMounts[${index}]`,
   }));
-  const bundles = mounts.filter(({ mount }) => isCaMount(mount));
+  const twice = [isCaMount, isServiceAccountMount].flatMap((isOne) =>
+    mounts.filter(({ mount }) => isOne(mount)).slice(1),
+  );
   return [
     ...mounts
-      .filter(({ mount }) => isReservedVolume(mount.name) && !isCaMount(mount))
+      .filter(({ mount }) => isReservedVolume(mount.name) && !isBundleMount(mount))
       .map(({ mount, at }) => ({ field: at, message: `${mount.name} is the gateway's` })),
-    ...bundles.slice(1).map(({ at }) => ({ field: at, message: "mounts the bundle twice" })),
+    ...twice.map(({ at }) => ({ field: at, message: "mounts the bundle twice" })),
     ...(container.volumeDevices ?? []).flatMap(({ name }, index) =>
       isReservedVolume(name)
         ? [{ field: `${field}.volumeDevices[${index}]`, message: `${name} is the gateway's` }]
@@ -103,12 +105,12 @@ export const trustBundle: PodRule = {
   right: "spec: { containers: [{ name: app, image: app, volumeMounts: [] }] }",
 };
 
-const RESERVED_PATH = posix.dirname(PATHS.ca);
+const RESERVED_PATHS = [posix.dirname(PATHS.ca), SERVICE_ACCOUNT_FOLDER];
 
 export const reservedPath: PodRule = {
   title: "a container mounts something where the gateway's files are",
   why: "Programs find there whom to trust; what lies over it would be trusted instead.",
-  fix: `Mount it elsewhere than below ${RESERVED_PATH}.`,
+  fix: `Mount it elsewhere than below ${RESERVED_PATHS.join(" and ")}.`,
   remedy: "refused",
   find: ({ containers }) => containers.flatMap(pathsInTheWay),
   wrong:
@@ -120,25 +122,25 @@ export const reservedPath: PodRule = {
 };
 
 function pathsInTheWay({ field, container }: PlacedContainer): readonly Found[] {
-  const message = `lies below ${RESERVED_PATH}`;
-  const mounts = (container.volumeMounts ?? []).flatMap((mount, index) =>
-    !isCaMount(mount) && isReservedPath(mount.mountPath)
-      ? [{ field: `${field}.volumeMounts[${index}].mountPath`, message }]
-      : [],
-  );
-  const devices = (container.volumeDevices ?? []).flatMap(({ devicePath }, index) =>
-    isReservedPath(devicePath) ? [{ field: `${field}.volumeDevices[${index}].devicePath`, message }] : [],
-  );
-  const termination = isReservedPath(container.terminationMessagePath ?? "")
-    ? [{ field: `${field}.terminationMessagePath`, message }]
-    : [];
-  return [...mounts, ...devices, ...termination];
+  const found = (at: string, path: string): readonly Found[] => {
+    const reserved = reservedPathOf(path);
+    return reserved === undefined ? [] : [{ field: `${field}.${at}`, message: `lies below ${reserved}` }];
+  };
+  return [
+    ...(container.volumeMounts ?? []).flatMap((mount, index) =>
+      isBundleMount(mount) ? [] : found(`volumeMounts[${index}].mountPath`, mount.mountPath),
+    ),
+    ...(container.volumeDevices ?? []).flatMap(({ devicePath }, index) =>
+      found(`volumeDevices[${index}].devicePath`, devicePath),
+    ),
+    ...found("terminationMessagePath", container.terminationMessagePath ?? ""),
+  ];
 }
 
 /** /var/run is a link to /run in most images. */
-function isReservedPath(path: string): boolean {
+function reservedPathOf(path: string): string | undefined {
   const plain = posix.resolve("/", path).replace(/^\/run(?=\/|$)/, "/var/run");
-  return plain === RESERVED_PATH || plain.startsWith(`${RESERVED_PATH}/`);
+  return RESERVED_PATHS.find((reserved) => plain === reserved || plain.startsWith(`${reserved}/`));
 }
 
 export const mountPropagation: PodRule = {
