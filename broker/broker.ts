@@ -12,9 +12,10 @@ import { Records } from "./exchange/records.ts";
 import { Sessions } from "./exchange/sessions.ts";
 import { type IdentityFront, identityFront } from "./identity/front.ts";
 import { type HttpGet, httpGet } from "./identity/http.ts";
-import { createVerifier } from "./identity/verifier.ts";
+import type { KeysFinding } from "./identity/keys.ts";
+import { type IdentityVerifier, createVerifier } from "./identity/verifier.ts";
 import { type EndingsDeps, agentEnded, recheckAdoptable } from "./lineage/endings.ts";
-import { type ClassPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
+import { type ClassPlans, type LeftOutOfPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
 import type { ApiTokens, KnownPod, PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
@@ -41,6 +42,8 @@ export interface BrokerOptions {
   readonly secrets?: Secrets;
   readonly apiTokens?: ApiTokens;
   readonly get?: HttpGet;
+  /** Asks identity providers for their keys before a token needs them, so that it can be told whether they can be had. */
+  readonly looksForKeys?: boolean;
   /** At most how long a session goes on without word from us. */
   readonly leaseMs?: number;
   /** How long a minted role that no session holds is kept for the next one. */
@@ -81,8 +84,12 @@ export interface Broker extends AsyncDisposable {
   /** Ends sessions of pods that have become somebody else's since. */
   recheckAdoptable(signal: AbortSignal): Promise<void>;
   status(): BrokerStatus;
+  /** Whether the keys of each identity provider can be had, by its name; what has not been looked for is absent. */
+  providerKeys(): ReadonlyMap<string, KeysFinding>;
   /** Which policies the data planes that are connected apply, by the policy's origin. */
   enforcement(): ReadonlyMap<string, Enforced>;
+  /** What does not fit into the plans of data planes, so that it is closed to them. */
+  leftOut(): LeftOutOfPlans;
   /** Does what has come due; called by the broker's own timer. */
   sweep(): void;
   /** Resolves when no credential is being made or taken back. */
@@ -106,6 +113,7 @@ class LiveBroker implements Broker {
   readonly #journal: Journal;
   readonly #sources: Sources;
   readonly #front: IdentityFront;
+  readonly #verifier: IdentityVerifier;
   readonly #sessions = new Sessions();
   readonly #workers = new Workers();
   readonly #desk: Desk;
@@ -128,8 +136,9 @@ class LiveBroker implements Broker {
       journal,
       lingerMs: options.lingerMs ?? LINGER_MS_DEFAULT,
     });
+    this.#verifier = createVerifier({ get, now, note });
     this.#front = identityFront({
-      verifier: createVerifier({ get, now, note }),
+      verifier: this.#verifier,
       environment,
       get,
       now,
@@ -224,6 +233,10 @@ class LiveBroker implements Broker {
     );
   }
 
+  leftOut(): LeftOutOfPlans {
+    return this.#plans?.leftOut() ?? { connections: new Map(), policies: new Map() };
+  }
+
   status(): BrokerStatus {
     return {
       planVersion: this.#prepared?.push.version,
@@ -233,8 +246,13 @@ class LiveBroker implements Broker {
     };
   }
 
+  providerKeys(): ReadonlyMap<string, KeysFinding> {
+    return this.#verifier.keys();
+  }
+
   sweep(): void {
-    const { now, note } = this.#options;
+    const { now, note, looksForKeys = false } = this.#options;
+    if (looksForKeys) this.#verifier.look();
     this.#desk.sweep();
     for (const lost of this.#workers.removeLost(now(), WORKER_LOST_MS)) {
       note("worker.lost", { worker: lost.name, sessions: lost.sessions.size });

@@ -21,7 +21,14 @@ export interface KeyStoreDeps {
 
 export type KeyProblem = "unknown key" | "unreachable";
 
+/** `kept`: the issuer does not answer, and is believed from memory for a while. */
+export type KeysFinding = "available" | "kept" | "unavailable";
+
 export interface IssuerKeys {
+  /** Undefined when nobody has asked the issuer yet. */
+  finding(): KeysFinding | undefined;
+  /** Asks the issuer where that is due, for nobody in particular. */
+  look(): void;
   keyFor(header: JWSHeaderParameters): Promise<CryptoKey | KeyProblem>;
 }
 
@@ -55,9 +62,19 @@ export function issuerKeys(provider: string, from: Issuer, { get, now, note }: K
     return inFlight;
   }
 
+  const isDue = (): boolean => kept === undefined || now() - kept.fetchedMs >= REFRESH_MS;
   return {
+    finding() {
+      const isFailing = failedMs !== Number.NEGATIVE_INFINITY;
+      if (kept === undefined) return isFailing ? "unavailable" : undefined;
+      if (now() - kept.fetchedMs >= STALE_MS_MAX) return "unavailable";
+      return isFailing ? "kept" : "available";
+    },
+    look() {
+      if (isDue()) void refreshOnce();
+    },
     async keyFor(header) {
-      if (kept === undefined || now() - kept.fetchedMs >= REFRESH_MS) await refreshOnce();
+      if (isDue()) await refreshOnce();
       const before = kept;
       if (before === undefined || now() - before.fetchedMs >= STALE_MS_MAX) return "unreachable";
       const known = await pick(before.set, header);

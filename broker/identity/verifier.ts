@@ -4,7 +4,7 @@ import type { Ancestor, CallingPod, Identity } from "#core/policy/facts.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { missingClaim, readClaims } from "./claims.ts";
 import { printable } from "./json.ts";
-import { type IssuerKeys, type KeyStoreDeps, issuerKeys } from "./keys.ts";
+import { type IssuerKeys, type KeyStoreDeps, type KeysFinding, issuerKeys } from "./keys.ts";
 import { type UnverifiedToken, invalid, readToken } from "./token.ts";
 
 export const ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"] as const;
@@ -43,6 +43,10 @@ export interface IdentityVerifier {
   verify(token: Uint8Array, accepted?: ReadonlySet<string>): Promise<Verified | Refusal>;
   /** Takes effect with the next token. Keys already fetched stay where issuer and certificates stay. */
   update(providers: readonly Provider[]): void;
+  /** Asks issuers for their keys where that is due, before anybody needs them. */
+  look(): void;
+  /** Whether the keys of each provider can be had, by its name; absent when nobody has asked yet. */
+  keys(): ReadonlyMap<string, KeysFinding>;
 }
 
 interface Known {
@@ -62,6 +66,16 @@ export function createVerifier(deps: KeyStoreDeps): IdentityVerifier {
           issuerKeys(provider.name, provider, deps),
       }));
     },
+    look() {
+      for (const { provider, keys } of known) if (provider.unusable === undefined) keys.look();
+    },
+    keys: () =>
+      new Map(
+        known.flatMap(({ provider: { name, unusable }, keys }) => {
+          const finding = unusable === undefined ? keys.finding() : "unavailable";
+          return finding === undefined ? [] : [[name, finding] as const];
+        }),
+      ),
     async verify(token, accepted) {
       const head = readToken(token);
       if (isRefusal(head)) return head;

@@ -16,11 +16,18 @@ const CLASS_PLAN_BYTES_MAX = 256 * 1024;
 
 interface ClassPlan {
   readonly push: PlanPush;
-  /** As much as it would take. */
+  /** As much as it would take with everything. */
   readonly bytes: number;
-  /** Then it holds no Connection, and nothing is let through. */
-  readonly isTooLarge: boolean;
+  /** For what no room was left: Connections that are closed to the class, and the policies that speak of them. */
+  readonly leftOut: LeftOut;
 }
+
+interface LeftOut {
+  readonly connections: readonly ConnectionView[];
+  readonly policies: readonly PolicySource[];
+}
+
+const NOTHING: LeftOut = { connections: [], policies: [] };
 
 /** Of all pods that get the same plan: whom policies know them as, and the agents above them, nearest first. */
 export interface PlannedFor {
@@ -46,16 +53,52 @@ export function planOfClass(plan: Plan, whole: PlanPush, { identity, above }: Pl
   );
   const speaking = [...new Set([...own, ...others])];
   const connections = whole.connections.filter((view) => isReachable(connectionOf(plan, view), own));
-  const kept = connections.flatMap((view) => connectionOf(plan, view) ?? []);
-  const origins = new Set<CompiledPolicy | BrokenPolicy>([
-    ...speaking.filter((policy) => kept.some((each) => selectsConnection(policy.connections, each))),
-    ...plan.broken.filter((broken) => closesAny(broken, kept)),
-  ]);
-  const policies = whole.policies.filter((source) => isOf(source, origins));
-  const push = pushOf(connections, policies);
-  const bytes = Buffer.byteLength(JSON.stringify(push));
-  const isTooLarge = bytes > CLASS_PLAN_BYTES_MAX;
-  return { push: isTooLarge ? pushOf([], []) : push, bytes, isTooLarge };
+  const ofThem = (views: readonly ConnectionView[]): readonly PolicySource[] => {
+    const kept = views.flatMap((view) => connectionOf(plan, view) ?? []);
+    return sourcesOf(whole.policies, [
+      ...speaking.filter((policy) => kept.some((each) => selectsConnection(policy.connections, each))),
+      ...plan.broken.filter((broken) => closesAny(broken, kept)),
+    ]);
+  };
+  const push = pushOf(connections, ofThem(connections));
+  const bytes = bytesOf(push);
+  if (bytes <= CLASS_PLAN_BYTES_MAX) return { push, bytes, leftOut: NOTHING };
+  const held = fitting(connections, (view) => ofThem([view]));
+  const closed = connections.filter((view) => !held.has(view));
+  const part = connections.filter((view) => held.has(view));
+  return {
+    push: pushOf(part, ofThem(part)),
+    bytes,
+    leftOut: { connections: closed, policies: ofThem(closed) },
+  };
+}
+
+/** Each with every policy that speaks of it, or not at all: by name, as far as they go. */
+function fitting(
+  connections: readonly ConnectionView[],
+  policiesOf: (view: ConnectionView) => readonly PolicySource[],
+): ReadonlySet<ConnectionView> {
+  const held = new Set<ConnectionView>();
+  const policies = new Set<PolicySource>();
+  let bytes = bytesOf(pushOf([], []));
+  for (const view of connections.toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))) {
+    const needed = policiesOf(view).filter((source) => !policies.has(source));
+    const more = [view, ...needed].reduce((sum, each) => sum + bytesOf(each) + 1, 0);
+    if (bytes + more > CLASS_PLAN_BYTES_MAX) continue;
+    bytes += more;
+    held.add(view);
+    for (const source of needed) policies.add(source);
+  }
+  return held;
+}
+
+function nameOf(view: ConnectionView): string {
+  const { namespace, name } = refOf(view);
+  return `${namespace}/${name}`;
+}
+
+function bytesOf(value: object): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 /** Who stands at the root differs between the pods of a class, so that it is not asked. */
@@ -95,16 +138,22 @@ function connectionOf({ connections }: Plan, view: ConnectionView): ConnectionPl
   return connections.get(namespace)?.get(name);
 }
 
-/** By where it comes from and what it is called: one origin may hold several policies. */
-function isOf(source: PolicySource, wanted: ReadonlySet<CompiledPolicy | BrokenPolicy>): boolean {
+function sourcesOf(
+  sources: readonly PolicySource[],
+  wanted: readonly (CompiledPolicy | BrokenPolicy)[],
+): readonly PolicySource[] {
+  const byOrigin = Map.groupBy(wanted, ({ origin }) => origin);
+  return sources.filter((source) => isOf(source, byOrigin.get(source.origin) ?? []));
+}
+
+/** By what it is called: one origin may hold several policies. */
+function isOf(source: PolicySource, wanted: readonly (CompiledPolicy | BrokenPolicy)[]): boolean {
   const id = source.state === "good" ? source.policy : source.id;
-  for (const { origin, id: other } of wanted) {
-    if (origin !== source.origin) continue;
+  return wanted.some(({ id: other }) => {
     if (id === undefined || other === undefined) return true;
     const name = "metadata" in id ? id.metadata.name : id.name;
-    if (id.kind === other.kind && name === other.name) return true;
-  }
-  return false;
+    return id.kind === other.kind && name === other.name;
+  });
 }
 
 function pushOf(connections: readonly ConnectionView[], policies: readonly PolicySource[]): PlanPush {

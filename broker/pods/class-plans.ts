@@ -1,7 +1,7 @@
 /** One plan for each class of data planes, made when the first of the class asks for it. */
 import type { Identity } from "#core/policy/facts.ts";
 import type { PlanPush } from "#core/port/port.ts";
-import type { Prepared } from "../config.ts";
+import { type Prepared, keyOf as keyOfConnection, refOf } from "../config.ts";
 import { subjectOf } from "../identity/subject.ts";
 import type { Note } from "../note.ts";
 import { type PlannedFor, planOfClass, podsNamedIn } from "./class-plan.ts";
@@ -10,6 +10,13 @@ import type { PodPeer } from "./pods.ts";
 export interface ClassPlans {
   /** A data plane of this machine is given everything. */
   planFor(peer: PodPeer | undefined): PlanPush;
+  /** What classes have no room for, by the origin of a policy or `namespace/name` of a Connection: to how many of them it is closed. */
+  leftOut(): LeftOutOfPlans;
+}
+
+export interface LeftOutOfPlans {
+  readonly connections: ReadonlyMap<string, number>;
+  readonly policies: ReadonlyMap<string, number>;
 }
 
 /** Plans that were handed out, so that it can be told what a gateway applies that is not at the newest yet. */
@@ -37,6 +44,7 @@ export function classPlans(
   history.add(whole);
   const plans = new Map<string, PlanPush>();
   const named = podsNamedIn(plan);
+  const closed = { connections: new Map<string, number>(), policies: new Map<string, number>() };
   return {
     planFor(peer) {
       if (peer === undefined) return whole;
@@ -44,13 +52,22 @@ export function classPlans(
       const key = JSON.stringify([keyOf(identity), above?.map((agent) => keyOf(agent.identity))]);
       const known = plans.get(key);
       if (known !== undefined) return known;
-      const { push, bytes, isTooLarge } = planOfClass(plan, whole, { identity, above });
-      if (isTooLarge) note("plan.too-large", { subject: subjectOf(identity), bytes });
+      const { push, bytes, leftOut } = planOfClass(plan, whole, { identity, above });
+      if (leftOut.connections.length > 0)
+        note("plan.too-large", { subject: subjectOf(identity), bytes, closed: leftOut.connections.length });
+      for (const view of leftOut.connections) count(closed.connections, keyOfConnection(refOf(view)));
+      for (const origin of new Set(leftOut.policies.map((source) => source.origin)))
+        count(closed.policies, origin);
       plans.set(key, push);
       history.add(push);
       return push;
     },
+    leftOut: () => closed,
   };
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 /** Pods that no policy names are told apart by nothing but their service accounts, and so are those above them. */

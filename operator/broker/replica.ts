@@ -84,6 +84,7 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
         : {
             secrets: side.cluster,
             apiTokens: side.cluster,
+            looksForKeys: true,
             journal: await side.openJournal(name, stop),
           }),
       now: Date.now,

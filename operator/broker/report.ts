@@ -1,7 +1,8 @@
 /**
- * What one replica of the broker says of itself, as one Lease object: which policies its gateways apply, and which credentials it can
- * get. Metadata alone, and bounded. Pure; written by the broker, read by the operator.
+ * What one replica of the broker says of itself, as one Lease object: which policies its gateways apply, which credentials and keys it
+ * can get, and what its gateways' plans have no room for. Metadata alone, and bounded. Pure; written by the broker, read by the operator.
  */
+import type { KeysFinding } from "#broker/identity/keys.ts";
 import { GROUP } from "#operator/names.ts";
 import type { Lease } from "../kube/resource.ts";
 
@@ -35,18 +36,44 @@ export interface CredentialReport {
   readonly finding: CredentialFinding;
 }
 
+export const KEYS_FINDINGS = ["available", "kept", "unavailable"] as const satisfies readonly KeysFinding[];
+
+export interface KeysReport {
+  readonly generation: number;
+  readonly finding: KeysFinding;
+}
+
+/** Of a Connection, or of a policy that speaks of such. */
+export interface LeftOutReport {
+  readonly generation: number;
+  /** Classes of gateways whose plans have no room for it. */
+  readonly classes: number;
+}
+
 export interface Report {
   /** By uid; what is in none of them is not known. */
   readonly policies: ReadonlyMap<string, PolicyReport>;
   readonly credentials: ReadonlyMap<string, CredentialReport>;
+  readonly keys: ReadonlyMap<string, KeysReport>;
+  readonly leftOut: ReadonlyMap<string, LeftOutReport>;
 }
 
-const ANNOTATIONS = { policies: `${GROUP}/policies`, credentials: `${GROUP}/credentials` } as const;
+const ANNOTATIONS = {
+  policies: `${GROUP}/policies`,
+  credentials: `${GROUP}/credentials`,
+  keys: `${GROUP}/keys`,
+  leftOut: `${GROUP}/left-out`,
+} as const;
 /** An object may have 256 KiB of annotations. */
-const ENTRIES_MAX = 1_500;
+const ENTRIES_MAX = 1_000;
 
 /** Annotations: the same text is the same report. */
-export function encodeReport({ policies, credentials }: Report): Readonly<Record<string, string>> {
+export function encodeReport({
+  policies,
+  credentials,
+  keys,
+  leftOut,
+}: Report): Readonly<Record<string, string>> {
   const first = <Value>(map: ReadonlyMap<string, Value>) =>
     [...map].toSorted(([a], [b]) => (a < b ? -1 : 1)).slice(0, ENTRIES_MAX);
   return {
@@ -60,6 +87,12 @@ export function encodeReport({ policies, credentials }: Report): Readonly<Record
     ),
     [ANNOTATIONS.credentials]: JSON.stringify(
       first(credentials).map(([uid, { generation, finding }]) => [uid, generation, finding]),
+    ),
+    [ANNOTATIONS.keys]: JSON.stringify(
+      first(keys).map(([uid, { generation, finding }]) => [uid, generation, finding]),
+    ),
+    [ANNOTATIONS.leftOut]: JSON.stringify(
+      first(leftOut).map(([uid, { generation, classes }]) => [uid, generation, classes]),
     ),
   };
 }
@@ -76,7 +109,17 @@ export function decodeReport({ metadata: { annotations = {} } }: Lease): Report 
     if (typeof uid === "string" && isCount(generation) && finding !== undefined)
       credentials.set(uid, { generation, finding });
   }
-  return { policies, credentials };
+  const keys = new Map<string, KeysReport>();
+  for (const [uid, generation, word] of entriesIn(annotations[ANNOTATIONS.keys])) {
+    const finding = KEYS_FINDINGS.find((known) => known === word);
+    if (typeof uid === "string" && isCount(generation) && finding !== undefined)
+      keys.set(uid, { generation, finding });
+  }
+  const leftOut = new Map<string, LeftOutReport>();
+  for (const [uid, generation, classes] of entriesIn(annotations[ANNOTATIONS.leftOut]))
+    if (typeof uid === "string" && isCount(generation) && isCount(classes))
+      leftOut.set(uid, { generation, classes });
+  return { policies, credentials, keys, leftOut };
 }
 
 function entriesIn(text: string | undefined): readonly (readonly unknown[])[] {

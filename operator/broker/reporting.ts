@@ -10,6 +10,8 @@ import type { Credentials } from "./credentials.ts";
 import {
   type CredentialReport,
   encodeReport,
+  type KeysReport,
+  type LeftOutReport,
   type PolicyReport,
   RECORD_LABEL,
   REPORT,
@@ -24,7 +26,7 @@ export interface ReportingOptions {
   readonly namespace: string;
   /** Of the replica. */
   readonly name: string;
-  readonly broker: Pick<Broker, "enforcement">;
+  readonly broker: Pick<Broker, "enforcement" | "providerKeys" | "leftOut">;
   readonly credentials: Pick<Credentials, "findingOf">;
   readonly inForce: () => Desired | undefined;
   readonly clock: Clock;
@@ -79,7 +81,31 @@ export function reportOf({ broker, credentials, inForce }: ReportingOptions): Re
     const finding = credentials.findingOf(connection);
     if (generation !== undefined && finding !== undefined) found.set(uid, { generation, finding });
   }
-  return { policies, credentials: found };
+  const { keys, leftOut } = besides(desired, broker);
+  return { policies, credentials: found, keys, leftOut };
+}
+
+function besides(
+  desired: Desired | undefined,
+  broker: Pick<Broker, "providerKeys" | "leftOut">,
+): Pick<Report, "keys" | "leftOut"> {
+  const generationOf = (uid: string): number | undefined => desired?.standings.get(uid)?.generation;
+  const keys = new Map<string, KeysReport>();
+  const findings = broker.providerKeys();
+  for (const [provider, uid] of desired?.providerUids ?? []) {
+    const [generation, finding] = [generationOf(uid), findings.get(provider.metadata.name)];
+    if (generation !== undefined && finding !== undefined) keys.set(uid, { generation, finding });
+  }
+  const leftOut = new Map<string, LeftOutReport>();
+  const { connections, policies } = broker.leftOut();
+  const add = (uid: string, classes: number | undefined): void => {
+    const generation = generationOf(uid);
+    if (generation !== undefined && classes !== undefined) leftOut.set(uid, { generation, classes });
+  };
+  for (const [{ metadata }, uid] of desired?.connectionUids ?? [])
+    add(uid, connections.get(objectKey(metadata.namespace ?? "", metadata.name)));
+  for (const [origin, classes] of policies) add(origin, classes);
+  return { keys, leftOut };
 }
 
 async function write(

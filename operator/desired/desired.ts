@@ -29,6 +29,8 @@ export interface Desired {
   readonly relations: Relations;
   /** Of `loaded.connections`. */
   readonly connectionUids: ReadonlyMap<Connection, string>;
+  /** Of `loaded.identityProviders`. */
+  readonly providerUids: ReadonlyMap<IdentityProvider, string>;
   /** By uid. */
   readonly standings: ReadonlyMap<string, Standing>;
 }
@@ -64,14 +66,15 @@ export function desiredState(): DesiredState {
 
 function bring(read: ReadonlyMap<string, Known>, compileOne: (source: GoodSource) => Compiled): Desired {
   const connectionUids = new Map<Connection, string>();
-  const identityProviders: IdentityProvider[] = [];
+  const providerUids = new Map<IdentityProvider, string>();
   for (const [uid, { judgement, good }] of read) {
     const connection = current(judgement, good?.judgement, "connection")?.connection;
     const provider = current(judgement, good?.judgement, "identityProvider")?.provider;
     if (connection !== undefined) connectionUids.set(connection, uid);
-    if (provider !== undefined) identityProviders.push(provider);
+    if (provider !== undefined) providerUids.set(provider, uid);
   }
   const connections = [...connectionUids.keys()];
+  const identityProviders = [...providerUids.keys()];
   const standings = new Map<string, Standing>();
   const mismatches = mismatched(read, connections);
   const sound: PolicySource[] = [];
@@ -95,6 +98,7 @@ function bring(read: ReadonlyMap<string, Known>, compileOne: (source: GoodSource
     plan,
     relations: relationsOf(plan),
     connectionUids,
+    providerUids,
     standings,
   };
 }

@@ -107,6 +107,13 @@ export const CONDITIONS = {
         means: "No policy speaks of it, so every session is refused.",
         remedy: "Write a SecretAccessPolicy in its namespace that selects it, if anybody shall use it.",
       },
+      PlanTooLarge: {
+        status: "False",
+        means:
+          "It is closed to the service accounts that the message counts: what they may reach, with the policies that speak of it, comes to more than 256 KiB, and by its name it is behind what fits. The broker's log (`plan.too-large`) names them.",
+        remedy:
+          "Let fewer policies select those service accounts or this Connection: one policy with several rules in place of many, or narrower subjects.",
+      },
       ClosedByBrokenPolicy: {
         status: "False",
         means: "A policy that may speak of it is broken, so nothing passes until that is mended.",
@@ -148,6 +155,12 @@ export const CONDITIONS = {
           "Not every gateway, or not every replica of the broker, has said that it has come to this version; `status.enforcedBy` counts the gateways.",
         remedy: "Wait; when it lasts, look for replicas and gateways that are not ready.",
       },
+      PlanTooLarge: {
+        status: "False",
+        means:
+          "It speaks of Connections that are closed to the service accounts that the message counts, since their plan would be too large. Elsewhere it is applied.",
+        remedy: "See Selected of the Connections that it selects.",
+      },
       AppliedByAll: {
         status: "True",
         means:
@@ -169,6 +182,24 @@ export const CONDITIONS = {
         status: "Unknown",
         means: "The broker asks issuers for their keys, and no broker has reported.",
         remedy: BROKER,
+      },
+      BeingLookedAt: {
+        status: "Unknown",
+        means: "The broker has not asked this version's issuer yet.",
+        remedy: "Wait a moment; the condition follows by itself.",
+      },
+      Available: { status: "True", means: "The broker has the issuer's keys.", remedy: NOTHING },
+      IssuerAway: {
+        status: "True",
+        means:
+          "The issuer does not answer. The keys that it had published before are believed for an hour at most.",
+        remedy: "See why the broker cannot reach the issuer: its log says `provider.unreachable`.",
+      },
+      IssuerUnreachable: {
+        status: "False",
+        means: "The broker has no keys of the issuer, so its tokens are refused (`IDENTITY_UNCHECKED`).",
+        remedy:
+          "See why the broker cannot reach the issuer, or does not trust its certificate (`spec.ca`): its log says `provider.unreachable` or `provider.unusable`.",
       },
     },
   },
@@ -202,6 +233,16 @@ export const CONDITIONS = {
         status: "Unknown",
         means: "Whether gateways apply this version is not known.",
         remedy: "See Enforced.",
+      },
+      ClosedForRoom: {
+        status: "False",
+        means: "For some service accounts there is no room for it in the plan of their gateways.",
+        remedy: "See Selected of a Connection, Enforced of a policy.",
+      },
+      KeysUnavailable: {
+        status: "False",
+        means: "The keys that tokens are checked with cannot be had.",
+        remedy: "See KeysAvailable.",
       },
       KeysUnknown: {
         status: "Unknown",

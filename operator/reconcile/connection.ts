@@ -3,7 +3,7 @@ import { sayNames } from "../desired/relations.ts";
 import { isRecord } from "../kube/error.ts";
 import type { CredentialFinding } from "../broker/report.ts";
 import { type Finding, finding, type ReasonOf } from "./conditions.ts";
-import { acceptedOf, isInForce, type JudgeConditions, type KindWorld } from "./kind-world.ts";
+import { acceptedOf, isInForce, type JudgeConditions, type KindWorld, sayClasses } from "./kind-world.ts";
 import { readyOf } from "./ready.ts";
 
 export const judgeConnection: JudgeConditions = (world) => {
@@ -33,11 +33,12 @@ const FOUND = {
   unavailable: "SecretUnreadable",
 } as const satisfies Record<CredentialFinding, ReasonOf<"CredentialAvailable">>;
 
-function selectedOf({ selectedBy, closedBy }: KindWorld): Finding {
+function selectedOf({ selectedBy, closedBy, leftOut }: KindWorld): Finding {
   if (closedBy !== undefined) {
     const broken = sayNames("broken policy closes it", "broken policies close it", closedBy);
     return finding("Selected", "ClosedByBrokenPolicy", broken);
   }
+  if (leftOut > 0) return finding("Selected", "PlanTooLarge", sayClasses(leftOut));
   if (selectedBy === undefined) return finding("Selected", "NoPolicySelects");
   const policies = sayNames("policy speaks of it", "policies speak of it", selectedBy);
   return finding("Selected", "PoliciesSelect", policies);

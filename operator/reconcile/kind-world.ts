@@ -3,6 +3,7 @@ import { sayErrors } from "../admission/kinds/judge.ts";
 import type { Standing } from "../desired/desired.ts";
 import type { Names } from "../desired/relations.ts";
 import type { CredentialFinding } from "../broker/report.ts";
+import type { KeysFinding } from "#broker/identity/keys.ts";
 import type { OwnKind } from "../kube/resource.ts";
 import { type Finding, finding } from "./conditions.ts";
 import type { Enforcement } from "./reports.ts";
@@ -21,6 +22,9 @@ export interface KindWorld {
   /** What the broker's replicas report of this version. */
   readonly enforcement: Enforcement;
   readonly credential: CredentialFinding | undefined;
+  readonly keys: KeysFinding | undefined;
+  /** Classes of gateways that it is closed to, for want of room in their plans. */
+  readonly leftOut: number;
   readonly nowMs: number;
 }
 
@@ -44,6 +48,10 @@ export function acceptedOf({ standing }: KindWorld): Finding {
     "InvalidLastGoodKept",
     `${errors}. Generation ${keptGeneration} stays in force.`,
   );
+}
+
+export function sayClasses(classes: number): string {
+  return `for ${classes} ${classes === 1 ? "service account" : "service accounts"} with pods that run`;
 }
 
 /** A version that is kept is used, and what it uses has to be there. */

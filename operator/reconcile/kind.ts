@@ -56,6 +56,8 @@ export function kindReconciler(options: KindOptions): Reconciler<KindWorld, Writ
         closedBy: relations.closedBy.get(key),
         enforcement: reports.enforcementOf(uid, standing.generation ?? 0),
         credential: reports.credentialOf(uid, standing.generation ?? 0),
+        keys: reports.keysOf(uid, standing.generation ?? 0),
+        leftOut: reports.leftOutOf(uid, standing.generation ?? 0),
         nowMs: clock.wallMs(),
       };
     },

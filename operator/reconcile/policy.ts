@@ -3,7 +3,7 @@ import { parseInstantMs } from "#core/policy/instant.ts";
 import { sayNames } from "../desired/relations.ts";
 import { isRecord } from "../kube/error.ts";
 import { type Finding, finding } from "./conditions.ts";
-import { acceptedOf, isInForce, type JudgeConditions, type KindWorld } from "./kind-world.ts";
+import { acceptedOf, isInForce, type JudgeConditions, type KindWorld, sayClasses } from "./kind-world.ts";
 import { readyOf } from "./ready.ts";
 
 export const judgePolicy: JudgeConditions = (world) => {
@@ -26,6 +26,7 @@ function enforcedOf(world: KindWorld): Finding {
   const { applied, concerned, replicas, behind } = world.enforcement;
   if (!isInForce(world)) return finding("Enforced", "NotLookedAt");
   if (replicas === 0) return finding("Enforced", "BrokerNotConnected");
+  if (world.leftOut > 0) return finding("Enforced", "PlanTooLarge", sayClasses(world.leftOut));
   return finding("Enforced", behind === 0 && applied === concerned ? "AppliedByAll" : "Applying");
 }
 

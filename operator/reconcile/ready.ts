@@ -16,8 +16,11 @@ const WANTING = {
   Selected: ["ClosedByPolicy", "ClosedByPolicy"],
   CredentialAvailable: ["CredentialUnavailable", "CredentialUnknown"],
   Enforced: ["EnforcementUnknown", "EnforcementUnknown"],
-  KeysAvailable: ["KeysUnknown", "KeysUnknown"],
+  KeysAvailable: ["KeysUnavailable", "KeysUnknown"],
 } as const satisfies Partial<Record<ConditionType, readonly [False: ReadyReason, Unknown: ReadyReason]>>;
+
+/** Where one reason of a condition takes another than the rest of them. */
+const OF_REASON: Readonly<Record<string, ReadyReason>> = { PlanTooLarge: "ClosedForRoom" };
 
 type Wanting = keyof typeof WANTING;
 
@@ -28,7 +31,7 @@ export function readyOf(findings: readonly Finding[]): Finding {
   if (worst === undefined) return finding("Ready", "AllHold");
   if (!isWanting(worst.type)) throw new Error(`Ready has no reason for ${worst.type}`);
   const [whenFalse, whenUnknown] = WANTING[worst.type];
-  const reason = statusOf(worst) === "False" ? whenFalse : whenUnknown;
+  const reason = OF_REASON[worst.reason] ?? (statusOf(worst) === "False" ? whenFalse : whenUnknown);
   return finding("Ready", reason, `${worst.type}: ${worst.message}`);
 }
 

@@ -2,10 +2,12 @@
 import {
   type CredentialFinding,
   decodeReport,
+  KEYS_FINDINGS,
   REPORT_OVER_MS,
   REPORT_STALE_MS,
   type Report,
 } from "../broker/report.ts";
+import type { KeysFinding } from "#broker/identity/keys.ts";
 import type { Clock } from "../kube/clock.ts";
 import { type Trigger } from "../kube/controller.ts";
 import { type Lease, type ObjectKey, type OwnKind, keyOf } from "../kube/resource.ts";
@@ -25,6 +27,10 @@ export interface Reports {
   enforcementOf(uid: string, generation: number): Enforcement;
   /** The worst that any replica has found; undefined when none has looked at this version. */
   credentialOf(uid: string, generation: number): CredentialFinding | undefined;
+  /** Likewise, of the keys of an identity provider. */
+  keysOf(uid: string, generation: number): KeysFinding | undefined;
+  /** To how many classes of gateways it is closed at the replica where there are most, since their plans have no room for it. */
+  leftOutOf(uid: string, generation: number): number;
   /** After which time alone may have changed what is said here; undefined when nobody reports. */
   readonly againAfterMs: number | undefined;
   /** Objects of the store of which something else is reported now. */
@@ -62,6 +68,15 @@ export function watchReports(
   return {
     enforcementOf: (uid, generation) => sumOf(present(), uid, generation),
     credentialOf: (uid, generation) => worstOf(present(), uid, generation),
+    keysOf: (uid, generation) => worstKeysOf(present(), uid, generation),
+    leftOutOf: (uid, generation) =>
+      Math.max(
+        0,
+        ...present().map(({ report, isStale }) => {
+          const said = report.leftOut.get(uid);
+          return isStale || said?.generation !== generation ? 0 : said.classes;
+        }),
+      ),
     get againAfterMs() {
       return heard.size === 0 ? undefined : REPORT_STALE_MS;
     },
@@ -119,9 +134,21 @@ function worstOf(
   return WORST_FIRST.find((finding) => findings.has(finding));
 }
 
+function worstKeysOf(
+  present: readonly (Heard & { readonly isStale: boolean })[],
+  uid: string,
+  generation: number,
+): KeysFinding | undefined {
+  const findings = present.flatMap(({ report, isStale }) => {
+    const said = report.keys.get(uid);
+    return isStale || said?.generation !== generation ? [] : [said.finding];
+  });
+  return KEYS_FINDINGS.findLast((finding) => findings.includes(finding));
+}
+
 function changedBetween(before: Report | undefined, now: Report | undefined): ReadonlySet<string> {
   const uids = new Set<string>();
-  for (const part of ["policies", "credentials"] as const) {
+  for (const part of ["policies", "credentials", "keys", "leftOut"] as const) {
     const [old, fresh] = [before?.[part], now?.[part]];
     for (const uid of new Set([...(old?.keys() ?? []), ...(fresh?.keys() ?? [])]))
       if (JSON.stringify(old?.get(uid)) !== JSON.stringify(fresh?.get(uid))) uids.add(uid);

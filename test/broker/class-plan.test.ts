@@ -12,7 +12,8 @@ import { decide } from "#core/policy/decide.ts";
 import type { Ancestor, Caller, Identity } from "#core/policy/facts.ts";
 import type { Plan } from "#core/policy/plan.ts";
 import { openingOf } from "#core/policy/protocols/table.ts";
-import type { PlanPush } from "#core/port/port.ts";
+import type { PodPeer } from "#broker/pods/pods.ts";
+import type { ConnectionView, PlanPush } from "#core/port/port.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 
 const NAMESPACES = ["shop", "bank"] as const;
@@ -136,10 +137,13 @@ function planFor(
   plan: Plan,
   push: PlanPush,
 ): PlanPush {
-  const { serviceAccount, pod } = identity;
-  assert.ok(serviceAccount !== undefined && pod !== undefined);
   const plans = classPlans({ plan, push } as Prepared, { note: () => undefined, history: new PlanHistory() });
-  return plans.planFor({
+  return plans.planFor(peerOf(identity, ancestors));
+}
+
+function peerOf({ serviceAccount, pod }: Identity, ancestors: readonly Ancestor[]): PodPeer {
+  assert.ok(serviceAccount !== undefined && pod !== undefined);
+  return {
     uid: pod.uid,
     pod,
     plannedFor: { serviceAccount },
@@ -148,7 +152,7 @@ function planFor(
     expiresMs: 0,
     identify: () => Promise.reject(new Error("nobody asks")),
     stillTrusted: () => Promise.reject(new Error("nobody asks")),
-  });
+  };
 }
 
 test("a pod is decided about by the plan of its class as by the whole, and what is left out would be refused anyway", () => {
@@ -182,18 +186,41 @@ test("a pod is decided about by the plan of its class as by the whole, and what 
   assert.ok((decided["allow"] ?? 0) > 0 && (decided["deny"] ?? 0) > 0, JSON.stringify(decided));
 });
 
-test("a plan that no sidecar has the memory for holds nothing", () => {
-  const drawn = Array.from({ length: 3_000 }, (): Drawn => {
+test("of what no sidecar has the memory for, as many Connections are held as go in, each with all that is said of it", () => {
+  const drawn = Array.from({ length: 1_500 }, (): Drawn => {
     return { namespace: "shop", account: "agent", connections: ["orders"], kind: "allow", pod: "p1" };
   });
-  const { plan, push } = prepare(configOf(drawn), []);
+  const [first, second] = ["ledger", "orders"] as const;
+  const few: Drawn[] = [
+    { namespace: "shop", account: "agent", connections: [first], kind: "allow", pod: "p1" },
+    { namespace: "shop", account: "agent", connections: [first, second], kind: "deny", pod: "p1" },
+  ];
+  const large = drawn.map((one): Drawn => ({ ...one, connections: [second] }));
+  const { plan, push } = prepare(configOf([...few, ...large]), []);
   const alone = (name: string): PlannedFor => ({
     identity: { serviceAccount: { namespace: "shop", name } },
     above: [],
   });
-  const large = planOfClass(plan, push, alone("agent"));
-  assert.deepEqual([large.isTooLarge, large.push.connections, large.push.policies], [true, [], []]);
-  assert.equal(planOfClass(plan, push, alone("builder")).isTooLarge, false);
+  const names = (views: readonly ConnectionView[]): readonly string[] =>
+    views.map(({ metadata }) => metadata.name);
+  const cut = planOfClass(plan, push, alone("agent"));
+  assert.deepEqual(names(cut.push.connections), [first]);
+  assert.deepEqual(names(cut.leftOut.connections), [second]);
+  assert.equal(cut.push.policies.length, 2, "with the one that denies, though it speaks of the other too");
+  assert.equal(cut.leftOut.policies.length, large.length + 1);
+  assert.ok(Buffer.byteLength(JSON.stringify(cut.push)) <= 256 * 1024);
+  assert.deepEqual(planOfClass(plan, push, alone("builder")).leftOut, { connections: [], policies: [] });
+
+  const notes: unknown[] = [];
+  const plans = classPlans({ plan, push } as Prepared, {
+    note: (...told) => void notes.push(told),
+    history: new PlanHistory(),
+  });
+  for (const name of ["agent", "agent", "builder"]) plans.planFor(peerOf(agentOf("shop", name, "p9"), []));
+  assert.deepEqual([...plans.leftOut().connections], [[`shop/${second}`, 1]]);
+  assert.equal(plans.leftOut().policies.get("shop/p1"), 1);
+  assert.equal(plans.leftOut().policies.has("shop/p0"), false);
+  assert.equal(notes.length, 1);
 });
 
 test("pods have one plan together until a policy names one of them, or one above it", () => {

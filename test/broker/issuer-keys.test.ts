@@ -42,6 +42,40 @@ test("made-up keys do not make us ask the issuer more than once in a while", asy
   accepted(await verifier.verify(signed(header("old"), claimsOf(issuer, time), old)));
 });
 
+test("whether keys can be had is found out before a token needs them, and told apart from what is remembered", async (context) => {
+  const issuer = await startIssuer({ keys: [old] });
+  context.after(() => issuer.stop());
+  const time = clock();
+  const nobody = providerOf(issuer);
+  const verifier = verifierFor(
+    [nobody, { ...nobody, name: "unusable", unusable: "its certificate is missing" }],
+    time,
+  );
+  const found = async (): Promise<Readonly<Record<string, string>>> => {
+    verifier.look();
+    // A failure that has just been had is not looked for again.
+    await new Promise((resolve) => setImmediate(resolve));
+    return Object.fromEntries(verifier.keys());
+  };
+  const becomes = async (wanted: string | undefined): Promise<void> => {
+    while ((await found())["test"] !== wanted) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  assert.deepEqual(Object.fromEntries(verifier.keys()), { unusable: "unavailable" });
+  await becomes("available");
+  assert.equal(issuer.requests.get("/jwks"), 1);
+  await found();
+  assert.equal(issuer.requests.get("/jwks"), 1, "they are asked for again when they are old");
+  await issuer.stop();
+  time.ms += STALE_MS_MAX / 2;
+  await becomes("kept");
+  time.ms += STALE_MS_MAX / 2;
+  await becomes("unavailable");
+  const again = await startIssuer({ port: issuer.port, keys: [old] });
+  context.after(() => again.stop());
+  time.ms += FAILURE_COOLDOWN_MS;
+  await becomes("available");
+});
+
 test("known keys outlive an issuer that is down, until they are too old", async (context) => {
   const first = await startIssuer({ keys: [old] });
   context.after(() => first.stop());

@@ -14,6 +14,12 @@ import { watchReports } from "#operator/reconcile/reports.ts";
 
 const POLICY = "policy-uid";
 const CONNECTION = "connection-uid";
+const NOTHING: Report = {
+  policies: new Map(),
+  credentials: new Map(),
+  keys: new Map(),
+  leftOut: new Map(),
+};
 
 function world() {
   let nowMs = 0;
@@ -28,7 +34,7 @@ function world() {
     gone: (name: string) => leases.remove(`system/${name}`),
     say(name: string, report: Partial<Report>) {
       version += 1;
-      const annotations = encodeReport({ policies: new Map(), credentials: new Map(), ...report });
+      const annotations = encodeReport({ ...NOTHING, ...report });
       const metadata = {
         name,
         namespace: "system",
@@ -87,22 +93,53 @@ test("of a credential the worst counts, of this version of the Connection alone"
   assert.equal(reports.credentialOf(CONNECTION, 1), "missing");
 });
 
+test("of an issuer's keys the worst counts, and of what there is no room for the most", () => {
+  const { reports, say, later } = world();
+  const keys = (finding: "available" | "kept" | "unavailable"): Partial<Report> => ({
+    keys: new Map([["provider", { generation: 2, finding }]]),
+  });
+  const leftOut = (classes: number): Partial<Report> => ({
+    leftOut: new Map([[CONNECTION, { generation: 3, classes }]]),
+  });
+  assert.equal(reports.keysOf("provider", 2), undefined);
+  say("a", { ...keys("available"), ...leftOut(2) });
+  say("b", { ...keys("kept"), ...leftOut(5) });
+  assert.equal(reports.keysOf("provider", 2), "kept");
+  assert.equal(reports.keysOf("provider", 1), undefined);
+  assert.equal(reports.leftOutOf(CONNECTION, 3), 5);
+  assert.equal(reports.leftOutOf(CONNECTION, 2), 0);
+  say("a", keys("unavailable"));
+  assert.equal(reports.keysOf("provider", 2), "unavailable");
+  later(REPORT_STALE_MS);
+  assert.equal(reports.keysOf("provider", 2), undefined);
+  assert.equal(reports.leftOutOf(CONNECTION, 3), 0);
+});
+
 test("what is not as we write it is not known, and no report grows beyond an object's annotations", () => {
   const annotations = {
     "sallyport.dev/policies": '[["u",1,"all",2],[],7]',
     "sallyport.dev/credentials": "{",
+    "sallyport.dev/keys": '[["u",1,"perhaps"]]',
+    "sallyport.dev/left-out": '[["u",-1,2]]',
   };
   const lease = { apiVersion: "v1", kind: "Lease", metadata: { name: "a", annotations } };
-  assert.deepEqual(decodeReport(lease), { policies: new Map(), credentials: new Map() });
+  assert.deepEqual(decodeReport(lease), NOTHING);
   const many = Array.from({ length: 5_000 }, (_, index) => {
     const uid = `${index}`.padStart(36, "0");
     return [
       uid,
-      { generation: 1_000, applied: 2_000, concerned: 2_000, finding: "not-permitted" as const },
+      {
+        generation: 1_000,
+        applied: 2_000,
+        concerned: 2_000,
+        classes: 2_000,
+        finding: "not-permitted" as const,
+      },
     ] as const;
   });
-  const bytes = Buffer.byteLength(
-    JSON.stringify(encodeReport({ policies: new Map(many), credentials: new Map(many) })),
-  );
+  const credentials = new Map(many);
+  const keys = new Map(many.map(([uid, each]) => [uid, { ...each, finding: "unavailable" as const }]));
+  const all = { policies: credentials, credentials, keys, leftOut: credentials };
+  const bytes = Buffer.byteLength(JSON.stringify(encodeReport(all)));
   assert.ok(bytes < 256 * 1024, `${bytes} bytes`);
 });

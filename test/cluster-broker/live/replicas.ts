@@ -4,10 +4,11 @@ import { after, before, describe, test, type TestContext } from "node:test";
 import type { PlanPush, RevokedPush } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import type { BrokerReplica } from "#operator/broker/replica.ts";
-import { POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
+import { IDENTITY_PROVIDERS, POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
 import { openKube } from "#operator/kube/client.ts";
 import { conditionsOf } from "#operator/reconcile/status.ts";
 import { NotEnrolled } from "#sidecar/uplink/tls/enrolment.ts";
+import { startIssuer } from "#tools/oidc/issuer.ts";
 import { eventually } from "#test/chart/support/wait.ts";
 import { operate } from "#test/kinds/live/operating.ts";
 import { type PodFiles, enrolmentOf } from "#test/port/tls.ts";
@@ -127,6 +128,33 @@ export function replicaCases(world: () => World): void {
         "--timeout=30s",
       ]);
       assert.equal(code, 0, stderr);
+    });
+
+    test("tell whether an identity provider's keys can be had", async () => {
+      const { api } = world().guarded;
+      using kube = openKube(await api.asServiceAccount(NAMESPACE, "sallyport-operator"));
+      await using _operating = operate(kube);
+      const issuer = await startIssuer();
+      const found = "{.status.conditions[?(@.type=='KeysAvailable')].reason}";
+      const becomes = async (name: string, what: string): Promise<void> => {
+        const words = ["wait", `--for=${what}`, `identityprovider/${name}`, "--timeout=30s"];
+        const { code, stderr } = await api.kubectl(words);
+        assert.equal(code, 0, stderr);
+      };
+      try {
+        for (const [name, at, reason] of [
+          ["there", issuer.issuer, "Available"],
+          ["away", "http://127.0.0.1:9", "IssuerUnreachable"],
+        ] as const) {
+          const spec = { issuer: at, audiences: ["sallyport"] };
+          await world().kube.apply(IDENTITY_PROVIDERS, { metadata: { name }, spec }, { ...call, force: true });
+          await becomes(name, `jsonpath=${found}=${reason}`);
+        }
+        await becomes("there", "condition=Ready");
+      } finally {
+        await issuer.stop();
+        for (const name of ["there", "away"]) await world().kube.delete(IDENTITY_PROVIDERS, name, call);
+      }
     });
 
     test("a session has its credential, and loses it when the policy goes or the pod ends", async (t) => {
