@@ -36,7 +36,7 @@ export function ownObjects(guarded: () => Guarded): void {
     const secret = (as: KubeConfig, metadata: V1ObjectMeta, type?: string) => () =>
       as.makeApiClient(CoreV1Api).createNamespacedSecret({
         namespace: NAMESPACE,
-        body: { metadata, ...(type === undefined ? {} : { type }) },
+        body: { metadata, ...(type === undefined ? {} : { type, data: PAIR }) },
         dryRun: "All",
       });
 
@@ -86,10 +86,15 @@ export function ownObjects(guarded: () => Guarded): void {
         const annotations = { "kubernetes.io/service-account.name": "sallyport-operator" };
         const token = secret(as, { name, annotations }, "kubernetes.io/service-account-token");
         await refusedBy(policy, token, /are Opaque/);
+        // As the operator's own is.
+        await allowed(secret(as, { name }, "kubernetes.io/tls"));
       }
     });
   });
 }
+
+/** What a Secret of certificates has to have. */
+const PAIR = { "tls.crt": "", "tls.key": "" };
 
 export function operatorRights(guarded: () => Guarded): void {
   describe("the operator, with its own token", () => {
