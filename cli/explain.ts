@@ -2,6 +2,8 @@ import { nearest } from "#core/api/nearest.ts";
 import { compile } from "#core/policy/compile.ts";
 import { explain as explainDecision } from "#core/policy/explain.ts";
 import type { Ancestor } from "#core/policy/facts.ts";
+import type { KubernetesRequest } from "#core/policy/protocols/kubernetes/acts.ts";
+import { readRequest } from "#core/policy/protocols/kubernetes/read-request.ts";
 import { withAnalyst } from "./analyst.ts";
 import { factsOf, type Question } from "./asking.ts";
 import type { Configuration } from "./configuration.ts";
@@ -34,6 +36,11 @@ const options = {
     type: "string",
     value: "SQL",
     help: "what it wants to run; - reads standard input; left out, the question is whether a session may open",
+  },
+  request: {
+    type: "string",
+    value: "'METHOD PATH'",
+    help: "the same of a Kubernetes API, as HTTP has it: 'DELETE /api/v1/namespaces/shop/pods/web'",
   },
   ancestor: {
     type: "string",
@@ -115,6 +122,10 @@ async function readQuestion(given: OptionValues<typeof options>, io: Io): Promis
   if (!at.ok) return at;
   const statement = await readStatement(given.statement, io);
   if (!statement.ok) return statement;
+  const request = readHttpRequest(given.request);
+  if (!request.ok) return request;
+  if (request.value !== undefined && statement.value !== undefined)
+    return { ok: false, message: "give --statement or --request, not both" };
   const searchPath = readSearchPath(given["search-path"]);
   if (!searchPath.ok) return searchPath;
   return {
@@ -124,6 +135,7 @@ async function readQuestion(given: OptionValues<typeof options>, io: Io): Promis
       connection: connection.value,
       nowMs: at.value,
       ...(statement.value !== undefined && { statement: statement.value }),
+      ...(request.value !== undefined && { request: request.value }),
       searchPath: searchPath.value,
       serverVersion: serverVersionOf(given["server-version"]),
     },
@@ -147,6 +159,16 @@ async function readStatement(given: string | undefined, io: Io): Promise<Read<st
   if (given !== "-") return { ok: true, value: given };
   const input = await io.readInput(STATEMENT_BYTES_MAX);
   return input.ok ? { ok: true, value: input.text } : input;
+}
+
+function readHttpRequest(given: string | undefined): Read<KubernetesRequest | undefined> {
+  if (given === undefined) return { ok: true, value: undefined };
+  const [, method, target] = /^([A-Z]+) (\/\S*)$/.exec(given) ?? [];
+  if (method !== undefined && target !== undefined) return { ok: true, value: readRequest(method, target) };
+  return {
+    ok: false,
+    message: `--request is a method and a path, such as 'GET /api/v1/namespaces/shop/pods', not ${JSON.stringify(given)}`,
+  };
 }
 
 /** Broken policies take part in the decision, by closing what they reach; what is wrong with them is another command's. */

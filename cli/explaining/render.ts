@@ -1,4 +1,5 @@
 /** An explanation for people: the verdict first, then the reasons in the order in which one asks for them. */
+import { say } from "#core/policy/protocols/kubernetes/words.ts";
 import { statementsOf } from "#core/policy/protocols/postgres/request.ts";
 import type { ColumnMask, Decision, DecisionCode, Limits, Outcome, RuleRef } from "#core/policy/decision.ts";
 import type { DemandExplanation, Explanation, LinkExplanation, RuleNote } from "#core/policy/explain.ts";
@@ -63,6 +64,8 @@ function decidingSection(answer: Answer, paint: Paint): string[] {
 }
 
 function requestLines({ question, request }: Answer): string[] {
+  if (request.protocol === "kubernetes" && request.acts.length > 0)
+    return request.acts.map((act) => `  ${printable(say(act))}`);
   if (question.statement === undefined) return ["  opens a session; no statement was given"];
   const statements = statementsOf(request);
   if (statements.length === 0) return ["  nothing: there is no statement in the text"];
@@ -174,7 +177,9 @@ function closedLines({ closedBy }: Explanation): string[] {
   ]);
 }
 
-function assumption({ question: { serverVersion, searchPath, statement } }: Answer): string {
+function assumption({ question: { serverVersion, searchPath, statement, request } }: Answer): string {
+  if (request !== undefined)
+    return "This is what policies say. The API server asks RBAC beside them, and that is not asked here.";
   if (statement === undefined) return "No statement was given, so this is only about opening a session.";
   return (
     `Assuming a stock PostgreSQL ${serverVersion} catalog and search_path ${searchPath.join(", ") || "(empty)"}. ` +

@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { denialCases } from "#test/exchange/support/real-world.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { apiTokenCases } from "./live/api-tokens.ts";
 import { handoverCases } from "./live/handover.ts";
 import { journalCases } from "./live/journal.ts";
 import { peopleCases } from "./live/people.ts";
@@ -18,6 +19,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   });
   after(() => world[Symbol.asyncDispose]());
   secretCases(() => world);
+  apiTokenCases(() => world);
   sharedCases(() => world);
   replicaCases(() => world);
   journalCases(() => world);

@@ -12,6 +12,8 @@ import { TRUST_VARIABLES, withTrust, withoutTrust } from "#operator/admission/po
 import { CA_FILE, PATHS as OPERATOR_PATHS } from "#operator/names.ts";
 import { type AuthorityOptions, BUNDLE_FILE, openAuthority } from "#sidecar/pod/authority.ts";
 import { PATHS } from "#sidecar/pod/paths.ts";
+import { writeServiceAccount } from "#sidecar/pod/service-account.ts";
+import { NO_TOKEN } from "#sidecar/protocols/kubernetes/marker.ts";
 import { replicasOf } from "#sidecar/pod/uplink.ts";
 import { textOf } from "#test/architecture/sources.ts";
 
@@ -20,6 +22,24 @@ const DAY_MS = 24 * 60 * 60_000;
 test("operator and gateway mean the same folders and the same file", () => {
   assert.deepEqual({ ...PATHS }, { ...OPERATOR_PATHS });
   assert.equal(join(PATHS.ca, BUNDLE_FILE), CA_FILE);
+});
+
+test("clients of Kubernetes find what they look for, and a token that is none", () => {
+  using held = folders();
+  const { certificatePem } = openAuthority(held.options);
+  writeServiceAccount(held.options.bundleFolder, { namespace: "shop" }, { certificatePem });
+  const read = (name: string): string => readFileSync(join(held.options.bundleFolder, name), "utf8");
+  assert.equal(read("namespace"), "shop");
+  assert.ok(new X509Certificate(read("ca.crt")).ca);
+  assert.doesNotMatch(
+    read("ca.crt"),
+    /END CERTIFICATE-----\n-----BEGIN/,
+    "public roots are not the API server's",
+  );
+  assert.equal(read("token"), NO_TOKEN);
+  // No part of it could be taken for one.
+  assert.doesNotMatch(NO_TOKEN, /^eyJ|\s/);
+  assert.ok(read(BUNDLE_FILE).startsWith(read("ca.crt")));
 });
 
 test("replicas of the broker are named by the service that the chart has for them", () => {

@@ -18,6 +18,7 @@ import { openWhileObserving } from "./open-while-observing.ts";
 import { ruleWithoutReason } from "./rule-without-reason.ts";
 import { shadowedRule } from "./shadowed-rule.ts";
 import { weakAuthentication } from "./weak-authentication.ts";
+import { wideKubernetes } from "./wide-kubernetes.ts";
 import { worldOf } from "./world.ts";
 
 export const LINTS = {
@@ -33,6 +34,7 @@ export const LINTS = {
   BROAD_SUBJECT: broadSubject,
   OPEN_WHILE_OBSERVING: openWhileObserving,
   ANY_ON_MINTED: anyOnMinted,
+  WIDE_KUBERNETES: wideKubernetes,
   LEAKY_RELATION: leakyRelation,
   MASK_BYPASS: maskBypass,
   MASK_WITHOUT_READER: maskWithoutReader,
