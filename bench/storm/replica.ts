@@ -102,7 +102,14 @@ async function start({ folder, name, host, port, enrolPort, pods, authority: giv
     note,
   });
   broker.update({
-    loaded: { ...kinds(), identityProviders: [], tests: [], gateways: [], diagnostics: [] },
+    loaded: {
+      ...kinds(),
+      identityProviders: [],
+      workloadControllers: [],
+      tests: [],
+      gateways: [],
+      diagnostics: [],
+    },
     listeners: {},
     authorities: new Map(),
   });

@@ -263,6 +263,64 @@ export interface SecretAccessPolicy {
 }
 
 /**
+ * A program that makes pods, or what pods are made from, for others: what its account makes is whose the
+ * owner is, and never its own. The controllers of Kubernetes itself are known without.
+ */
+export interface WorkloadController {
+  readonly apiVersion: "sallyport.dev/v1alpha1";
+  readonly kind: "WorkloadController";
+  readonly metadata: Metadata;
+  readonly spec: {
+    /**
+     * The account of the controller. In a namespace that bears the label `sallyport.dev/enforce` it is an
+     * agent's, and not believed.
+     */
+    readonly serviceAccount: {
+      /** A namespace. */
+      readonly namespace: string;
+      /** Its name. */
+      readonly name: string;
+    };
+    /**
+     * Kinds whose objects it makes others from. What it makes is whose the object is that its `controller`
+     * ownerReference names. Left out, it makes nothing for others; what it changes of theirs stays theirs
+     * all the same, as with programs that write a new image into a Deployment.
+     */
+    readonly owns?: readonly {
+      /** Its API group; empty for Kubernetes' own first one. */
+      readonly group: string;
+      /** The version in which it is asked for. */
+      readonly version: string;
+      /** Its name in paths, in the plural. */
+      readonly resource: string;
+      /** Its name in objects. */
+      readonly kind: string;
+      /**
+       * Where an object says what is made from it: whoever changes anything there becomes its author. Left
+       * out, it is the whole spec. Example: `[spec.podTemplate]`.
+       */
+      readonly templatePaths?: readonly string[];
+      /**
+       * Its objects keep things ready for whoever claims them: what they own is nobody's until its
+       * controller gives it to another owner.
+       */
+      readonly pool?: boolean;
+    }[];
+    /**
+     * When it is looked up whose its pods are. `AtCreation`: when they are made. `AtExchange`: each time
+     * they ask for access, by following the owners that they have then; for controllers that make pods
+     * before it is known who gets them.
+     */
+    readonly pods?: "AtCreation" | "AtExchange";
+    /**
+     * Whether it may make workloads with a token that is bound to no pod, of which nobody knows in whose
+     * hands it is. `Accepted` is for programs outside of the cluster that have a service account's token.
+     */
+    readonly unboundTokens?: "Refused" | "Accepted";
+  };
+}
+
+/**
  * A gateway on one host: the places where agents reach it, the Connection that each place leads to, and how
  * it knows who is there. `sallyport gateway --config DIR` reads exactly one.
  */
@@ -887,5 +945,6 @@ export type Kind =
   | Connection
   | IdentityProvider
   | SecretAccessPolicy
+  | WorkloadController
   | Gateway
   | PolicyTest;

@@ -7,7 +7,14 @@ import { cutDocuments, withoutByteOrderMark } from "./documents.ts";
 import { type ReadDocument, readDocument, unreadable } from "./document.ts";
 import { refuseDuplicates } from "./duplicates.ts";
 import { collectFindings, positions } from "./findings.ts";
-import type { Connection, Gateway, IdentityProvider, Kind, PolicyTest } from "./kinds.gen.ts";
+import type {
+  Connection,
+  Gateway,
+  IdentityProvider,
+  Kind,
+  PolicyTest,
+  WorkloadController,
+} from "./kinds.gen.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import type { Loaded, PolicySource } from "./loaded.ts";
 
@@ -35,6 +42,9 @@ export function loadKinds(files: readonly KindFile[], neighbours: Neighbours = N
       .map((document) => policySource(document, isGood(document))),
     identityProviders: good.filter(
       (object): object is IdentityProvider => object.kind === "IdentityProvider",
+    ),
+    workloadControllers: good.filter(
+      (object): object is WorkloadController => object.kind === "WorkloadController",
     ),
     tests: good.filter((object): object is PolicyTest => object.kind === "PolicyTest"),
     gateways: good.filter((object): object is Gateway => object.kind === "Gateway"),

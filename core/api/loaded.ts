@@ -7,6 +7,7 @@ import type {
   IdentityProvider,
   PolicyTest,
   SecretAccessPolicy,
+  WorkloadController,
 } from "./kinds.gen.ts";
 
 export type Policy = SecretAccessPolicy | ClusterSecretAccessPolicy;
@@ -57,6 +58,8 @@ export interface Loaded {
   readonly connections: readonly Connection[];
   readonly policies: readonly PolicySource[];
   readonly identityProviders: readonly IdentityProvider[];
+  /** Of a cluster; a gateway of a host knows no workloads. */
+  readonly workloadControllers: readonly WorkloadController[];
   readonly tests: readonly PolicyTest[];
   /** Of these `sallyport gateway` runs one; nothing else reads them. */
   readonly gateways: readonly Gateway[];

@@ -6,6 +6,7 @@
  * to a ClusterRole of the chart, and goes with it (decision 0026).
  */
 import { isDeepStrictEqual } from "node:util";
+import { isOfRegistered } from "./registered.ts";
 import type { ConfigurationKind, RegisteredWebhook, WebhookConfiguration } from "../config/settings.ts";
 import type { Kube, PatchOperation } from "../kube/client.ts";
 import type { Reconciler } from "../kube/controller.ts";
@@ -23,11 +24,12 @@ export const CONFIGURATION_RESOURCES = {
 } as const satisfies Record<ConfigurationKind, Resource>;
 
 /** What was not as it should be, by its name in metrics and events. */
-export type Damage = "caBundle" | "changed" | "deleted";
+export type Damage = "caBundle" | "changed" | "deleted" | "registered";
 
 export interface GuardOptions {
   readonly kube: Kube;
-  readonly desired: readonly WebhookConfiguration[];
+  /** As they shall be at this moment. Throws while that is not known. */
+  readonly desired: () => readonly WebhookConfiguration[];
   /** Undefined: there is no authority yet. */
   readonly caBundle: () => string | undefined;
   /** Undefined: it is not there, so the chart is being uninstalled. */
@@ -68,7 +70,7 @@ export function guardReconciler(options: GuardOptions): Reconciler<GuardWorld, G
 
   async function observe(key: ObjectKey, signal: AbortSignal): Promise<GuardWorld | undefined> {
     const caBundle = options.caBundle();
-    const plain = options.desired.find((each) => guardKey(each) === key);
+    const plain = options.desired().find((each) => guardKey(each) === key);
     if (plain === undefined || caBundle === undefined) return undefined;
     const desired = withBundle(plain, caBundle);
     const resource = resourceOf(desired);
@@ -124,6 +126,18 @@ function restoring(live: WebhookConfiguration, wanted: readonly RegisteredWebhoo
     path: "/metadata/resourceVersion",
     value: live.metadata.resourceVersion,
   };
+  const chartsOwn = (webhooks: readonly RegisteredWebhook[]): readonly RegisteredWebhook[] =>
+    webhooks.filter((webhook) => !isOfRegistered(webhook));
+  // Controllers were registered, or are no more: nobody has done anything to it.
+  if (isDeepStrictEqual(chartsOwn(live.webhooks), chartsOwn(wanted)))
+    return [
+      {
+        kind: "restore",
+        damage: "registered",
+        configuration: live,
+        operations: [unchanged, ...registering(live.webhooks, wanted)],
+      },
+    ];
   const isOnlyBundle = isDeepStrictEqual(withoutBundles(live.webhooks), withoutBundles(wanted));
   const operations: readonly PatchOperation[] = isOnlyBundle
     ? wanted.map(({ clientConfig }, at) => ({
@@ -134,6 +148,20 @@ function restoring(live: WebhookConfiguration, wanted: readonly RegisteredWebhoo
     : [{ op: "replace", path: "/webhooks", value: wanted }];
   const damage = isOnlyBundle ? "caBundle" : "changed";
   return [{ kind: "restore", damage, configuration: live, operations: [unchanged, ...operations] }];
+}
+
+/** The last first, so that the places of the others stay. */
+function registering(
+  live: readonly RegisteredWebhook[],
+  wanted: readonly RegisteredWebhook[],
+): readonly PatchOperation[] {
+  const gone = [...live.entries()].filter(([, webhook]) => isOfRegistered(webhook)).toReversed();
+  return [
+    ...gone.map(([at]): PatchOperation => ({ op: "remove", path: `/webhooks/${at}` })),
+    ...wanted
+      .filter(isOfRegistered)
+      .map((value): PatchOperation => ({ op: "add", path: "/webhooks/-", value })),
+  ];
 }
 
 function withBundle(configuration: WebhookConfiguration, caBundle: string): WebhookConfiguration {

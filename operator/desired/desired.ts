@@ -94,7 +94,16 @@ function bring(read: ReadonlyMap<string, Known>, compileOne: (source: GoodSource
   const diagnostics = policies.flatMap((source) => (source.state === "broken" ? source.diagnostics : []));
   const plan = compile({ connections, policies }, compileOne);
   return {
-    loaded: { connections, policies, identityProviders, tests: [], gateways: [], diagnostics },
+    loaded: {
+      connections,
+      policies,
+      identityProviders,
+      // Read from its store, since admission must not wait for the whole to be read.
+      workloadControllers: [],
+      tests: [],
+      gateways: [],
+      diagnostics,
+    },
     plan,
     relations: relationsOf(plan),
     connectionUids,

@@ -13,6 +13,7 @@ export interface KindStores {
   readonly SecretAccessPolicy: StoreView<OwnKind>;
   readonly ClusterSecretAccessPolicy: StoreView<OwnKind>;
   readonly IdentityProvider: StoreView<OwnKind>;
+  readonly WorkloadController: StoreView<OwnKind>;
 }
 
 export type KindInCluster = keyof KindStores;

@@ -15,6 +15,8 @@ import type {
   V1Secret,
   V1Service,
   V1ServiceAccount,
+  V1ValidatingAdmissionPolicy,
+  V1ValidatingAdmissionPolicyBinding,
   V1StatefulSet,
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
@@ -142,6 +144,20 @@ export const VALIDATING_WEBHOOKS = resource<Of<V1ValidatingWebhookConfiguration>
   "validatingwebhookconfigurations",
   "cluster",
 );
+export type ValidatingPolicy = Of<V1ValidatingAdmissionPolicy>;
+export type ValidatingPolicyBinding = Of<V1ValidatingAdmissionPolicyBinding>;
+export const VALIDATING_POLICIES = resource<ValidatingPolicy>(
+  ADMISSION,
+  "ValidatingAdmissionPolicy",
+  "validatingadmissionpolicies",
+  "cluster",
+);
+export const VALIDATING_POLICY_BINDINGS = resource<ValidatingPolicyBinding>(
+  ADMISSION,
+  "ValidatingAdmissionPolicyBinding",
+  "validatingadmissionpolicybindings",
+  "cluster",
+);
 export const SUBJECT_ACCESS_REVIEWS = resource(
   "authorization.k8s.io/v1",
   "SubjectAccessReview",
@@ -164,6 +180,13 @@ export const GUARDRAILS = resource<OwnKind>(
   "cluster",
 );
 export const IDENTITY_PROVIDERS = resource<OwnKind>(OURS, "IdentityProvider", "identityproviders", "cluster");
+
+export const WORKLOAD_CONTROLLERS = resource<OwnKind>(
+  OURS,
+  "WorkloadController",
+  "workloadcontrollers",
+  "cluster",
+);
 
 export function apiVersionOf({ group, version }: Resource): string {
   return group === "" ? version : `${group}/${version}`;

@@ -4,7 +4,7 @@ import { Registry } from "prom-client";
 import { errorFields, type Log } from "#runtime/log.ts";
 import { type Observability, serveObservability } from "#runtime/observability.ts";
 import { ownerFacts } from "../admission/facts/owners.ts";
-import { registryOf } from "../admission/origin/registry.ts";
+import { type RegistryFacts, registryFacts } from "../admission/facts/registry.ts";
 import { namespaceFacts } from "../admission/facts/namespaces.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
 import { admissionMeters } from "../admission/server/meters.ts";
@@ -19,6 +19,7 @@ import type { Address, OperatorSettings, WebhookConfiguration } from "../config/
 import { type DesiredWatch, watchDesired } from "../desired/watch.ts";
 import type { Access } from "../kube/access.ts";
 import { type Kube, openKube } from "../kube/client.ts";
+import { isEnforced } from "../reconcile/namespace-plan.ts";
 import { type Clock, pause, systemClock } from "../kube/clock.ts";
 import { type EventRecorder, openEventRecorder } from "../kube/events.ts";
 import { type Election, runElection } from "../kube/lease.ts";
@@ -71,6 +72,7 @@ class Replica implements Operator {
   readonly #events: EventRecorder;
   readonly #stores: Stores;
   readonly #desired: DesiredWatch;
+  readonly #controllers: RegistryFacts;
   readonly #callers: CallersFile | undefined;
   #observability: Observability | undefined;
   #authority: Authority | undefined;
@@ -111,6 +113,7 @@ class Replica implements Operator {
       stores: this.#stores.kinds,
       onError: (error) => log.error("the kinds cannot be read", errorFields(error)),
     });
+    this.#controllers = controllersIn(this.#stores, settings.namespace);
     this.serving = this.#serve();
     this.serving.catch((error: unknown) => {
       if (!signal.aborted) log.error("admission cannot be served", errorFields(error));
@@ -135,7 +138,9 @@ class Replica implements Operator {
   notReady(): readonly string[] {
     if (this.#isStopping) return ["shutting down"];
     const { namespaces, kinds } = this.#stores;
-    const unread = [namespaces.store, kinds.Connection].filter(({ hasSynced }) => !hasSynced);
+    const unread = [namespaces.store, kinds.Connection, kinds.WorkloadController].filter(
+      ({ hasSynced }) => !hasSynced,
+    );
     const certificate = this.#authority === undefined ? undefined : this.#authority.notReady();
     return [
       ...unread.map(({ name }) => `${name} have not been read from the API server yet`),
@@ -209,7 +214,7 @@ class Replica implements Operator {
     return webhooks({
       kinds,
       attribution: {
-        registry: () => registryOf([]),
+        registry: () => this.#controllers.registry(),
         owners: ownerFacts(this.#kube),
         nowMs: () => this.#clock.wallMs(),
       },
@@ -279,6 +284,7 @@ class Replica implements Operator {
             stores: this.#stores,
             desired: this.#desired,
             authority,
+            registry: () => this.#controllers.registry(),
             events: this.#events,
             meters: this.#meters.kube,
             onRestored: this.#meters.process.restored,
@@ -316,4 +322,14 @@ class Replica implements Operator {
     if (this.#authority === undefined) return undefined;
     return new X509Certificate(this.#authority.certificate.certificatePem).validToDate.getTime();
   }
+}
+
+function controllersIn({ namespaces, kinds }: Stores, systemNamespace: string): RegistryFacts {
+  return registryFacts({
+    controllers: kinds.WorkloadController,
+    isEnforced: (name) => {
+      const namespace = namespaces.store.get(name);
+      return namespace !== undefined && isEnforced(namespace, { systemNamespace });
+    },
+  });
 }

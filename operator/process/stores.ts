@@ -16,6 +16,7 @@ import {
   NAMESPACES,
   POLICIES,
   type Resource,
+  WORKLOAD_CONTROLLERS,
 } from "../kube/resource.ts";
 import { type StoreOptions, type StoreView, openStore } from "../kube/store.ts";
 
@@ -66,6 +67,7 @@ export function followKinds(options: FollowOptions): KindStores {
     SecretAccessPolicy: kind(POLICIES),
     ClusterSecretAccessPolicy: kind(GUARDRAILS),
     IdentityProvider: kind(IDENTITY_PROVIDERS),
+    WorkloadController: kind(WORKLOAD_CONTROLLERS),
   };
 }
 

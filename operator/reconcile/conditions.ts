@@ -27,7 +27,7 @@ const AFTER_ACCEPTED = "See Accepted; this is looked at once the object is accep
 
 export const CONDITIONS = {
   Accepted: {
-    on: ["Connection", ...POLICY_KINDS, "IdentityProvider"],
+    on: ["Connection", ...POLICY_KINDS, "IdentityProvider", "WorkloadController"],
     asks: "Can the object be used as it is written?",
     reasons: {
       Valid: { status: "True", means: "This version is in force.", remedy: NOTHING },
@@ -203,8 +203,37 @@ export const CONDITIONS = {
       },
     },
   },
+  Believed: {
+    on: ["WorkloadController"],
+    asks: "Is what its account makes taken to be its owners' authors'?",
+    reasons: {
+      NotLookedAt: {
+        status: "Unknown",
+        means: "The controller is not accepted, so nothing was looked up for it.",
+        remedy: AFTER_ACCEPTED,
+      },
+      AccountIsAgent: {
+        status: "False",
+        means:
+          "Its account is in a namespace that bears the label `sallyport.dev/enforce`: pods there are agents, and what an agent makes is its own.",
+        remedy: "Run the controller in a namespace of its own, without the label.",
+      },
+      OwnersUnreadable: {
+        status: "False",
+        means:
+          "Sallyport may not `get` kinds that it owns, so whatever it makes for their objects is refused.",
+        remedy:
+          "Bind a ClusterRole with `get` on the kinds that the message names to the service accounts `sallyport-operator` and `sallyport-broker`.",
+      },
+      Registered: {
+        status: "True",
+        means: "What its account makes for objects of the kinds that it owns is whose they are.",
+        remedy: NOTHING,
+      },
+    },
+  },
   Ready: {
-    on: ["Connection", ...POLICY_KINDS, "IdentityProvider"],
+    on: ["Connection", ...POLICY_KINDS, "IdentityProvider", "WorkloadController"],
     asks: "Does everything hold that it needs? This is what `kubectl wait --for=condition=Ready` waits for.",
     reasons: {
       AllHold: { status: "True", means: "Everything that it needs holds.", remedy: NOTHING },
@@ -248,6 +277,11 @@ export const CONDITIONS = {
         status: "Unknown",
         means: "Whether tokens can be checked is not known.",
         remedy: "See KeysAvailable.",
+      },
+      NotBelieved: {
+        status: "False",
+        means: "The controller is registered, and not believed.",
+        remedy: "See Believed.",
       },
     },
   },

@@ -15,6 +15,7 @@ import {
   type OwnKind,
   POLICIES,
   type Resource,
+  WORKLOAD_CONTROLLERS,
 } from "../kube/resource.ts";
 import type { StoreView } from "../kube/store.ts";
 import { judgeConnection } from "./connection.ts";
@@ -22,24 +23,35 @@ import { judgeIdentityProvider } from "./identity-provider.ts";
 import { kindReconciler, type WriteStatus } from "./kind.ts";
 import type { JudgeConditions, KindWorld } from "./kind-world.ts";
 import { namespaceReconciler } from "./namespace.ts";
-import type { NamespaceAction, NamespaceWorld } from "./namespace-plan.ts";
+import { isEnforced, type NamespaceAction, type NamespaceWorld } from "./namespace-plan.ts";
 import type { ConfigMap, NetworkPolicy, Owner, RoleBinding } from "./owned.ts";
 import { judgePolicy } from "./policy.ts";
+import { accountNamespaceIn, type Registration, registrationOf } from "./registration.ts";
 import { watchReports } from "./reports.ts";
+import { judgeWorkloadController } from "./workload-controller.ts";
 
 export const KINDS_IN_CLUSTER = {
   // What the broker may read is decided by the namespace's label.
-  Connection: { resource: CONNECTIONS, judge: judgeConnection, followsNamespace: true },
-  SecretAccessPolicy: { resource: POLICIES, judge: judgePolicy, followsNamespace: false },
-  ClusterSecretAccessPolicy: { resource: GUARDRAILS, judge: judgePolicy, followsNamespace: false },
-  IdentityProvider: { resource: IDENTITY_PROVIDERS, judge: judgeIdentityProvider, followsNamespace: false },
+  Connection: {
+    resource: CONNECTIONS,
+    judge: judgeConnection,
+    follows: ({ metadata }) => metadata.namespace,
+  },
+  SecretAccessPolicy: { resource: POLICIES, judge: judgePolicy, follows: undefined },
+  ClusterSecretAccessPolicy: { resource: GUARDRAILS, judge: judgePolicy, follows: undefined },
+  IdentityProvider: { resource: IDENTITY_PROVIDERS, judge: judgeIdentityProvider, follows: undefined },
+  WorkloadController: {
+    resource: WORKLOAD_CONTROLLERS,
+    judge: judgeWorkloadController,
+    follows: accountNamespaceIn,
+  },
 } as const satisfies Record<KindInCluster, KindQuestion>;
 
 interface KindQuestion {
   readonly resource: Resource<OwnKind>;
   readonly judge: JudgeConditions;
-  /** Asked again when the namespace changes. */
-  readonly followsNamespace: boolean;
+  /** Which namespace of an object it is, that it is asked again when it changes. */
+  readonly follows: ((object: OwnKind) => string | undefined) | undefined;
 }
 
 export interface ControllerStores {
@@ -78,15 +90,25 @@ export function controllers(options: ControllersOptions): Controllers {
   const { stores, desired, owner, kube, events, clock = systemClock } = options;
   const { namespaces, roleBindings, networkPolicies, authorities } = stores;
   const reports = watchReports(stores.reports, clock);
+  const isEnforcedNow = (name: string): boolean => {
+    const namespace = namespaces.get(name);
+    return namespace !== undefined && isEnforced(namespace, owner);
+  };
+  const registered = (object: OwnKind, signal: AbortSignal): Promise<Registration | undefined> =>
+    registrationOf(
+      { kube, systemNamespace: owner.systemNamespace, isEnforced: isEnforcedNow },
+      object,
+      signal,
+    );
   const kinds = (Object.keys(KINDS_IN_CLUSTER) as KindInCluster[]).map((kind) => {
     const store = stores.kinds[kind];
-    const { resource, judge, followsNamespace } = KINDS_IN_CLUSTER[kind];
-    const question = { kind, resource, judge, store, desired, namespaces, owner, reports };
+    const { resource, judge, follows }: KindQuestion = KINDS_IN_CLUSTER[kind];
+    const question = { kind, resource, judge, store, desired, namespaces, owner, reports, registered };
     // The store tells of a status that somebody else has written over.
     const triggers = [desired.affected(kind), trigger(store), reports.affected(store)];
     return {
       reconciler: kindReconciler({ ...question, kube, events, clock }),
-      triggers: followsNamespace ? [...triggers, trigger(namespaces, keysIn(store))] : triggers,
+      triggers: follows === undefined ? triggers : [...triggers, trigger(namespaces, keysIn(store, follows))],
     };
   });
   return {
@@ -117,11 +139,14 @@ export function controllers(options: ControllersOptions): Controllers {
   };
 }
 
-function keysIn(store: StoreView<OwnKind>): (namespace: Namespace) => readonly string[] {
+function keysIn(
+  store: StoreView<OwnKind>,
+  follows: NonNullable<KindQuestion["follows"]>,
+): (namespace: Namespace) => readonly string[] {
   return ({ metadata: { name } }) =>
     store
       .list()
-      .filter((object) => object.metadata.namespace === name)
+      .filter((object) => follows(object) === name)
       .map(keyOf);
 }
 

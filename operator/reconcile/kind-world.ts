@@ -6,6 +6,7 @@ import type { CredentialFinding } from "../broker/report.ts";
 import type { KeysFinding } from "#broker/identity/keys.ts";
 import type { OwnKind } from "../kube/resource.ts";
 import { type Finding, finding } from "./conditions.ts";
+import type { Registration } from "./registration.ts";
 import type { Enforcement } from "./reports.ts";
 
 export interface KindWorld {
@@ -22,6 +23,8 @@ export interface KindWorld {
   /** What the broker's replicas report of this version. */
   readonly enforcement: Enforcement;
   readonly credential: CredentialFinding | undefined;
+  /** Of a WorkloadController. */
+  readonly registration: Registration | undefined;
   readonly keys: KeysFinding | undefined;
   /** Classes of gateways that it is closed to, for want of room in their plans. */
   readonly leftOut: number;

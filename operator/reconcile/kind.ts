@@ -10,6 +10,7 @@ import type { StoreView } from "../kube/store.ts";
 import type { JudgeConditions, KindWorld } from "./kind-world.ts";
 import { isEnforced } from "./namespace-plan.ts";
 import type { Owner } from "./owned.ts";
+import type { Registration } from "./registration.ts";
 import type { Reports } from "./reports.ts";
 import { changeOf, enforcedByIn, type Notice, noticesOf, type WrittenCondition } from "./status.ts";
 
@@ -21,6 +22,7 @@ export interface KindOptions {
   readonly namespaces: StoreView<Namespace>;
   readonly owner: Pick<Owner, "systemNamespace">;
   readonly judge: JudgeConditions;
+  readonly registered: (object: OwnKind, signal: AbortSignal) => Promise<Registration | undefined>;
   readonly reports: Reports;
   readonly kube: Kube;
   readonly events: Pick<EventRecorder, "record">;
@@ -35,7 +37,20 @@ export interface WriteStatus {
 }
 
 export function kindReconciler(options: KindOptions): Reconciler<KindWorld, WriteStatus> {
-  const { kind, resource, store, desired, namespaces, owner, judge, reports, kube, events, clock } = options;
+  const {
+    kind,
+    resource,
+    store,
+    desired,
+    namespaces,
+    owner,
+    judge,
+    reports,
+    kube,
+    events,
+    clock,
+    registered,
+  } = options;
   return {
     name: kind,
     async observe(key, signal) {
@@ -56,6 +71,7 @@ export function kindReconciler(options: KindOptions): Reconciler<KindWorld, Writ
         closedBy: relations.closedBy.get(key),
         enforcement: reports.enforcementOf(uid, standing.generation ?? 0),
         credential: reports.credentialOf(uid, standing.generation ?? 0),
+        registration: kind === "WorkloadController" ? await registered(object, signal) : undefined,
         keys: reports.keysOf(uid, standing.generation ?? 0),
         leftOut: reports.leftOutOf(uid, standing.generation ?? 0),
         nowMs: clock.wallMs(),

@@ -16,6 +16,7 @@ const WANTING = {
   Selected: ["ClosedByPolicy", "ClosedByPolicy"],
   CredentialAvailable: ["CredentialUnavailable", "CredentialUnknown"],
   Enforced: ["EnforcementUnknown", "EnforcementUnknown"],
+  Believed: ["NotBelieved", "NotBelieved"],
   KeysAvailable: ["KeysUnavailable", "KeysUnknown"],
 } as const satisfies Partial<Record<ConditionType, readonly [False: ReadyReason, Unknown: ReadyReason]>>;
 

@@ -48,7 +48,7 @@ test("with nine protocols each assembled file stays below 200 kB", () => {
   const names = ["postgres", "mysql", "http", "ssh", "kubernetes", "redis", "mongodb", "grpc", "kafka"];
   const outputs = generateOutputs(withProtocols(names));
   const assembled = [...outputs].filter(([path]) => path.startsWith("crds/assembled/"));
-  assert.equal(assembled.length, 4);
+  assert.equal(assembled.length, 5);
   for (const [path, text] of assembled) {
     const bytes = Buffer.byteLength(text);
     assert.ok(bytes < ASSEMBLED_BYTES_MAX, `${path}: ${bytes} bytes`);
@@ -114,8 +114,15 @@ test("the samples load without a finding, and there is one of each kind", () => 
   const loaded = loadKinds(files);
   assert.deepEqual(loaded.diagnostics, []);
   const policies = loaded.policies.flatMap((source) => (source.state === "good" ? [source.policy] : []));
-  const { connections, identityProviders, tests, gateways } = loaded;
-  const objects = [...connections, ...policies, ...identityProviders, ...tests, ...gateways];
+  const { connections, identityProviders, workloadControllers, tests, gateways } = loaded;
+  const objects = [
+    ...connections,
+    ...policies,
+    ...identityProviders,
+    ...workloadControllers,
+    ...tests,
+    ...gateways,
+  ];
   assert.equal(objects.length, files.length);
   assert.deepEqual(new Set(objects.map(({ kind }) => kind)), new Set(Object.keys(KINDS)));
 });

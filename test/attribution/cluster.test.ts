@@ -5,6 +5,7 @@ import { ready, startWorld, type World } from "#test/webhook/support/world.ts";
 import { startControllerManager } from "#tools/cluster/controller-manager.ts";
 import { controllerCases } from "./live/controllers.ts";
 import { handsCases } from "./live/hands.ts";
+import { registeredCases } from "./live/registered.ts";
 
 const CONTROLLERS = [
   "deployment-controller",
@@ -27,4 +28,5 @@ describe("whose it is that a controller makes", { skip: skipWithoutApiTier() }, 
   after(() => started.disposeAsync());
   controllerCases(() => world);
   handsCases(() => world);
+  registeredCases(() => world);
 });

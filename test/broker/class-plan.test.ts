@@ -110,6 +110,7 @@ const configOf = (drawn: readonly Drawn[]): BrokerConfig => ({
     connections: CONNECTIONS,
     policies: drawn.map(sourceOf),
     identityProviders: [],
+    workloadControllers: [],
     tests: [],
     gateways: [],
     diagnostics: [],

@@ -53,6 +53,7 @@ function findingsIn({ sources }: Scenario, code: LintCode): readonly CodedFindin
     connections: CONNECTIONS,
     policies: sources.policies,
     identityProviders: [],
+    workloadControllers: [],
     tests: [],
     gateways: [],
     diagnostics: [],

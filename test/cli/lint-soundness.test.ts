@@ -90,6 +90,7 @@ function loadedWith({ allow, deny }: Rules): Loaded {
       },
     ],
     identityProviders: [],
+    workloadControllers: [],
     tests: [],
     gateways: [],
     diagnostics: [],

@@ -48,6 +48,7 @@ test("they are read where the kind says, and never from the broker's host", asyn
     ],
     policies: [],
     identityProviders: [],
+    workloadControllers: [],
     tests: [],
     gateways: [],
     diagnostics: [],

@@ -14,7 +14,13 @@ import { readyOf } from "#operator/reconcile/ready.ts";
 import { changeOf, noticesOf, type WrittenCondition } from "#operator/reconcile/status.ts";
 import { fuzzRuns, fuzzSeed } from "../support/fuzz.ts";
 
-const KIND_NAMES = ["Connection", "SecretAccessPolicy", "ClusterSecretAccessPolicy", "IdentityProvider"];
+const KIND_NAMES = [
+  "Connection",
+  "SecretAccessPolicy",
+  "ClusterSecretAccessPolicy",
+  "IdentityProvider",
+  "WorkloadController",
+];
 const TYPES = Object.keys(CONDITIONS) as ConditionType[];
 
 const reasonsOf = (type: ConditionType): readonly string[] => Object.keys(CONDITIONS[type].reasons);

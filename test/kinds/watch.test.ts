@@ -26,6 +26,7 @@ async function scene(): Promise<Scene> {
     SecretAccessPolicy: open("policies"),
     ClusterSecretAccessPolicy: open("guardrails"),
     IdentityProvider: open("providers"),
+    WorkloadController: open("controllers"),
   };
   const sleeping: (() => void)[] = [];
   const errors: unknown[] = [];
@@ -116,6 +117,7 @@ test("who asks before everything is known waits, and an ended wait is an error",
     SecretAccessPolicy: store,
     ClusterSecretAccessPolicy: store,
     IdentityProvider: store,
+    WorkloadController: store,
   };
   using watch = watchDesired({ stores, onError: assert.ifError });
   const leaving = new AbortController();

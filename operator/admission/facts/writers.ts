@@ -14,6 +14,7 @@ import {
   POLICIES,
   type Resource,
   SUBJECT_ACCESS_REVIEWS,
+  WORKLOAD_CONTROLLERS,
 } from "../../kube/resource.ts";
 import { remembering } from "./remembering.ts";
 
@@ -53,7 +54,7 @@ interface Question {
 /** Deleting counts: a guardrail or a refusal that is gone lets pass what it refused. */
 const VERBS = ["create", "update", "patch", "delete", "deletecollection"] as const;
 const IN_NAMESPACE = [POLICIES, CONNECTIONS] as const;
-const ANYWHERE = [...IN_NAMESPACE, GUARDRAILS, IDENTITY_PROVIDERS] as const;
+const ANYWHERE = [...IN_NAMESPACE, GUARDRAILS, IDENTITY_PROVIDERS, WORKLOAD_CONTROLLERS] as const;
 
 /** Rights by which one becomes anybody; asked about everywhere, since that is how they are given. */
 const BECOMING: readonly Question[] = [

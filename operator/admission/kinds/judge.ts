@@ -4,7 +4,7 @@
  */
 import type { Neighbours } from "#core/api/cross-check.ts";
 import type { Diagnostic } from "#core/api/diagnostic.ts";
-import type { Connection, IdentityProvider } from "#core/api/kinds.gen.ts";
+import type { Connection, IdentityProvider, WorkloadController } from "#core/api/kinds.gen.ts";
 import { loadKinds } from "#core/api/load.ts";
 import type { PolicySource } from "#core/api/loaded.ts";
 import { compilePolicy } from "#core/policy/compile-policy.ts";
@@ -16,6 +16,7 @@ export type Judged =
   | { readonly kind: "connection"; readonly connection: Connection | undefined }
   | { readonly kind: "policy"; readonly source: PolicySource }
   | { readonly kind: "identityProvider"; readonly provider: IdentityProvider | undefined }
+  | { readonly kind: "workloadController"; readonly controller: WorkloadController | undefined }
   | { readonly kind: "other" };
 
 export type Judgement = Judged & { readonly findings: readonly KindFinding[] };
@@ -40,6 +41,7 @@ export function judgeKind(object: unknown, origin: string, neighbours?: Neighbou
     .map(ofDiagnostic);
   const [connection] = loaded.connections;
   const [provider] = loaded.identityProviders;
+  const [controller] = loaded.workloadControllers;
   const [source] = loaded.policies;
   if (source !== undefined) {
     return { kind: "policy", source, findings: [...read, ...compilerFindings(source)] };
@@ -52,6 +54,8 @@ export function judgeKind(object: unknown, origin: string, neighbours?: Neighbou
     return { kind: "connection", connection: isGood ? connection : undefined, findings };
   if (named === "IdentityProvider")
     return { kind: "identityProvider", provider: isGood ? provider : undefined, findings };
+  if (named === "WorkloadController")
+    return { kind: "workloadController", controller: isGood ? controller : undefined, findings };
   return { kind: "other", findings };
 }
 

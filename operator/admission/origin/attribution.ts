@@ -8,7 +8,7 @@ import type { OwnerFacts } from "../facts/owners.ts";
 import { type AuthorFrom, authorOf, authorStamps, NOBODY } from "./author.ts";
 import { madeFrom } from "./made-from.ts";
 import { isUnattributed, originOf, type UserInfo } from "./origin.ts";
-import { type Controller, type OwnerKind, ownerKindOf, type Registry } from "./registry.ts";
+import { type Controller, isBuiltIn, type OwnerKind, ownerKindOf, type Registry } from "./registry.ts";
 import {
   type OriginFinding,
   originFinding,
@@ -72,8 +72,8 @@ export async function attributionAfter(
   const { userInfo, object, oldObject, determining } = changing;
   const before = stampsOn(oldObject);
   const controller = options.registry().get(userInfo.username ?? "");
-  // Where nobody is known, even who only starts it again answers for it from now on.
-  const restartCounts = before[ORIGIN.user] === undefined;
+  // Where nobody is known, even who only starts it again answers for it from now on; and other kinds know no restart.
+  const restartCounts = before[ORIGIN.user] === undefined || !isBuiltIn(changing);
   const isChanged = determiningChanged(object, oldObject, determining, { restartCounts });
   if (controller === undefined) {
     if (!isChanged) return stamps(before);

@@ -21,7 +21,7 @@ export type OriginRead =
 export const ORIGIN_BYTES_MAX = 64 * 1024;
 
 /** What the API server adds to a token's user when it has verified to which pod the token is bound. */
-const EXTRA = {
+export const EXTRA = {
   podName: "authentication.kubernetes.io/pod-name",
   podUid: "authentication.kubernetes.io/pod-uid",
   nodeName: "authentication.kubernetes.io/node-name",

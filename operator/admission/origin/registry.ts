@@ -115,6 +115,21 @@ export function ownerKindOf(
 /** Where StatefulSets and DaemonSets keep their templates. Its data never change. */
 const CONTROLLER_REVISION = builtIn("apps", "ControllerRevision", "controllerrevisions", []);
 
+const BUILT_IN_NAMES: ReadonlySet<string> = new Set(
+  [...Object.values(BUILT_IN_KINDS), CONTROLLER_REVISION].map(nameOf),
+);
+
+function nameOf({ plural, group }: Pick<OwnerKind, "group" | "plural">): string {
+  return `${plural}.${group}`;
+}
+
+export const isBuiltIn = (kind: Pick<OwnerKind, "group" | "plural">): boolean =>
+  BUILT_IN_NAMES.has(nameOf(kind));
+
+/** Those that are stamped since they are registered. */
+export const customKinds = (registry: Registry): readonly OwnerKind[] =>
+  stampedKinds(registry).filter((kind) => !isBuiltIn(kind));
+
 /** Every kind that is stamped, built-in ones first. */
 export function stampedKinds(registry: Registry): readonly OwnerKind[] {
   const kinds = [
@@ -124,7 +139,7 @@ export function stampedKinds(registry: Registry): readonly OwnerKind[] {
   ];
   const byResource = new Map<string, OwnerKind>();
   for (const kind of kinds) {
-    const key = `${kind.plural}.${kind.group}`;
+    const key = nameOf(kind);
     if (!byResource.has(key)) byResource.set(key, kind);
   }
   return [...byResource.values()];

@@ -4,8 +4,9 @@ import { isRecord } from "../../kube/error.ts";
 import type { FieldPath } from "./registry.ts";
 
 /** `kubectl rollout restart` writes it into a template. Whoever makes pods start again has not written what they run. */
-const RESTARTED = "kubectl.kubernetes.io/restartedAt";
-const TIME = /^[0-9TZ:+.-]{1,40}$/;
+export const RESTARTED = "kubectl.kubernetes.io/restartedAt";
+export const RESTARTED_FORM = "^[0-9TZ:+.-]{1,40}$";
+const TIME = new RegExp(RESTARTED_FORM, "u");
 /** A Deployment's controller adds it to the template of each of its ReplicaSets. */
 const HASH = "pod-template-hash";
 
@@ -29,15 +30,13 @@ export function at(object: unknown, path: FieldPath): unknown {
   return path.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), object);
 }
 
-/** Templates of pods, wherever in a determining part they are: in that of a CronJob one step deeper. */
+/** Of a template of pods; in a CronJob's part it is one step deeper. */
 function withoutRestart(part: unknown): unknown {
   if (!isRecord(part)) return part;
   const { metadata, spec } = part;
-  const inner =
-    isRecord(spec) && isRecord(spec["template"])
-      ? { ...spec, template: withoutRestart(spec["template"]) }
-      : spec;
-  return { ...part, metadata: withoutAnnotation(metadata), spec: inner };
+  if (isRecord(spec) && isRecord(spec["template"]))
+    return { ...part, spec: { ...spec, template: withoutRestart(spec["template"]) } };
+  return { ...part, metadata: withoutAnnotation(metadata) };
 }
 
 function withoutAnnotation(metadata: unknown): unknown {

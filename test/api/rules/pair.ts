@@ -29,6 +29,7 @@ const BASES = {
     postgres: { database: "orders" },
   },
   IdentityProvider: { issuer: "https://idp.example.com", audiences: ["sallyport"] },
+  WorkloadController: { serviceAccount: { namespace: "sandboxes", name: "controller" } },
   Gateway: {},
   PolicyTest: {},
 } satisfies Record<KindName, Spec>;

@@ -332,6 +332,18 @@ const gateways: readonly RuleSample[] = [
   ),
 ];
 
+const account = { serviceAccount: { namespace: "sandboxes", name: "controller" } };
+const sandboxes = { group: "agents.x-k8s.io", version: "v1alpha1", resource: "sandboxes", kind: "Sandbox" };
+const controllers: readonly RuleSample[] = [
+  pair(
+    "WorkloadController",
+    "spec",
+    "with AtExchange pods are followed up",
+    { ...account, pods: "AtExchange", owns: [sandboxes] },
+    { ...account, pods: "AtExchange" },
+  ),
+];
+
 export const RULE_SAMPLES: readonly RuleSample[] = [
   ...subjects,
   ...rules,
@@ -340,6 +352,7 @@ export const RULE_SAMPLES: readonly RuleSample[] = [
   ...connections,
   ...kubernetesSamples,
   ...providers,
+  ...controllers,
   ...tests,
   ...gateways,
 ];

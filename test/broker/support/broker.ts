@@ -109,6 +109,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
         connections,
         policies,
         identityProviders: [providerKind(issuer)],
+        workloadControllers: [],
         tests: [],
         gateways: [],
         diagnostics: [],

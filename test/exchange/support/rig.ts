@@ -108,7 +108,15 @@ export async function startRig(
     clock,
     configure(policies, connections = [orders]) {
       broker.update({
-        loaded: { connections, policies, identityProviders: [], tests: [], gateways: [], diagnostics: [] },
+        loaded: {
+          connections,
+          policies,
+          identityProviders: [],
+          workloadControllers: [],
+          tests: [],
+          gateways: [],
+          diagnostics: [],
+        },
         listeners: {},
         authorities: new Map(),
       });

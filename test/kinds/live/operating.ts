@@ -67,12 +67,14 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
     labelSelector: MANAGED_SELECTOR,
     indexes: { [BY_NAMESPACE]: ({ metadata }: KubeObject) => [metadata.namespace ?? ""] },
   };
-  const { Connection, SecretAccessPolicy, ClusterSecretAccessPolicy, IdentityProvider } = KINDS_IN_CLUSTER;
+  const { Connection, SecretAccessPolicy, ClusterSecretAccessPolicy, IdentityProvider, WorkloadController } =
+    KINDS_IN_CLUSTER;
   const kinds = {
     Connection: follow(Connection.resource),
     SecretAccessPolicy: follow(SecretAccessPolicy.resource),
     ClusterSecretAccessPolicy: follow(ClusterSecretAccessPolicy.resource),
     IdentityProvider: follow(IdentityProvider.resource),
+    WorkloadController: follow(WorkloadController.resource),
   };
   const desired = watchDesired({ stores: kinds, onError: (error) => failures.push(String(error)) });
   const all = controllers({
