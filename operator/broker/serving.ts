@@ -19,7 +19,7 @@ import { eventually } from "../process/eventually.ts";
 import type { ClusterSide } from "./cluster-side.ts";
 import { watchCredentials } from "./credentials.ts";
 import { feedBroker } from "./feed.ts";
-import { recheckAdoptions } from "./lineage/adoptions.ts";
+import { type AdoptionsOptions, recheckAdoptions } from "./lineage/adoptions.ts";
 import { onPodEnds } from "./pod-ends.ts";
 import { kubernetesPeople } from "./people.ts";
 import { keepTelling } from "./telling.ts";
@@ -64,6 +64,7 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     desired,
     broker,
     systemNamespace: namespace,
+    apiServerPem: () => side.apiServerPem(),
     clock: systemClock,
     log,
     signal,
@@ -76,10 +77,8 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
   opened.defer(() => telling);
   const reporting = keepReporting({ kube, namespace, name, broker, credentials, inForce, ...running });
   opened.defer(() => reporting);
-  const adoptions = recheckAdoptions({ broker, ...running });
-  opened.defer(() => adoptions);
+  tellOfEnds(pods, { broker, ...running }, opened);
   opened.defer(() => ended.abort(new Error("gateways are served no more")));
-  opened.defer(onPodEnds(pods, (uid) => broker.endPod(uid, refusal("POD_ENDED"))));
   const authority = await eventually(
     "keep a certificate authority",
     () => openAuthority({ store: side.authorities, names, now, note, signal }),
@@ -122,6 +121,17 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     missing: () => (feed.inForce === undefined ? ["the kinds have not been brought into force yet"] : []),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** Of pods, and of pods' belonging to somebody. */
+function tellOfEnds(
+  pods: ClusterSide["pods"],
+  options: AdoptionsOptions & { readonly broker: Broker },
+  opened: AsyncDisposableStack,
+): void {
+  const adoptions = recheckAdoptions(options);
+  opened.defer(() => adoptions);
+  opened.defer(onPodEnds(pods, (uid) => options.broker.endPod(uid, refusal("POD_ENDED"))));
 }
 
 /** The same at every replica: what stands before all of them, by the name that the chart gives it. */

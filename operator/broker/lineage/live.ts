@@ -56,9 +56,12 @@ export async function liveLineage(
     roots: source.roots,
     isAgent: (agent) => isAgent(agent, seen, source, call),
   };
+  // One that can change hands makes everybody below it somebody else's, too.
+  let isAdoptable = isLookedUpLater(pod, facts.registry);
   const kin = {
     makerOf: async (agent: Agent): Promise<Maker | undefined> => {
       const parent = await liveParent(agent, source, call);
+      if (parent !== undefined) isAdoptable ||= isLookedUpLater(parent, facts.registry);
       return parent && makerOf(parent, facts, source, call);
     },
     onRecord: ({ pod: { uid } }: Agent) => source.onRecord(uid, call),
@@ -66,7 +69,7 @@ export async function liveLineage(
   const first = await makerOf(pod, facts, source, call);
   const climbed = await climb(first, kin, source.limits.depthMax);
   if (isRefusal(climbed)) return climbed;
-  return tooManySiblings(pod, first, source) ?? { ...climbed, isAdoptable: isAdoptable(pod, facts.registry) };
+  return tooManySiblings(pod, first, source) ?? { ...climbed, isAdoptable };
 }
 
 /** Those that came first keep what they have; whoever launches without end gains nothing by it. */
@@ -164,6 +167,6 @@ function resourceOf(
   return found && { ...found, namespaced: true };
 }
 
-function isAdoptable(pod: Pod, registry: Registry): boolean {
+function isLookedUpLater(pod: Pod, registry: Registry): boolean {
   return authorOf(pod, registry).found === "later";
 }
