@@ -8,7 +8,9 @@ import { OUTAGE, OUTAGES } from "./support/outages.ts";
 import { THREATS } from "./threats/index.ts";
 
 const MUST_BE_FOUGHT =
-  "T1 T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13 T15 T16 T17 T32 T33 T34 T35 T37 T38 T44 T47 T48 T49".split(" ");
+  "T1 T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T13 T15 T16 T17 T32 T33 T34 T35 T36 T37 T38 T39 T40 T44 T47 T48 T49".split(
+    " ",
+  );
 
 describe("around admission", { skip: skipWithoutApiTier() }, () => {
   let fought: readonly Fought[] = [];

@@ -27,7 +27,22 @@ export type Outcome =
   | { readonly kind: "came to nothing" }
   | { readonly kind: "refused"; readonly message: string };
 
-export async function outcomeOf(attack: Attack, stage: Stage): Promise<Outcome> {
+/** What a machine that is too busy comes to is no outcome: whoever is told so tries again, as controllers do. */
+const NOT_JUDGED = /could not be judged in time|context deadline exceeded/;
+const TRIES_MAX = 5;
+
+export const outcomeOf = (attack: Attack, stage: Stage): Promise<Outcome> =>
+  judged(() => outcomeOfOne(attack, stage));
+
+async function judged(act: () => Promise<Outcome>): Promise<Outcome> {
+  for (let tries = 1; ; tries += 1) {
+    const outcome = await act();
+    const isJudged = outcome.kind !== "refused" || !NOT_JUDGED.test(outcome.message);
+    if (isJudged || tries === TRIES_MAX) return outcome;
+  }
+}
+
+async function outcomeOfOne(attack: Attack, stage: Stage): Promise<Outcome> {
   let hasWorked = false;
   try {
     hasWorked = await attack.attempt(stage);
@@ -35,6 +50,16 @@ export async function outcomeOf(attack: Attack, stage: Stage): Promise<Outcome> 
     return { kind: "refused", message: refusalIn(error) };
   }
   return { kind: hasWorked ? "worked" : "came to nothing" };
+}
+
+/** Undefined where what is harmless goes through, as it has to. */
+export async function twinFault({ twin }: Attack, stage: Stage): Promise<string | undefined> {
+  const attempt = async (): Promise<boolean> => {
+    await twin?.(stage);
+    return true;
+  };
+  const outcome = await outcomeOf({ name: "twin", attempt }, stage);
+  return outcome.kind === "refused" ? `what is harmless is refused: ${outcome.message}` : undefined;
 }
 
 /** Said by kubectl, where a client library would throw. */

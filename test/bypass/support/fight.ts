@@ -1,18 +1,9 @@
 /** Every attack of every threat, on both stages. */
 import { THREATS } from "../threats/index.ts";
-import {
-  type Attack,
-  faultWith,
-  faultWithout,
-  inWords,
-  type Outcome,
-  outcomeOf,
-  refusalIn,
-} from "./attack.ts";
+import { faultWith, faultWithout, inWords, type Outcome, outcomeOf, twinFault } from "./attack.ts";
 import { openBattlefield } from "./battlefield.ts";
 import type { Fought } from "./fought.ts";
 import { bringing, type Endured, endure, OUTAGE, OUTAGES } from "./outages.ts";
-import type { Stage } from "./stage.ts";
 
 const AT_ONCE = 6;
 
@@ -61,15 +52,6 @@ export async function fight(): Promise<readonly Fought[]> {
       };
     }),
   ];
-}
-
-async function twinFault({ twin }: Attack, stage: Stage): Promise<string | undefined> {
-  try {
-    await twin?.(stage);
-    return undefined;
-  } catch (error) {
-    return `what is harmless is refused: ${refusalIn(error)}`;
-  }
 }
 
 async function each<Item, Result>(

@@ -20,5 +20,9 @@ export interface Fought {
 
 const WIDTH_MAX = 160;
 
-/** As a cell of the table. */
-export const shortly = (said: string): string => said.trim().replaceAll(/\s+/g, " ").slice(0, WIDTH_MAX);
+/** As a cell of the table, whatever a wire had in it. */
+export const shortly = (said: string): string =>
+  said
+    .replaceAll(/[\s\p{C}]+/gu, " ")
+    .trim()
+    .slice(0, WIDTH_MAX);

@@ -5,9 +5,12 @@ import { CHANGED_LATER, OTHERS_SECRET, WRITING_ACCOUNT } from "./deputies.ts";
 import { FIRST, OPTING_OUT, OTHER_INJECTORS } from "./injection.ts";
 import { CHANGES, EPHEMERAL_CONTAINERS, EXEC, METADATA } from "./living.ts";
 import { HOST_NETWORK, NET_ADMIN, NET_RAW, NODE, PROCESSES } from "./shape.ts";
+import { FORGED_REVIEWS } from "./forged-reviews.ts";
+import { IMPERSONATION } from "./impersonation.ts";
 import { KUBELET } from "./kubelet.ts";
 import { FORWARDING } from "./forwarding.ts";
 import { STATIC_PODS } from "./static-pods.ts";
+import { TEMPLATE_AUTHORS } from "./template-authors.ts";
 import { TOKEN_REQUESTS, VOLUMES } from "./tokens.ts";
 import { IMAGE_USER, SAME_USER, SETUID_CAPABILITY, SETUID_FILE } from "./users.ts";
 import { WAYS } from "./ways.ts";
@@ -33,7 +36,10 @@ export const THREATS: readonly Threat[] = [
   ELSEWHERE,
   METADATA,
   CHANGES,
+  TEMPLATE_AUTHORS,
   STATIC_PODS,
+  FORGED_REVIEWS,
+  IMPERSONATION,
   FORWARDING,
   OTHERS_SECRET,
   CHANGED_LATER,

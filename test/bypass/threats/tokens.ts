@@ -35,10 +35,18 @@ export const VOLUMES: Threat = {
     podAttack({
       name: "the API's token, automounted",
       pod: "spec: { automountServiceAccountToken: true }",
-      hasWorked: ({ spec }) =>
-        spec?.containers.some(({ volumeMounts = [] }) =>
-          volumeMounts.some(({ mountPath }) => mountPath.includes("serviceaccount")),
-        ) === true,
+      hasWorked: ({ spec }) => {
+        // The folder is there in any case, with what is no token.
+        const tokens = spec?.volumes?.filter(({ projected }) =>
+          projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
+        );
+        const names = new Set(tokens?.map(({ name }) => name));
+        return (
+          spec?.containers.some(({ volumeMounts = [] }) =>
+            volumeMounts.some(({ name }) => names.has(name)),
+          ) === true
+        );
+      },
     }),
     ...["gw-token", "gw-state", "gw-ca"].map((volume) =>
       podAttack({
