@@ -4,11 +4,11 @@ import type { AuthorityStore } from "#broker/authority/store.ts";
 import type { Journal } from "#broker/leases/journal.ts";
 import type { Keyring } from "#broker/trail/keyring.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
+import { registryFacts } from "../admission/facts/registry.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
-import { registryOf } from "../admission/origin/registry.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import { type DesiredWatch, watchDesired } from "../desired/watch.ts";
-import type { Access } from "../kube/access.ts";
+import { type Access, apiServerPem } from "../kube/access.ts";
 import { type Kube, openKube } from "../kube/client.ts";
 import { type Clock, pause, systemClock } from "../kube/clock.ts";
 import { kubeMeters } from "../kube/metrics.ts";
@@ -80,7 +80,8 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
       onError: (error) => log.error("the kinds cannot be read", errorFields(error)),
     }),
   );
-  const controllers = registryOf([]);
+  // One in a namespace of agents is believed by nobody at admission; here it makes no difference to know it.
+  const controllers = registryFacts({ controllers: kinds.WorkloadController, isEnforced: () => false });
   const injection = await complete(options, kube, AbortSignal.any([stop, signal]));
   // Where a service account may write is asked about each namespace that has Connections.
   await desired.fresh(AbortSignal.any([stop, signal]));
@@ -97,7 +98,7 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
     injection,
     writers,
     lineage: options.lineage ?? LINEAGE_DEFAULT,
-    registry: () => controllers,
+    registry: () => controllers.registry(),
     siblings: siblingsIn(pods),
     log,
   });
