@@ -1,7 +1,7 @@
 /** The broker: who asks, what they may have, and for how long. It opens no listener and reads no file of kinds. */
 import { randomBytes } from "node:crypto";
 import type { ConnectionRef } from "#core/policy/facts.ts";
-import type { Report, SessionId } from "#core/port/port.ts";
+import type { PlanPush, Report, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type BrokerConfig, type ConfigProblem, type Prepared, prepare } from "./config.ts";
 import { type DataPlanePort, dataPlanePort } from "./data-plane-port.ts";
@@ -17,7 +17,7 @@ import { type IdentityVerifier, createVerifier } from "./identity/verifier.ts";
 import { type EndingsDeps, agentEnded, recheckAdoptable } from "./lineage/endings.ts";
 import { type ClassPlans, type LeftOutOfPlans, PlanHistory, classPlans } from "./pods/class-plans.ts";
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
-import type { ApiTokens, KnownPod, PodPeer, Secrets } from "./pods/pods.ts";
+import type { ApiTokens, KnownPod, PodName, PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
@@ -62,6 +62,9 @@ export interface WorkerStatus {
   readonly appliedVersion: string | undefined;
   readonly report: Report | undefined;
 }
+export interface PodWorker extends WorkerStatus {
+  readonly wanted: PlanPush | undefined;
+}
 export interface BrokerStatus {
   /** Undefined until the first `update`. */
   readonly planVersion: string | undefined;
@@ -86,6 +89,8 @@ export interface Broker extends AsyncDisposable {
   status(): BrokerStatus;
   /** Whether the keys of each identity provider can be had, by its name; what has not been looked for is absent. */
   providerKeys(): ReadonlyMap<string, KeysFinding>;
+  /** The data planes that stand beside a pod of that name, each with the plan that it shall apply. */
+  ofPod(pod: PodName): readonly PodWorker[];
   /** Which policies the data planes that are connected apply, by the policy's origin. */
   enforcement(): ReadonlyMap<string, Enforced>;
   /** What does not fit into the plans of data planes, so that it is closed to them. */
@@ -248,6 +253,13 @@ class LiveBroker implements Broker {
 
   providerKeys(): ReadonlyMap<string, KeysFinding> {
     return this.#verifier.keys();
+  }
+
+  ofPod({ namespace, name }: PodName): readonly PodWorker[] {
+    return this.#workers
+      .all()
+      .filter(({ peer }) => peer?.pod.namespace === namespace && peer.pod.name === name)
+      .map((worker) => ({ ...statusOf(worker), wanted: this.#plans?.planFor(worker.peer) }));
   }
 
   sweep(): void {

@@ -24,13 +24,8 @@ import { SERVER_VERSION_OPTION, serverVersionOf } from "./server-version.ts";
 /** More than analysis takes, so that what is too long is refused in its words. */
 const STATEMENT_BYTES_MAX = 1024 * 1024;
 
-const options = {
-  subject: {
-    type: "string",
-    value: "WHO",
-    required: true,
-    help: "serviceaccount:NAMESPACE/NAME, oidc:PROVIDER,CLAIM=VALUE or user:NAME,group=GROUP",
-  },
+/** What is asked, wherever the kinds are. */
+export const QUESTION_OPTIONS = {
   connection: { type: "string", value: "NAMESPACE/NAME", required: true, help: "which connection it uses" },
   statement: {
     type: "string",
@@ -48,7 +43,6 @@ const options = {
     multiple: true,
     help: "whose child it is, nearest parent first: agent:serviceaccount:shop/boss, person:user:alice@acme.example",
   },
-  config: { type: "string", value: "DIR", default: ".", help: "directory with connections and policies" },
   "search-path": {
     type: "string",
     value: "SCHEMAS",
@@ -61,6 +55,15 @@ const options = {
     value: "TIME",
     help: "decide as of this time, such as 2026-12-31T18:00:00Z, not now",
   },
+} as const;
+
+export const SUBJECT_HELP =
+  "serviceaccount:NAMESPACE/NAME, oidc:PROVIDER,CLAIM=VALUE or user:NAME,group=GROUP";
+
+const options = {
+  subject: { type: "string", value: "WHO", required: true, help: SUBJECT_HELP },
+  ...QUESTION_OPTIONS,
+  config: { type: "string", value: "DIR", default: ".", help: "directory with connections and policies" },
   output: { type: "string", choices: ["human", "json"], default: "human", help: "how to print" },
 } as const;
 
@@ -85,15 +88,21 @@ export const explain = command({
     const question = await readQuestion(given, io);
     if (!question.ok) return { cannotRun: question.message };
     mentionErrors(reading.value, given.config, io);
-    const answer = {
-      ...(await answerTo(question.value, reading.value)),
-      isTimeGiven: given.at !== undefined,
-    };
-    if (given.output === "json") writeJson(io, answerDocument(answer));
-    else io.out.write(renderAnswer(answer, painter(io.out.colour)));
-    return answer.explanation.decision.outcome === "allow" ? 0 : 1;
+    return answerQuestion(question.value, reading.value, given, io);
   },
 });
+
+export async function answerQuestion(
+  question: Question,
+  configuration: Configuration,
+  given: { readonly at: string | undefined; readonly output: "human" | "json" },
+  io: Io,
+): Promise<CommandResult> {
+  const answer = { ...(await answerTo(question, configuration)), isTimeGiven: given.at !== undefined };
+  if (given.output === "json") writeJson(io, answerDocument(answer));
+  else io.out.write(renderAnswer(answer, painter(io.out.colour)));
+  return answer.explanation.decision.outcome === "allow" ? 0 : 1;
+}
 
 async function answerTo(
   question: Question,
@@ -111,7 +120,10 @@ async function answerTo(
   return { ...answer, ...(nearestConnection !== undefined && { nearestConnection }) };
 }
 
-async function readQuestion(given: OptionValues<typeof options>, io: Io): Promise<Read<Question>> {
+export async function readQuestion(
+  given: OptionValues<typeof QUESTION_OPTIONS> & { readonly subject: string },
+  io: Io,
+): Promise<Read<Question>> {
   const identity = readSubject(given.subject);
   if (!identity.ok) return identity;
   const ancestors = readAll(given.ancestor, readAncestor);

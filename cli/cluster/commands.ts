@@ -1,6 +1,8 @@
 /** Every command of `kubectl sallyport`; as in cli/commands.ts, a row here and a file beside it. */
 import type { Program } from "../frame/command.ts";
 import type { CommandTable } from "../frame/run.ts";
+import { diagnose } from "./diagnose.ts";
+import { explain } from "./explain.ts";
 import { kill } from "./kill.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
@@ -10,4 +12,4 @@ export const KUBECTL_SALLYPORT: Program = {
   summary: "what Sallyport does in a cluster",
 };
 
-export const clusterCommands = { sessions, kill, status } satisfies CommandTable;
+export const clusterCommands = { diagnose, explain, sessions, kill, status } satisfies CommandTable;

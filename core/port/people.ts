@@ -13,6 +13,7 @@ export const PEOPLE_SECONDS = 600;
 export const PEOPLE_PATHS = {
   sessions: "/v1/people/sessions",
   kill: "/v1/people/kill",
+  pod: "/v1/people/pod",
   status: "/v1/people/status",
 } as const;
 

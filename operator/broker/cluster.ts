@@ -1,5 +1,6 @@
 /** Kubernetes, as far as the broker asks it. */
-import type { ApiTokens, Cluster, LivePod, PodClaim } from "#broker/pods/pods.ts";
+import type { Examined } from "#broker/api/people/people.ts";
+import type { ApiTokens, Cluster, LivePod, PodClaim, PodName } from "#broker/pods/pods.ts";
 import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import type { WriterFacts } from "../admission/facts/writers.ts";
@@ -10,6 +11,7 @@ import { requestApiToken } from "./api-token.ts";
 import type { Registry } from "../admission/origin/registry.ts";
 import type { Siblings } from "./lineage/children.ts";
 import type { LineageSettings } from "./settings.ts";
+import { examinePod } from "./findings.ts";
 import { livePod } from "./live-pod.ts";
 import { type Pins, openPins } from "./pins.ts";
 import { readSecret } from "./secrets.ts";
@@ -30,6 +32,8 @@ export interface ClusterOptions {
 }
 
 export interface KubernetesCluster extends Cluster, ApiTokens {
+  /** For people. Rejects when the API server cannot be asked. */
+  examine(pod: PodName, signal: AbortSignal): Promise<Examined | undefined>;
   readonly pins: Pick<Pins, "sweep" | "records">;
 }
 
@@ -103,6 +107,7 @@ export function kubernetesCluster({
 
   return {
     pins,
+    examine: (pod, signal) => examinePod(source, pod, { signal, deadlineMs: DEADLINE_MS }),
     review: (token, signal) => asked("IDENTITY_UNCHECKED", signal, (call) => reviewToken(kube, token, call)),
     inspect: (claim, signal) => asked("POD_UNCHECKED", signal, (call) => inspect(claim, call)),
     pin: (pod, keyHash, signal) => asked("POD_UNCHECKED", signal, (call) => pins.pin(pod, keyHash, call)),

@@ -2,16 +2,14 @@
  * A pod as it is at this moment, and whether it may be trusted with anything: everything is asked of the API server anew. What a
  * watch has shown may be old, and a watch that is held back shows nothing at all.
  */
-import type { V1Pod } from "@kubernetes/client-node";
 import type { LivePod, PodClaim } from "#broker/pods/pods.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
-import { CONTAINERS, LABELS } from "#operator/names.ts";
-import { says } from "../admission/facts/namespaces.ts";
+import { CONTAINERS } from "#operator/names.ts";
 import type { WriterFacts } from "../admission/facts/writers.ts";
-import { check } from "../admission/pod/check.ts";
-import type { InjectionSettings, PodFacts, PodFinding } from "../admission/pod/contract.ts";
+import type { InjectionSettings, PodFinding } from "../admission/pod/contract.ts";
 import type { Call, Kube } from "../kube/client.ts";
-import { type Namespace, NAMESPACES, type Pod, PODS, SERVICE_ACCOUNTS, objectKey } from "../kube/resource.ts";
+import { NAMESPACES, type Pod, PODS, SERVICE_ACCOUNTS, objectKey } from "../kube/resource.ts";
+import { findingsOn } from "./findings.ts";
 import { type LineageSource, liveLineage } from "./lineage/live.ts";
 
 export interface PodSource {
@@ -37,7 +35,7 @@ export async function livePod(source: PodSource, claim: PodClaim, call: Call): P
   ]);
   if (pod === undefined || !isAlive(pod, claim)) return refusal("POD_ENDED");
   if (around === undefined || account?.metadata.uid !== claim.serviceAccountUid) return refusal("POD_ENDED");
-  const findings = findingsOn(pod, around, claim, writes !== undefined, injection);
+  const findings = findingsOn(pod, around, writes !== undefined, injection);
   if (findings.length > 0) {
     onUntrusted(claim, findings);
     return refusal("POD_UNTRUSTED");
@@ -62,27 +60,6 @@ function isAlive({ metadata, spec, status }: Pod, { uid, nodeName, serviceAccoun
     ALIVE.includes(status?.phase)
   );
 }
-
-function findingsOn(
-  pod: Pod,
-  { metadata: { name, labels = {} } }: Namespace,
-  claim: PodClaim,
-  mayWriteOurKinds: boolean,
-  injection: InjectionSettings,
-): readonly PodFinding[] {
-  if (labels[LABELS.enforce] === undefined) return [NOT_ENFORCED];
-  const { rootless } = says(name, labels, injection.rootless);
-  const facts: PodFacts = { namespace: claim.namespace, rootless, mayWriteOurKinds };
-  // What differs in the types are dates, which no rule reads.
-  return check(pod as unknown as V1Pod, facts, injection);
-}
-
-const NOT_ENFORCED: PodFinding = {
-  field: "metadata.namespace",
-  rule: "namespace",
-  message: `the namespace does not bear the label ${LABELS.enforce}, so nobody holds its pods to the rules`,
-  fix: "Label the namespace.",
-};
 
 function restartsOf({ status }: Pod): number {
   const gateway = status?.initContainerStatuses?.find(({ name }) => name === CONTAINERS.gateway);

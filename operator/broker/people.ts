@@ -8,6 +8,7 @@ import { CERTIFICATE_REQUESTS, SUBJECT_ACCESS_REVIEWS, objectKey } from "../kube
 
 export interface PeopleOptions {
   readonly kube: Pick<Kube, "get" | "post">;
+  readonly examine: People["examine"];
   readonly nowMs: () => number;
 }
 
@@ -16,8 +17,9 @@ const DEADLINE_MS = 3_000;
 const AHEAD_MS_MAX = 60_000;
 const VOID: readonly unknown[] = ["Denied", "Failed"];
 
-export function kubernetesPeople({ kube, nowMs }: PeopleOptions): People {
+export function kubernetesPeople({ kube, examine, nowMs }: PeopleOptions): People {
   return {
+    examine,
     async who(key, signal) {
       const request = await kube.get(CERTIFICATE_REQUESTS, objectKey(undefined, requestNameOf(key)), {
         signal,

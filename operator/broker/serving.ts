@@ -3,7 +3,7 @@ import { admitPods } from "#broker/api/admit.ts";
 import { enrolRoute } from "#broker/api/enrol-route.ts";
 import { type GateLimits, PORT_LIMITS } from "#broker/api/gate.ts";
 import { peopleRoutes } from "#broker/api/people/routes.ts";
-import { serveHttps } from "#broker/api/serve-https.ts";
+import { type Routes, serveHttps } from "#broker/api/serve-https.ts";
 import { serveTlsPort } from "#broker/api/serve-tls.ts";
 import { type BrokerAuthority, openAuthority } from "#broker/authority/authority.ts";
 import { tokenRoutes } from "#broker/api/token-endpoint/routes.ts";
@@ -52,7 +52,7 @@ const REQUEST_LIMITS: GateLimits = { ...PORT_LIMITS, loopbackShare: 16 };
 
 /** Resolves when gateways are answered; the API server is waited for. */
 export async function serveGateways(options: ServingOptions, stop: AbortSignal): Promise<Serving> {
-  const { settings, side, broker, trail, missing, note, log } = options;
+  const { settings, side, broker, note, log } = options;
   const { cluster, desired, kube, pods } = side;
   const { namespace, names } = settings;
   const ended = new AbortController();
@@ -103,11 +103,7 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
       ...settings.requests,
       authority,
       limits: REQUEST_LIMITS,
-      routes: [
-        enrolRoute({ cluster, authority, note }),
-        peopleRoutes({ broker, trail, missing, people: kubernetesPeople({ kube, nowMs: now }), note }),
-        tokenRoutes({ broker, cluster, authority, trail, issuer: issuerOf(settings), note, now }),
-      ],
+      routes: routesOf(options, authority, now),
       note,
       now,
     }),
@@ -132,6 +128,19 @@ function tellOfEnds(
   const adoptions = recheckAdoptions(options);
   opened.defer(() => adoptions);
   opened.defer(onPodEnds(pods, (uid) => options.broker.endPod(uid, refusal("POD_ENDED"))));
+}
+
+function routesOf(
+  { settings, side: { cluster, kube }, broker, trail, missing, note }: ServingOptions,
+  authority: BrokerAuthority,
+  now: () => number,
+): readonly Routes[] {
+  const people = kubernetesPeople({ kube, examine: cluster.examine, nowMs: now });
+  return [
+    enrolRoute({ cluster, authority, note }),
+    peopleRoutes({ broker, trail, missing, people, note }),
+    tokenRoutes({ broker, cluster, authority, trail, issuer: issuerOf(settings), note, now }),
+  ];
 }
 
 /** The same at every replica: what stands before all of them, by the name that the chart gives it. */

@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { PEOPLE_PATHS, type Right } from "#core/port/people.ts";
 import { type Note, causeOf } from "../../note.ts";
+import type { PodName } from "../../pods/pods.ts";
 import type { Trail } from "../../trail/trail.ts";
 import {
   type Administered,
@@ -15,9 +16,11 @@ import {
   statusOf,
 } from "../administration.ts";
 import type { Routes } from "../serve-https.ts";
+import { type DiagnosisDeps, diagnosisOf } from "./diagnosis.ts";
 import type { People, Person } from "./people.ts";
 
 export interface PeopleDeps extends Administered {
+  readonly broker: Administered["broker"] & DiagnosisDeps["broker"];
   readonly people: People;
   readonly trail: Pick<Trail, "health" | "say">;
   readonly note: Note;
@@ -42,6 +45,7 @@ const ANSWER_MS_MAX = 10_000;
 /** What is to be ended is ended at once, and the record of it is not waited for longer. */
 const RECORD_MS_MAX = 2_000;
 const KILLED_PER_EVENT = 256;
+const POD = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 type Answered = Readonly<{ status: number; body: object }>;
@@ -55,7 +59,7 @@ export function peopleRoutes(deps: PeopleDeps): Routes {
     const patience = AbortSignal.timeout(ANSWER_MS_MAX);
     try {
       const person = await admitted(request, right, deps, patience);
-      return "status" in person ? person : await act(person);
+      return "status" in person ? person : await act(person, patience);
     } catch (error) {
       if (!patience.aborted) deps.note("port.failed", { operation: "people", cause: causeOf(error) });
       return problem(503, { problem: "the API server could not be asked who you are and what you may" });
@@ -78,6 +82,15 @@ export function peopleRoutes(deps: PeopleDeps): Routes {
       const right: Right = { verb: "get", resource: "brokers" };
       return send(reply, await within(request, right, async () => ok(statusOf(deps))));
     });
+    app.get(PEOPLE_PATHS.pod, async (request, reply) => {
+      const pod = podOf(request);
+      if (pod === undefined) return send(reply, problem(400, { problem: "that is no name of a pod" }));
+      const right: Right = { verb: "list", resource: "sessions", namespace: pod.namespace };
+      return send(
+        reply,
+        await within(request, right, async (_person, patience) => ok(await diagnosisOf(pod, deps, patience))),
+      );
+    });
     app.post(PEOPLE_PATHS.kill, async (request, reply) => {
       const scope = scopeOf(request);
       if (scope === undefined) return send(reply, NO_NAMESPACE);
@@ -95,7 +108,7 @@ export function peopleRoutes(deps: PeopleDeps): Routes {
   };
 }
 
-type Act = (person: Person) => Promise<Answered>;
+type Act = (person: Person, patience: AbortSignal) => Promise<Answered>;
 
 async function admitted(
   { raw }: FastifyRequest,
@@ -144,6 +157,12 @@ function scopeOf({ query }: FastifyRequest): { readonly namespace: Scope } | und
   const { namespace } = query as Readonly<Record<string, unknown>>;
   if (namespace === undefined) return { namespace };
   return typeof namespace === "string" && NAMESPACE.test(namespace) ? { namespace } : undefined;
+}
+
+function podOf({ query }: FastifyRequest): PodName | undefined {
+  const { namespace, name } = query as Readonly<Record<string, unknown>>;
+  if (typeof namespace !== "string" || !NAMESPACE.test(namespace)) return undefined;
+  return typeof name === "string" && POD.test(name) ? { namespace, name } : undefined;
 }
 
 const inScope = (right: Right, namespace: Scope): Right =>

@@ -2,14 +2,10 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import type { RbacV1Subject } from "@kubernetes/client-node";
 import { PEOPLE_PATHS, PEOPLE_SIGNER, requestNameOf } from "#core/port/people.ts";
-import type { RevokedPush } from "#core/port/port.ts";
+import type { PlanPush, RevokedPush } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
-import { KUBECTL_SALLYPORT, clusterCommands } from "#cli/cluster/commands.ts";
 import { askHttps } from "#cli/cluster/https.ts";
-import type { Io } from "#cli/frame/io.ts";
-import { run } from "#cli/frame/run.ts";
 import { personIn } from "#operator/broker/people.ts";
 import type { BrokerReplica } from "#operator/broker/replica.ts";
 import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
@@ -17,6 +13,7 @@ import { CERTIFICATE_REQUESTS, CONFIG_MAPS, objectKey } from "#operator/kube/res
 import { makeOwnKey } from "#runtime/certificate/make.ts";
 import { eventually } from "#test/chart/support/wait.ts";
 import { SERVER_NAME } from "#test/port/tls.ts";
+import { type Ran, denied, give, plugin, running } from "../support/people.ts";
 import {
   type Gateway,
   dialled,
@@ -26,13 +23,12 @@ import {
   startReplica,
   write,
 } from "../support/replicas.ts";
-import { NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
-
-const RBAC = "rbac.authorization.k8s.io";
+import { type Agent, NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
 
 interface Held extends AsyncDisposable {
   readonly session: string;
   readonly pod: string;
+  readonly agent: Agent;
   readonly gateway: Gateway;
 }
 
@@ -54,13 +50,18 @@ export function peopleCases(world: () => World): void {
     await give(world(), "sallyport-view", ["viewer"], namespace);
     await give(world(), "sallyport-respond", ["responder"], namespace);
     await give(world(), "sallyport-respond", ["chief"]);
+    await give(world(), "looker", ["viewer", "overseer"]);
+    await give(world(), "sallyport-view", ["overseer"]);
   });
   after(() => opened.disposeAsync());
 
-  const asking = async (user: string, words: readonly string[], brokers = replicas) => {
+  const command = async (user: string, words: readonly string[]): Promise<Ran> => {
     const kubeconfig = await world().guarded.api.kubeconfigOf({ user });
+    return plugin([...words, "--kubeconfig", kubeconfig]);
+  };
+  const asking = (user: string, words: readonly string[], brokers = replicas): Promise<Ran> => {
     const at = brokers.flatMap((replica) => ["--broker", `127.0.0.1:${portsOf(replica).enrolPort}`]);
-    return plugin([...words, ...at, "--kubeconfig", kubeconfig]);
+    return command(user, [...words, ...at]);
   };
   let held = 0;
   const session = async (at: number, where = namespace): Promise<Held> => {
@@ -93,6 +94,7 @@ export function peopleCases(world: () => World): void {
     return {
       session: id,
       pod: agent.name,
+      agent,
       gateway,
       [Symbol.asyncDispose]: () => kept.disposeAsync(),
     };
@@ -217,6 +219,69 @@ export function peopleCases(world: () => World): void {
       assert.ok(described.includes(`kubectl sallyport diagnose -n ${namespace} ${pod}`));
     });
 
+    test("find out what is wrong with a pod, and hear what they may not see", async () => {
+      await using one = await session(1);
+      const { gateway, pod, agent } = one;
+      const plan = gateway.pushes.findLast((push): push is PlanPush => push.kind === "plan");
+      gateway.uplink.applied("worker-1", plan?.version ?? "");
+      await agent.status(running());
+      const diagnosed = (): Promise<Ran> => asking("viewer", ["diagnose", "-n", namespace, pod]);
+      const well = await eventually(
+        async () => {
+          const ran = await diagnosed();
+          return ran.out.includes("applies the newest policy") ? ran : undefined;
+        },
+        () => "the plan is not applied",
+      );
+      assert.equal(well.code, 0, well.out);
+      for (const line of [
+        `  ok       namespace           ${namespace} bears the label sallyport.dev/enforce`,
+        "  ok       gateway             it runs and is ready",
+        "  ok       trust               the pod is as it was admitted",
+        `  ok       policy              ${namespace}/shop`,
+        "  db.example.com:5432",
+        "nothing wrong was found",
+      ])
+        assert.ok(well.out.includes(line), `${line}\n${well.out}`);
+      assert.match(well.out, /unknown {2}admission .*"viewer" cannot get resource/);
+      const code = "DESTINATION_UNKNOWN" as const;
+      const refused = [{ about: "orders:5432", code, count: 3, atMs: Date.now() }];
+      gateway.uplink.report({ worker: "worker-1", planVersion: "", sessions: [], refused });
+      const told = await eventually(
+        async () => {
+          const ran = await diagnosed();
+          return ran.out.includes("refused lately") ? ran : undefined;
+        },
+        () => "nothing was refused",
+      );
+      assert.match(
+        told.out,
+        /orders:5432 {2}3 times.*\n.*\(DESTINATION_UNKNOWN\)\n {4}next: A Connection in/,
+      );
+      await agent.status(running({ reason: "CrashLoopBackOff" }));
+      const ill = await diagnosed();
+      assert.equal(ill.code, 1);
+      assert.match(ill.out, /wrong {4}gateway +gw waits: CrashLoopBackOff\n +next: kubectl -n/);
+      assert.match(
+        (await asking("viewer", ["diagnose", "-n", namespace, "other"])).err,
+        /there is no pod other/,
+      );
+    });
+
+    test("ask what the cluster's policies decide, and nothing without the guardrails", async () => {
+      await using one = await session(0);
+      const question = ["explain", "-n", namespace, "--pod", one.pod, "--connection", `${namespace}/shop`];
+      const explained = (user: string, statement: string) =>
+        command(user, [...question, "--statement", statement]);
+      assert.equal((await explained("overseer", "select 1")).code, 0);
+      const refused = await explained("overseer", "drop table orders");
+      assert.equal(refused.code, 1, refused.err);
+      assert.match(refused.out, /DENY_NO_RULE/);
+      const lacking = await explained("viewer", "select 1");
+      assert.equal(lacking.code, 2);
+      assert.match(lacking.err, /"viewer" cannot list resource "clustersecretaccesspolicies"/);
+    });
+
     test("are who the API server says: not a key that nobody has vouched for, nor a request for another purpose", async () => {
       const authority = await world().kube.get(
         CONFIG_MAPS,
@@ -285,54 +350,3 @@ export function peopleCases(world: () => World): void {
 }
 
 const newKey = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" }).publicKey;
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function plugin(words: readonly string[]): Promise<Ran> {
-  const said = { out: "", err: "" };
-  const screen = (of: keyof typeof said) => ({
-    write: (text: string) => void (said[of] += text),
-    colour: false,
-  });
-  const io: Io = {
-    out: screen("out"),
-    err: screen("err"),
-    readInput: async () => ({ ok: true, text: "" }),
-    nowMs: Date.now,
-  };
-  return { code: await run({ program: KUBECTL_SALLYPORT, commands: clusterCommands }, words, io), ...said };
-}
-
-async function denied({ guarded: { api } }: World, name: string): Promise<void> {
-  const { code, stderr } = await api.kubectl(["certificate", "deny", name]);
-  assert.equal(code, 0, stderr);
-}
-
-/** A role of the chart's, to people: in a namespace, or everywhere. */
-async function give(
-  { guarded: { api } }: World,
-  role: string,
-  users: readonly string[],
-  namespace?: string,
-): Promise<void> {
-  const subjects = users.map((name): RbacV1Subject => ({ kind: "User", apiGroup: RBAC, name }));
-  const kind = (name: string, where: string | undefined, of: string) => ({
-    apiVersion: `${RBAC}/v1`,
-    kind: where === undefined ? "ClusterRoleBinding" : "RoleBinding",
-    metadata: { name: `people-${role}`, namespace: where },
-    roleRef: { apiGroup: RBAC, kind: of, name },
-    subjects,
-  });
-  const objects =
-    role === "reach"
-      ? [kind("sallyport-reach", undefined, "ClusterRole"), kind("sallyport-reach", NAMESPACE, "Role")]
-      : [kind(role, namespace, "ClusterRole")];
-  for (const object of objects) {
-    const { code, stderr } = await api.kubectl(["create", "-f", "-"], { stdin: JSON.stringify(object) });
-    assert.equal(code, 0, stderr);
-  }
-}
