@@ -7,6 +7,7 @@ export class Audience {
   readonly #listeners = new Set<PushListener>();
   #worker: Worker | undefined;
   #told: PlanPush | undefined;
+  #toldMs = 0;
 
   constructor(currentPlan: () => PlanPush | undefined) {
     this.#currentPlan = currentPlan;
@@ -24,7 +25,7 @@ export class Audience {
   listen(hear: PushListener, signal: AbortSignal): void {
     if (signal.aborted) return;
     const listener: PushListener = (push) => {
-      if (push.kind === "plan") this.#told = push;
+      if (push.kind === "plan") this.#take(push);
       hear(push);
     };
     this.#listeners.add(listener);
@@ -37,10 +38,21 @@ export class Audience {
     if (plan !== undefined) listener(plan);
   }
 
+  /** When the plan of that version was told, if it is the last one that was; monotonic. */
+  toldSinceMs(version: string): number | undefined {
+    return this.#told?.version === version ? this.#toldMs : undefined;
+  }
+
   /** Another plan may be meant for it since it is known whose pod it is. */
   catchUp(): void {
     const plan = this.#currentPlan();
     if (plan === undefined || plan === this.#told) return;
     for (const listener of this.#listeners) listener(plan);
+  }
+
+  #take(plan: PlanPush): void {
+    // What is told again has been under way since the first time.
+    if (plan.version !== this.#told?.version) this.#toldMs = performance.now();
+    this.#told = plan;
   }
 }

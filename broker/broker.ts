@@ -19,6 +19,7 @@ import { type ClassPlans, type LeftOutOfPlans, PlanHistory, classPlans } from ".
 import { type Enforced, enforcementOf } from "./pods/enforcement.ts";
 import type { ApiTokens, KnownPod, PodName, PodPeer, Secrets } from "./pods/pods.ts";
 import { type Journal, openJournal } from "./leases/journal.ts";
+import { type BrokerMeters, NO_METERS, measuredExchange } from "./meters.ts";
 import type { Note } from "./note.ts";
 import { type Sources, openSources } from "./sources/index.ts";
 import type { Disk } from "./trail/disk.ts";
@@ -38,6 +39,7 @@ export interface BrokerOptions {
   readonly variables: Record<string, string | undefined>;
   readonly now: () => number;
   readonly note: Note;
+  readonly meters?: BrokerMeters;
   /** In a cluster: then credentials are there, and nothing of the broker's own host is read. */
   readonly secrets?: Secrets;
   readonly apiTokens?: ApiTokens;
@@ -170,10 +172,11 @@ class LiveBroker implements Broker {
   }
 
   attach(peer?: PodPeer): DataPlanePort {
-    const { broker, now, trail, sessionsMax = SESSIONS_MAX_DEFAULT } = this.#options;
+    const { broker, now, trail, sessionsMax = SESSIONS_MAX_DEFAULT, meters = NO_METERS } = this.#options;
     return dataPlanePort({
       broker,
       run: this.#run,
+      meters,
       front: this.#front,
       sessions: this.#sessions,
       desk: this.#desk,
@@ -203,7 +206,8 @@ class LiveBroker implements Broker {
   }
 
   permits(asker: Asker, connection: ConnectionRef, signal: AbortSignal): Promise<Exchanged | Refusal> {
-    return this.#desk.permits(asker, connection, signal);
+    const { meters = NO_METERS } = this.#options;
+    return measuredExchange(meters, "token", () => this.#desk.permits(asker, connection, signal));
   }
 
   revoke(session: SessionId, why: Refusal): boolean {

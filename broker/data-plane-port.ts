@@ -12,6 +12,7 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { Audience } from "./audience.ts";
 import type { Desk } from "./exchange/desk.ts";
 import type { Sessions } from "./exchange/sessions.ts";
+import { type BrokerMeters, measuredExchange } from "./meters.ts";
 import type { IdentityFront } from "./identity/front.ts";
 import { subjectOf } from "./identity/subject.ts";
 import type { PodPeer } from "./pods/pods.ts";
@@ -28,6 +29,7 @@ export interface PortDeps {
   readonly broker: string;
   /** Of this process. */
   readonly run: string;
+  readonly meters: BrokerMeters;
   readonly front: IdentityFront;
   readonly sessions: Sessions;
   readonly desk: Desk;
@@ -45,7 +47,7 @@ const EXCHANGE_WITHIN_MS = 5 * 60_000;
 const NAME_CHARS_MAX = 128;
 
 export function dataPlanePort(deps: PortDeps): DataPlanePort {
-  const { sessions, desk, workers, trail, now, peer } = deps;
+  const { sessions, desk, workers, trail, now, peer, meters } = deps;
   let worker: Worker | undefined;
   const audience = new Audience(() => deps.currentPlan(peer));
 
@@ -87,8 +89,12 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
         if (request.evidence.kind === "token") request.evidence.token.fill(0);
       }
     },
-    exchange: (request, signal) => known((of) => desk.exchange({ worker: of, peer }, request, signal)),
-    renew: (lease, signal) => known((of) => desk.renew({ worker: of, peer }, lease, signal)),
+    exchange: (request, signal) =>
+      known((of) =>
+        measuredExchange(meters, "exchange", () => desk.exchange({ worker: of, peer }, request, signal)),
+      ),
+    renew: (lease, signal) =>
+      known((of) => measuredExchange(meters, "renew", () => desk.renew({ worker: of, peer }, lease, signal))),
     async release(lease) {
       if (worker !== undefined) desk.release(worker, lease);
     },
@@ -102,7 +108,13 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
     },
     subscribe: (listener, signal) => audience.listen(listener, signal),
     applied(_name, planVersion) {
-      if (worker !== undefined) worker.appliedVersion = planVersion;
+      if (worker === undefined) return;
+      const { appliedVersion } = worker;
+      worker.appliedVersion = planVersion;
+      // What it says again when it comes back is not put in force then.
+      const toldMs = appliedVersion === planVersion ? undefined : audience.toldSinceMs(planVersion);
+      if (appliedVersion !== undefined && toldMs !== undefined)
+        meters.applied((performance.now() - toldMs) / 1000);
     },
     report(report) {
       if (worker !== undefined) worker.report = report;

@@ -14,7 +14,7 @@ import type { Trail } from "../trail/trail.ts";
 import { type Folder, folderReader, keyOf } from "./folder.ts";
 import { type GatewayPlan, gatewayPlan } from "./gateway-kind.ts";
 import type { BrokerSettings, ListenerPlan } from "./messages.ts";
-import { type BrokerMetrics, openBrokerMetrics } from "./metrics.ts";
+import { type BrokerMetrics, openBrokerMeters, openBrokerMetrics } from "./metrics.ts";
 import { noteIn } from "./notes.ts";
 
 export interface ControlPlaneOptions {
@@ -56,9 +56,11 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     keyring: directoryKeyring(disk, join(settings.state, "keys")),
   };
   const trail = opened.use(await openTrail({ ...places, disk, broker: name, nowMs: Date.now, note }));
+  const counted = openBrokerMeters();
   const broker = opened.use(
     await createBroker({
       ...options,
+      meters: counted.meters,
       broker: name,
       directory: join(settings.state, "broker"),
       trail,
@@ -72,7 +74,7 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   opened.use(await servePortOf(broker, settings, note));
   const missing = (): readonly string[] => [...files.problems(), ...trailProblem(trail)];
   opened.use(await serveAdmin({ path: settings.adminPath, broker, trail, missing, note }));
-  const metrics: BrokerMetrics = openBrokerMetrics(broker, trail, missing);
+  const metrics: BrokerMetrics = openBrokerMetrics(broker, trail, missing, counted);
   const kept = opened.move();
   return {
     name,

@@ -1,6 +1,6 @@
 /** One page of metrics for the whole gateway: of its broker, of each worker, and of the supervisor itself. */
 import { Gauge, Registry } from "prom-client";
-import { openBrokerMetrics } from "#broker/process/metrics.ts";
+import { openBrokerMeters, openBrokerMetrics } from "#broker/process/metrics.ts";
 import type { ToBrokerProcess } from "#broker/process/messages.ts";
 import { type MetricSamples, page, readMetrics } from "#runtime/metrics.ts";
 import type { Supervised } from "#runtime/supervised.ts";
@@ -60,14 +60,17 @@ const silent = {
   windowFullness: () => 0,
   parser: () => ({ instances: 0, broken: 0 }),
 };
-const idle = { status: () => ({ planVersion: undefined, workers: [], leases: 0, problems: [] }) };
+const idle = {
+  status: () => ({ planVersion: undefined, workers: [], leases: 0, problems: [] }),
+  leftOut: () => ({ connections: new Map(), policies: new Map() }),
+};
 const OWN = new Registry();
 registerOwn(OWN, () => []);
 
 /** Every metric that there is, from the very registries that make them. */
 export const METRIC_REGISTRIES: readonly Registry[] = [
   OWN,
-  openBrokerMetrics(idle, { health: { state: "ready" } }, () => []).registry,
+  openBrokerMetrics(idle, { health: { state: "ready" } }, () => [], openBrokerMeters()).registry,
   openWorkerMetrics(0, silent).registry,
 ];
 

@@ -8,7 +8,7 @@ import { registryFacts } from "../admission/facts/registry.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import { type DesiredWatch, watchDesired } from "../desired/watch.ts";
-import { type Access, apiServerPem } from "../kube/access.ts";
+import type { Access } from "../kube/access.ts";
 import { type Kube, openKube } from "../kube/client.ts";
 import { type Clock, pause, systemClock } from "../kube/clock.ts";
 import { kubeMeters } from "../kube/metrics.ts";

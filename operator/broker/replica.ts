@@ -1,9 +1,9 @@
 /** One replica of the broker in a cluster: its trail on its own volume, the gateways that it serves, and how it is. */
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import { type Broker, createBroker } from "#broker/broker.ts";
+import { type Broker, type BrokerOptions, createBroker } from "#broker/broker.ts";
 import { brokerIdentifier } from "#broker/identifier.ts";
-import { openBrokerMetrics } from "#broker/process/metrics.ts";
+import { openBrokerMeters, openBrokerMetrics } from "#broker/process/metrics.ts";
 import { noteIn } from "#broker/process/notes.ts";
 import type { Disk } from "#broker/trail/disk.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
@@ -71,29 +71,29 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
   const side = await sideOf(options, registry, stop);
   if (side !== undefined) opened.use(side);
   const { trail, volume } = await openRecord(options, name, side, opened);
+  const counted = openBrokerMeters();
   const broker = opened.use(
     await createBroker({
+      meters: counted.meters,
       broker: name,
       directory: join(state, "broker"),
       disk,
       trail,
       // Nothing that a Connection says is read from the broker's own environment in a cluster.
       variables: {},
-      ...(side === undefined
-        ? {}
-        : {
-            secrets: side.cluster,
-            apiTokens: side.cluster,
-            looksForKeys: true,
-            journal: await side.openJournal(name, stop),
-          }),
+      ...(side === undefined ? {} : await ofCluster(side, name, stop)),
       now: Date.now,
       note: noteIn(log),
     }),
   );
   wants.push(() => troubles(trail, volume));
-  registries.push(openBrokerMetrics(broker, trail, missing).registry);
-  const serving = await servingOf(options, side, { broker, trail, name, missing }, stop);
+  registries.push(openBrokerMetrics(broker, trail, missing, counted).registry);
+  const serving = await servingOf(
+    options,
+    side,
+    { broker, trail, name, missing, meters: counted.meters },
+    stop,
+  );
   if (serving !== undefined) opened.use(serving);
   if (serving !== undefined) wants.push(() => serving.missing());
   isStarting = false;
@@ -111,6 +111,15 @@ export async function openBrokerReplica(options: BrokerReplicaOptions): Promise<
   };
 }
 
+async function ofCluster(
+  { cluster, openJournal }: ClusterSide,
+  name: string,
+  stop: AbortSignal,
+): Promise<Pick<BrokerOptions, "secrets" | "apiTokens" | "looksForKeys" | "journal">> {
+  const journal = await openJournal(name, stop);
+  return { secrets: cluster, apiTokens: cluster, looksForKeys: true, journal };
+}
+
 async function sideOf(
   { settings: { cluster }, access, log }: BrokerReplicaOptions,
   registry: Registry,
@@ -125,7 +134,7 @@ async function sideOf(
 async function servingOf(
   { settings: { cluster }, log }: BrokerReplicaOptions,
   side: ClusterSide | undefined,
-  own: Pick<ServingOptions, "broker" | "trail" | "name" | "missing">,
+  own: Pick<ServingOptions, "broker" | "trail" | "name" | "missing" | "meters">,
   stop: AbortSignal,
 ): Promise<Serving | undefined> {
   if (cluster === undefined || side === undefined) return undefined;

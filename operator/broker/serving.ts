@@ -8,6 +8,7 @@ import { serveTlsPort } from "#broker/api/serve-tls.ts";
 import { type BrokerAuthority, openAuthority } from "#broker/authority/authority.ts";
 import { tokenRoutes } from "#broker/api/token-endpoint/routes.ts";
 import type { Broker } from "#broker/broker.ts";
+import type { BrokerMeters } from "#broker/meters.ts";
 import type { Note } from "#broker/note.ts";
 import { podPeer } from "#broker/pods/peer.ts";
 import type { Trail } from "#broker/trail/trail.ts";
@@ -36,6 +37,7 @@ export interface ServingOptions {
   readonly trail: Pick<Trail, "say" | "health">;
   /** Of the whole replica. */
   readonly missing: () => readonly string[];
+  readonly meters: BrokerMeters;
   readonly note: Note;
   readonly log: Log;
 }
@@ -64,7 +66,6 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     desired,
     broker,
     systemNamespace: namespace,
-    apiServerPem: () => side.apiServerPem(),
     clock: systemClock,
     log,
     signal,
@@ -131,13 +132,13 @@ function tellOfEnds(
 }
 
 function routesOf(
-  { settings, side: { cluster, kube }, broker, trail, missing, note }: ServingOptions,
+  { settings, side: { cluster, kube }, broker, trail, missing, meters, note }: ServingOptions,
   authority: BrokerAuthority,
   now: () => number,
 ): readonly Routes[] {
   const people = kubernetesPeople({ kube, examine: cluster.examine, nowMs: now });
   return [
-    enrolRoute({ cluster, authority, note }),
+    enrolRoute({ cluster, authority, note, meters }),
     peopleRoutes({ broker, trail, missing, people, note }),
     tokenRoutes({ broker, cluster, authority, trail, issuer: issuerOf(settings), note, now }),
   ];

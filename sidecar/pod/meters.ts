@@ -14,7 +14,7 @@ export interface PodMeters {
   dns(transport: "udp" | "tcp", outcome: Outcome): void;
 }
 
-export function openMeters(openCount: () => number): PodMeters {
+export function openMeters(openCount: () => number, restarts: number): PodMeters {
   const registry = new Registry();
   const registers = [registry];
   const captured = new Counter({
@@ -35,6 +35,12 @@ export function openMeters(openCount: () => number): PodMeters {
     labelNames: ["code"],
     registers,
   });
+  lookedUp(
+    registry,
+    "sallyport_gateway_restarts",
+    "How often the gateway was started again in its container.",
+    () => restarts,
+  );
   lookedUp(
     registry,
     "sallyport_captured_open",

@@ -97,7 +97,7 @@ export async function openPodGateway(options: PodOptions): Promise<PodGateway> {
     withoutPlan: () => withoutPlan(options.uplink),
     planMsMax,
   });
-  const meters = openMeters(() => capture.openCount);
+  const meters = openMeters(() => capture.openCount, options.settings.restarts);
   options.uplink.onRefused(({ code }) => meters.notWelcome(code));
   const sparing = openSparing(LINE_EVERY_MS, () => performance.now());
   const parts = { options, engine, names, plane, meters, sparing, onError };

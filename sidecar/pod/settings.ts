@@ -11,6 +11,8 @@ export interface PodSettings {
   readonly broker: { readonly host: string; readonly port: number };
   /** Never the pod's own, which its containers can write. */
   readonly resolvers: readonly string[];
+  /** How often the launcher has started the gateway again in this container. */
+  readonly restarts: number;
 }
 
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
@@ -35,6 +37,7 @@ export function readSettings(
     },
     broker: addressOf(read("GW_BROKER", (value) => addressOf(value).port > 0, "host:port")),
     resolvers: read("GW_RESOLVERS", areAddresses, "IP addresses with commas between them").split(","),
+    restarts: Number(variables["GW_RESTARTS"] ?? 0),
   };
   return problems.length === 0 ? settings : problems;
 }

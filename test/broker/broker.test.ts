@@ -33,7 +33,7 @@ test("a session from token to upstream, with a password that stays in the broker
   await using root = await connect(server);
   await root.query(`CREATE DATABASE orders; `);
   await root.query(`CREATE ROLE reader LOGIN PASSWORD '${PASSWORD}'`);
-  const rig = await staticRig(context, server.port);
+  const rig = await staticRig(context, { port: server.port });
   const { port, pushes } = await attach(rig.broker);
   const token = rig.token("agent");
   const session = newSession();

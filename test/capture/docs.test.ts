@@ -33,7 +33,7 @@ test("the page knows every cause of failure and its exit code, and no other", ()
 });
 
 test("the page knows every metric of the gateway with its labels and words, and no other", () => {
-  const { registry } = openMeters(() => 0);
+  const { registry } = openMeters(() => 0, 0);
   const metrics = registry.getMetricsAsArray() as unknown as readonly Registered[];
   const wanted = metrics.map(({ name, help, labelNames = [] }) => {
     const labels = labelNames.map((label) => `\`${label}\``).join(", ");

@@ -32,6 +32,7 @@ interface Starting {
   readonly first?: string;
 }
 
+const metricsAt = ({ pod }: Network): string => `http://${pod.ipv4}:15021/metrics`;
 const KILLS = 20;
 const PORTS_PROGRAM = fileURLToPath(new URL("programs/take-ports.py", import.meta.url));
 
@@ -84,6 +85,12 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
       }
     });
     assert.deepEqual(Object.keys(outcomes), ["EADDRINUSE"]);
+    await ready(child);
+    const counted = new RegExp(`^sallyport_gateway_restarts ${KILLS}$`, "m");
+    assert.match(
+      await outputIn(network.world, undefined, "/usr/bin/curl", "--silent", metricsAt(network)),
+      counted,
+    );
     assert.ok((outcomes["EADDRINUSE"] ?? 0) > 1_000);
     t.diagnostic(`figure launcher.attempts_at_ports=${outcomes["EADDRINUSE"]}`);
   });

@@ -181,7 +181,7 @@ static void limit(int resource, rlim_t most) {
 }
 
 /* In the new process. Does not return. */
-static void become(char *const program[], const struct listeners *opened, const sigset_t *mask) {
+static void become(char *const program[], const struct listeners *opened, const sigset_t *mask, unsigned restarts) {
   char number[16];
   /* Where the launcher is not the first process, its end is no end of the others by itself. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -192,6 +192,8 @@ static void become(char *const program[], const struct listeners *opened, const 
   snprintf(number, sizeof number, "%d", getpid());
   setenv("LISTEN_PID", number, 1);
   setenv("LISTEN_FDNAMES", opened->names, 1);
+  snprintf(number, sizeof number, "%u", restarts);
+  setenv("GW_RESTARTS", number, 1);
   sigprocmask(SIG_SETMASK, mask, NULL);
   execv(program[0], program);
   fail(CANNOT_START, "the gateway cannot be started", errno);
@@ -234,11 +236,11 @@ static int is_final(int code) {
 static int serve(char *const program[], const struct listeners *opened, const sigset_t *signals, const sigset_t *mask) {
   long pause_ms = 0;
   int told = 0;
-  for (;;) {
+  for (unsigned restarts = 0;; restarts += 1) {
     const long began_ms = now_ms();
     const pid_t gateway = fork();
     if (gateway < 0) fail(EX_OSERR, "no process for the gateway", errno);
-    if (gateway == 0) become(program, opened, mask);
+    if (gateway == 0) become(program, opened, mask, restarts);
     const int code = run(gateway, signals, &told);
     if (told || is_final(code)) return code;
 

@@ -10,6 +10,7 @@ import { type Broker, createBroker } from "#broker/broker.ts";
 import type { BrokerConfig, ListenerIdentity } from "#broker/config.ts";
 import type { DataPlanePort } from "#broker/data-plane-port.ts";
 import { brokerIdentifier } from "#broker/identifier.ts";
+import type { BrokerMeters } from "#broker/meters.ts";
 import type { NoteFields, NoteName } from "#broker/note.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
 import { directoryKeyring } from "#broker/trail/keyring.ts";
@@ -46,6 +47,7 @@ export interface RigOptions {
   readonly folder?: string;
   readonly time?: Clock;
   readonly lingerMs?: number;
+  readonly meters?: BrokerMeters;
 }
 
 /** One for a whole file of tests: making its key is most of what a rig costs. */
@@ -73,6 +75,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     now: time.now,
     note,
     lingerMs: options.lingerMs ?? 0,
+    ...(options.meters === undefined ? {} : { meters: options.meters }),
     tickMs: Number.POSITIVE_INFINITY,
   });
   const stop = async (): Promise<void> => {
@@ -219,9 +222,9 @@ export const PASSWORD = "canary-reader-77aa10";
 /** A Connection whose password is in a file; nothing of it is dialled by the broker. */
 export async function staticRig(
   context: TestContext,
-  port = 5432,
+  { port = 5432, ...options }: RigOptions & { readonly port?: number } = {},
 ): Promise<Rig & { readonly spec: ReturnType<typeof upstreamOf>["spec"] }> {
-  const rig = await startRig(context);
+  const rig = await startRig(context, options);
   const path = join(rig.folder, "password");
   writeFileSync(path, PASSWORD, { mode: 0o600 });
   const { spec } = upstreamOf(port, { file: { path } });
