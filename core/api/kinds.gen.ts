@@ -283,8 +283,8 @@ export interface WorkloadController {
     };
     /**
      * Kinds whose objects it makes others from. What it makes is whose the object is that its `controller`
-     * ownerReference names. Left out, it makes nothing for others; what it changes of theirs stays theirs
-     * all the same, as with programs that write a new image into a Deployment.
+     * ownerReference names, and what it changes of these kinds stays whose it was. Left out, it makes
+     * nothing for others.
      */
     readonly owns?: readonly {
       /** Its API group; empty for Kubernetes' own first one. */
@@ -312,6 +312,12 @@ export interface WorkloadController {
      * before it is known who gets them.
      */
     readonly pods?: "AtCreation" | "AtExchange";
+    /**
+     * Whose somebody else's object is after it has changed there what pods are made from. `TakeOver`: its
+     * own, as with anybody. `Keep`: whose it was; for programs that only mend, as with a new image or the
+     * checksum of a Secret.
+     */
+    readonly changes?: "TakeOver" | "Keep";
     /**
      * Whether it may make workloads with a token that is bound to no pod, of which nobody knows in whose
      * hands it is. `Accepted` is for programs outside of the cluster that have a service account's token.

@@ -1,6 +1,7 @@
 /** The policies of the chart on a real API server, with our webhook configurations deleted. */
 import { after, before, describe } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
+import { authorPolicies } from "./policies/authors.ts";
 import { changePolicies } from "./policies/changes.ts";
 import { connectPolicies } from "./policies/connect.ts";
 import { namespacePolicies } from "./policies/namespaces.ts";
@@ -30,4 +31,6 @@ describe("with our webhook configurations deleted", { skip: skipWithoutApiTier()
   namespacePolicies(guarded);
   ownObjects(guarded);
   operatorRights(guarded);
+  // Last, since they are in force from then on.
+  authorPolicies(guarded);
 });

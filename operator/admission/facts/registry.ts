@@ -48,7 +48,7 @@ function readController(object: OwnKind): WorkloadController | "broken" {
 }
 
 export function controllerOf({ spec }: WorkloadController): Controller {
-  const { serviceAccount, owns = [], pods = "AtCreation", unboundTokens = "Refused" } = spec;
+  const { serviceAccount, owns = [], pods = "AtCreation" } = spec;
   return {
     user: accountName(serviceAccount.namespace, serviceAccount.name),
     owns: owns.map(({ group, version, resource, kind, templatePaths = ["spec"], pool = false }) => ({
@@ -60,7 +60,8 @@ export function controllerOf({ spec }: WorkloadController): Controller {
       isPool: pool,
     })),
     pods,
-    mayBeUnbound: unboundTokens === "Accepted",
+    keepsAuthors: spec.changes === "Keep",
+    mayBeUnbound: spec.unboundTokens === "Accepted",
   };
 }
 

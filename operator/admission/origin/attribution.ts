@@ -8,7 +8,15 @@ import type { OwnerFacts } from "../facts/owners.ts";
 import { type AuthorFrom, authorOf, authorStamps, NOBODY } from "./author.ts";
 import { madeFrom } from "./made-from.ts";
 import { isUnattributed, originOf, type UserInfo } from "./origin.ts";
-import { type Controller, isBuiltIn, type OwnerKind, ownerKindOf, type Registry } from "./registry.ts";
+import {
+  type Controller,
+  isBuiltIn,
+  isKeeper,
+  isMaker,
+  type OwnerKind,
+  ownerKindOf,
+  type Registry,
+} from "./registry.ts";
 import {
   type OriginFinding,
   originFinding,
@@ -58,7 +66,7 @@ export async function attributionOf(
 ): Promise<Attributed> {
   const controller = options.registry().get(making.userInfo.username ?? "");
   const origin = requester(making.userInfo, controller);
-  if (origin.outcome === "refused" || controller === undefined) return origin;
+  if (origin.outcome === "refused" || !isMaker(controller)) return origin;
   const author = await inherited(options, controller, making, signal);
   return author.outcome === "refused" ? author : stamps({ ...origin.stamps, ...author.stamps });
 }
@@ -75,14 +83,12 @@ export async function attributionAfter(
   // Where nobody is known, even who only starts it again answers for it from now on; and other kinds know no restart.
   const restartCounts = before[ORIGIN.user] === undefined || !isBuiltIn(changing);
   const isChanged = determiningChanged(object, oldObject, determining, { restartCounts });
-  if (controller === undefined) {
-    if (!isChanged) return stamps(before);
-    const origin = requester(userInfo, undefined);
+  const owner = controller === undefined ? undefined : ownerOf(controller, object);
+  if (controller === undefined || owner === undefined) {
+    if (!isChanged || (controller !== undefined && isKeeper(controller, changing))) return stamps(before);
+    const origin = requester(userInfo, controller);
     return origin.outcome === "refused" ? origin : stamps(handedOver(before, origin.stamps, options.nowMs()));
   }
-  const owner = ownerOf(controller, object);
-  // What mends what others wrote (a new image, the checksum of a Secret) is registered so as not to become its author.
-  if (owner === undefined) return stamps(before);
   if (isChanged) return attributionOf(options, changing, signal);
   const isAdopted = controllerReference(oldObject)?.uid !== owner.reference.uid;
   if (!isAdopted && !REUSED.has(changing.plural)) return stamps(before);

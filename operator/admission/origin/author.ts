@@ -1,6 +1,6 @@
 /** Whose an object is: read from what admission has written on it. */
 import { AUTHOR, ORIGIN } from "../../names.ts";
-import type { Registry } from "./registry.ts";
+import { isMaker, type Registry } from "./registry.ts";
 import type { Stampable, Stamps } from "./stamp.ts";
 
 /** A requester, as the API server knew them. */
@@ -28,13 +28,13 @@ export type Authorship =
   /** `unstamped`: older than its namespace's label. `controller`: made by one for nobody who is known. */
   | { readonly found: "nobody"; readonly why: "unstamped" | "controller" };
 
-/** A controller's word is its owner's; whoever is registered as one is never an author, whenever the object was made. */
+/** A controller's word is its owner's; whoever makes things for others is never an author, whenever the object was made. */
 export function authorOf(object: Stampable, registry: Registry): Authorship {
   const annotations = object.metadata?.annotations ?? {};
   const from = annotations[AUTHOR.from];
   if (from === ("Owner" satisfies AuthorFrom)) return read(annotations, AUTHOR, "controller");
   if (from === ("Exchange" satisfies AuthorFrom)) return { found: "later" };
-  if (from !== undefined || registry.has(annotations[ORIGIN.user] ?? ""))
+  if (from !== undefined || isMaker(registry.get(annotations[ORIGIN.user] ?? "")))
     return { found: "nobody", why: "controller" };
   return read(annotations, ORIGIN, "unstamped");
 }

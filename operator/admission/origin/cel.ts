@@ -1,7 +1,7 @@
 /** What a registry and the names of stamps come to in the language of the API server's policies. */
 import { AUTHOR, ORIGIN } from "../../names.ts";
 import { EXTRA } from "./origin.ts";
-import type { FieldPath, OwnerKind, Registry } from "./registry.ts";
+import { type FieldPath, isMaker, type OwnerKind, type Registry } from "./registry.ts";
 import { RESTARTED, RESTARTED_FORM } from "./template.ts";
 
 const text = (value: string): string => JSON.stringify(value);
@@ -26,12 +26,16 @@ function extra(fact: keyof typeof EXTRA): string {
   return `variables.extra[?${text(EXTRA[fact])}].orValue([]).join('\\n')`;
 }
 
-/** By user, the kinds that it makes things for, as `Kind.group`. */
-export function registeredIn(registry: Registry): string {
-  const entries = [...registry.values()].map(({ user, owns }) => {
-    return `${text(user)}: ${quoted(owns.map(({ kind, group }) => `${kind}.${group}`))}`;
+/** By user, the kinds that it makes things for: as `Kind.group`, or as `plural.group`. */
+export function makersIn(registry: Registry, named: "kind" | "plural"): string {
+  const entries = [...registry.values()].filter(isMaker).map(({ user, owns }) => {
+    return `${text(user)}: ${quoted(owns.map((each) => `${each[named]}.${each.group}`))}`;
   });
   return `{${entries.join(", ")}}`;
+}
+
+export function keepersIn(registry: Registry): readonly string[] {
+  return [...registry.values()].flatMap(({ user, keepsAuthors }) => (keepsAuthors ? [user] : []));
 }
 
 export function unboundIn(registry: Registry): readonly string[] {

@@ -11,7 +11,8 @@ import {
   kindOf,
   ownersIn,
   quoted,
-  registeredIn,
+  keepersIn,
+  makersIn,
   STAMPS,
   TEMPLATE_VARIABLES,
   unboundIn,
@@ -68,9 +69,13 @@ function authorVariables(registry: Registry): NonNullable<Spec["variables"]> {
       name: "before",
       expression: "request.operation == 'UPDATE' ? oldObject.metadata.?annotations.orValue({}) : {}",
     },
-    { name: "registered", expression: registeredIn(registry) },
-    { name: "owns", expression: "variables.registered[?request.userInfo.username].orValue([])" },
-    { name: "isController", expression: "request.userInfo.username in variables.registered" },
+    { name: "makers", expression: makersIn(registry, "kind") },
+    { name: "owns", expression: "variables.makers[?request.userInfo.username].orValue([])" },
+    { name: "isController", expression: "request.userInfo.username in variables.makers" },
+    {
+      name: "isKeeper",
+      expression: `request.userInfo.username in ${quoted(keepersIn(registry))} || (request.resource.resource + '.' + request.resource.group) in ${makersIn(registry, "plural")}[?request.userInfo.username].orValue([])`,
+    },
     { name: "owners", expression: ownersIn("object") },
     { name: "isOwned", expression: `variables.owners.exists(owner, ${kindOf("owner")} in variables.owns)` },
     {
@@ -113,7 +118,7 @@ function authorValidations(registry: Registry): NonNullable<Spec["validations"]>
       reason: "Forbidden",
     },
     {
-      expression: "!variables.isChanged || variables.isController || variables.isByRequester",
+      expression: "!variables.isChanged || variables.isByRequester || variables.isKeeper",
       message:
         "metadata.annotations: whoever changes what pods are made from answers for it. Fix: let the webhook of Sallyport write it; when it does not, look at the deployment sallyport-operator.",
     },

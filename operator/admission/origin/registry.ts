@@ -27,6 +27,8 @@ export interface Controller {
   readonly user: string;
   readonly owns: readonly OwnerKind[];
   readonly pods: PodsAttributed;
+  /** What it changes of others' stays theirs. */
+  readonly keepsAuthors: boolean;
   /** It may make workloads with a token that is bound to no pod. */
   readonly mayBeUnbound: boolean;
 }
@@ -76,7 +78,7 @@ export const BUILT_IN_CONTROLLERS: readonly Controller[] = [
 ];
 
 function controller(user: string, owns: readonly OwnerKind[]): Controller {
-  return { user, owns, pods: "AtCreation", mayBeUnbound: true };
+  return { user, owns, pods: "AtCreation", keepsAuthors: false, mayBeUnbound: true };
 }
 
 export function accountName(namespace: string, name: string): string {
@@ -98,9 +100,20 @@ function merged(one: Controller, other: Controller): Controller {
     user: one.user,
     owns: [...one.owns, ...other.owns],
     pods: one.pods === "AtExchange" ? one.pods : other.pods,
+    keepsAuthors: one.keepsAuthors || other.keepsAuthors,
     mayBeUnbound: one.mayBeUnbound || other.mayBeUnbound,
   };
 }
+
+/** Such an account makes things for others, and is nobody's author. */
+export const isMaker = (controller: Controller | undefined): controller is Controller =>
+  controller !== undefined && controller.owns.length > 0;
+
+/** What it changes of such a kind stays whose it was. */
+export const isKeeper = (
+  { owns, keepsAuthors }: Controller,
+  { group, plural }: Pick<OwnerKind, "group" | "plural">,
+): boolean => keepsAuthors || owns.some((kind) => kind.group === group && kind.plural === plural);
 
 /** Undefined: it makes nothing from what is referred to, and its word about an owner says nothing. */
 export function ownerKindOf(

@@ -206,7 +206,7 @@ export function registeredCases(world: () => World): void {
     const spec = { serviceAccount: { namespace: system, name: "default" }, unboundTokens: "Accepted" };
     await kube.create(WORKLOAD_CONTROLLERS, { metadata: { name: "ci" }, spec }, call);
     const made = await until("it is let in", async () => make().catch(() => undefined));
-    assert.equal(made.metadata.annotations?.[ORIGIN.user], `system:serviceaccount:${system}:default`);
+    assert.equal(whose(made), `system:serviceaccount:${system}:default`);
   });
 }
 
