@@ -1,4 +1,6 @@
 /** Rows of the trail in words, and as one JSON object a line. */
+import { areAncestors } from "#core/policy/whole-facts.ts";
+import { sayIdentity } from "#core/policy/words.ts";
 import type { EventKind } from "#core/audit/kinds.ts";
 import type { Problem } from "#broker/trail/read.ts";
 import { escapedJson } from "../frame/json.ts";
@@ -60,6 +62,7 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
   "session.open": ({ event, about }) =>
     join(
       about.subject,
+      below(event),
       `to ${about.connection}`,
       word(event, "protocol"),
       `plan ${word(event, "planVersion")}`,
@@ -94,7 +97,7 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
     `goes on from ${word(event, "lastSeq")} in the log of ${word(event, "log")}`,
   "session.lost": ({ event }) => `nothing is known of it after ${word(event, "lastSeq")}`,
   "session.fork": ({ event }) => `another story was told of ${word(event, "atSeq")} (${word(event, "how")})`,
-  "grant.issued": ({ event }) => join(word(event, "grant"), by(event)),
+  "grant.issued": ({ event, about }) => join(word(event, "grant"), about.subject, below(event), by(event)),
   "grant.refused": ({ event }) => `${word(event, "code")} to pod ${word(event, "podUid")}`,
   "sessions.killed": ({ event }) => join(`by ${word(event, "by")}`, list(event, "sessions")),
   "broker.start": ({ event }) => join(word(event, "broker"), `trail ${word(event, "trail")}`),
@@ -106,6 +109,14 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
       `${word(event, "bytes")} bytes at ${word(event, "offset")}`,
     ),
 };
+
+/** Who was above it, nearest first. */
+function below(event: EventFields): string {
+  const { ancestors } = (event["caller"] ?? {}) as { readonly ancestors?: unknown };
+  return areAncestors(ancestors)
+    ? ancestors.map(({ identity }) => `below ${sayIdentity(identity)}`).join(" ")
+    : "";
+}
 
 function word(event: EventFields, name: string): string {
   const value = event[name];

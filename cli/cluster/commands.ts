@@ -4,6 +4,7 @@ import type { CommandTable } from "../frame/run.ts";
 import { diagnose } from "./diagnose.ts";
 import { explain } from "./explain.ts";
 import { kill } from "./kill.ts";
+import { lineage } from "./lineage.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
 
@@ -12,4 +13,4 @@ export const KUBECTL_SALLYPORT: Program = {
   summary: "what Sallyport does in a cluster",
 };
 
-export const clusterCommands = { diagnose, explain, sessions, kill, status } satisfies CommandTable;
+export const clusterCommands = { diagnose, explain, sessions, kill, status, lineage } satisfies CommandTable;

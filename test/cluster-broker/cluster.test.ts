@@ -6,6 +6,7 @@ import { apiTokenCases } from "./live/api-tokens.ts";
 import { handoverCases } from "./live/handover.ts";
 import { journalCases } from "./live/journal.ts";
 import { peopleCases } from "./live/people.ts";
+import { lineageCases } from "./live/lineage.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
 import { secretCases } from "./live/secrets.ts";
@@ -25,6 +26,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   journalCases(() => world);
   handoverCases(() => world);
   peopleCases(() => world);
+  lineageCases(() => world);
   podCases(() => world);
   denialCases(() => world);
 });

@@ -8,7 +8,7 @@ import type { PodClaim } from "#broker/pods/pods.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { writerFacts } from "#operator/admission/facts/writers.ts";
 import { registryOf } from "#operator/admission/origin/registry.ts";
-import { type KubernetesCluster, kubernetesCluster } from "#operator/broker/cluster.ts";
+import { type ClusterOptions, type KubernetesCluster, kubernetesCluster } from "#operator/broker/cluster.ts";
 import { LINEAGE_DEFAULT } from "#operator/broker/settings.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { BROKER_AUDIENCE } from "#operator/names.ts";
@@ -28,7 +28,7 @@ export interface World extends AsyncDisposable {
   /** The broker's own. */
   readonly brokerKube: Kube;
   /** As one replica has it, with nothing in memory of what others have seen. */
-  replica(kube?: Kube): KubernetesCluster;
+  replica(kube?: Kube, more?: Partial<ClusterOptions>): KubernetesCluster;
   /** What replicas have told people, as lines. */
   readonly told: string[];
   /** An enforced namespace in which the broker has its roles. */
@@ -64,7 +64,7 @@ export async function startWorld(): Promise<World> {
   const log = openLog({ write: (line) => told.push(line), nowMs: Date.now, level: "debug" });
   const ended = new AbortController();
   started.defer(() => ended.abort());
-  const replica = (of: Kube = brokerKube): KubernetesCluster =>
+  const replica = (of: Kube = brokerKube, more: Partial<ClusterOptions> = {}): KubernetesCluster =>
     kubernetesCluster({
       kube: of,
       namespace: NAMESPACE,
@@ -79,6 +79,7 @@ export async function startWorld(): Promise<World> {
       registry: () => registryOf([]),
       siblings: { olderThan: () => 0, isNamed: () => false },
       log,
+      ...more,
     });
   const kept = started.move();
   return {
@@ -125,6 +126,16 @@ export async function startWorld(): Promise<World> {
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** Of a pod that somebody else has made. */
+export function agentIn(
+  { guarded, replica }: World,
+  namespace: string,
+  node: string,
+  metadata: NonNullable<V1Pod["metadata"]>,
+): Agent {
+  return agentOf(guarded, namespace, node, metadata, replica());
 }
 
 function agentOf(

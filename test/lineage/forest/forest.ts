@@ -7,6 +7,7 @@ import {
   accountName,
   registryOf,
 } from "#operator/admission/origin/registry.ts";
+import { controllerOf } from "#operator/admission/facts/registry.ts";
 import { type KubeObject, NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS } from "#operator/kube/resource.ts";
 import { type Api, type ApiOptions, endPod, openApi } from "./api.ts";
 import { ACCOUNTS, type Account, type Actor, type PodTruth } from "./truth.ts";
@@ -16,28 +17,38 @@ const GITOPS = "gitops";
 export const NODE = { name: "node-1", uid: "node-1-uid" };
 const BOOT_ID = "boot-1";
 
-const own = (kind: string, isPool = false): OwnerKind => ({
-  group: "sandbox.example",
-  version: "v1",
-  plural: `${kind.toLowerCase()}s`,
-  kind,
-  determining: [["spec"]],
-  isPool,
-});
-const POOL = own("WarmPool", true);
-const SANDBOX = own("Sandbox");
-const CLAIM = own("SandboxClaim");
-const KEEPER = accountName("sandbox-system", "keeper");
 const { Deployment: DEPLOYMENT, ReplicaSet: REPLICA_SET, Job: JOB, CronJob: CRON_JOB } = BUILT_IN_KINDS;
 
+const registered = (kind: string, pool: boolean) => ({
+  group: "sandbox.example",
+  version: "v1",
+  resource: `${kind.toLowerCase()}s`,
+  kind,
+  pool,
+});
 export const REGISTRY: Registry = registryOf([
-  { user: KEEPER, owns: [POOL, SANDBOX, CLAIM], pods: "AtExchange", mayBeUnbound: false },
+  controllerOf({
+    apiVersion: "sallyport.dev/v1alpha1",
+    kind: "WorkloadController",
+    metadata: { name: "sandboxes" },
+    spec: {
+      serviceAccount: { namespace: "sandbox-system", name: "keeper" },
+      owns: [registered("WarmPool", true), registered("Sandbox", false), registered("SandboxClaim", false)],
+      pods: "AtExchange",
+    },
+  }),
 ]);
 
 export interface Known {
   readonly truth: PodTruth;
   readonly key: string;
 }
+
+const [POOL, SANDBOX, CLAIM] = (REGISTRY.get(accountName("sandbox-system", "keeper"))?.owns ?? []) as [
+  OwnerKind,
+  OwnerKind,
+  OwnerKind,
+];
 
 interface Template {
   readonly spec: { readonly serviceAccountName: Account; readonly containers: readonly object[] };
