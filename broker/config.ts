@@ -28,6 +28,8 @@ export interface BrokerConfig {
   readonly authoritiesIn?: "files" | "cluster";
   /** Of what a cluster-wide kind names. */
   readonly systemNamespace?: string;
+  /** PEM: whom the broker itself takes for the API server of its cluster. */
+  readonly apiServerPem?: string | undefined;
 }
 
 /** Where a certificate authority is, as a text. `namespace`: that of its objects. */
@@ -65,7 +67,9 @@ export function prepare(config: BrokerConfig, previous: readonly PolicySource[])
   for (const found of loaded.connections) {
     const connection = inNamespace(found);
     const ref = refOf(connection);
-    const authority = resolve(connection.spec.tls?.ca, ref.namespace, config);
+    const authority = isForOwnCluster(connection)
+      ? apiServer(config)
+      : resolve(connection.spec.tls?.ca, ref.namespace, config);
     if (authority.why !== undefined) {
       problems.push({ kind: "Connection", name: keyOf(ref), why: authority.why });
       continue;
@@ -119,10 +123,28 @@ function resolve(
   return { why: isFile ? `its ca file ${key} cannot be read` : `its ca, ${key}, cannot be read` };
 }
 
+/**
+ * Tokens of the cluster go to its API server and to nobody else, wherever a Connection leads: who has written it may be the master of
+ * another host, and of other pods than those whose tokens they are.
+ */
+function isForOwnCluster({ spec }: Pick<Connection, "spec">): boolean {
+  return spec.credential.source?.kubernetesToken !== undefined;
+}
+
+/** Every API server answers to it, whatever else it is called. */
+const API_SERVER_NAME = "kubernetes.default.svc";
+
+function apiServer({ apiServerPem }: BrokerConfig): Authority {
+  return apiServerPem === undefined
+    ? { why: "its credential is of the cluster that the broker is in, and it is in none" }
+    : { found: { caPem: apiServerPem } };
+}
+
 /** What the data plane may know: where to go and whom to trust, nothing of the credential. */
 function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, Upstream>): ConnectionView {
   const { protocol, address, reachedAs, tls } = spec;
   const { [protocol]: particulars } = spec;
+  const serverName = isForOwnCluster({ spec }) ? API_SERVER_NAME : tls?.serverName;
   const caPem = upstreams.get(keyOf({ namespace: metadata.namespace ?? "", name: metadata.name }))?.caPem;
   return {
     metadata,
@@ -133,7 +155,7 @@ function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, U
       ...(particulars === undefined ? {} : { [protocol]: particulars }),
       tls: {
         mode: tls?.mode ?? "verify-full",
-        ...(tls?.serverName === undefined ? {} : { serverName: tls.serverName }),
+        ...(serverName === undefined ? {} : { serverName }),
         ...(caPem === undefined ? {} : { caPem }),
       },
     },

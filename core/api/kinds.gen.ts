@@ -150,8 +150,9 @@ export interface Connection {
         };
         /**
          * A token for the API server of the cluster that the broker is in: of the pod's own service
-         * account, bound to the pod, for ten minutes. What the API permits is RBAC's to say; the policies
-         * of this Connection narrow it. Write `kubernetesToken: {}`.
+         * account, bound to the pod, for ten minutes. It goes to that API server and to nobody else, which
+         * shows itself by the cluster's authority. What the API permits is RBAC's to say; the policies of
+         * this Connection narrow it. Write `kubernetesToken: {}`.
          */
         readonly kubernetesToken?: {
         };

@@ -8,7 +8,7 @@ import { registryFacts } from "../admission/facts/registry.ts";
 import { writerFacts } from "../admission/facts/writers.ts";
 import type { InjectionSettings } from "../admission/pod/contract.ts";
 import { type DesiredWatch, watchDesired } from "../desired/watch.ts";
-import type { Access } from "../kube/access.ts";
+import { type Access, apiServerPem } from "../kube/access.ts";
 import { type Kube, openKube } from "../kube/client.ts";
 import { type Clock, pause, systemClock } from "../kube/clock.ts";
 import { kubeMeters } from "../kube/metrics.ts";
@@ -44,6 +44,8 @@ export interface ClusterSide extends Disposable {
   readonly pods: StoreView<Pod>;
   readonly keyring: Keyring;
   readonly authorities: AuthorityStore;
+  /** Whom it takes for the API server. */
+  apiServerPem(): Promise<string | undefined>;
   /** Of the replica of that name. */
   openJournal(name: string, stop: AbortSignal): Promise<Journal>;
   /** Aborts when it is disposed. */
@@ -116,6 +118,7 @@ export async function openClusterSide(options: ClusterSideOptions, stop: AbortSi
         () => openLeaseJournal({ kube, namespace, name, clock, log }, until),
         { clock, log, signal: until },
       ),
+    apiServerPem: () => apiServerPem(access),
     authorities: authoritySecret({ kube, namespace, name: AUTHORITY_SECRET }),
     signal,
     [Symbol.dispose]: () => kept.dispose(),

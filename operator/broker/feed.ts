@@ -13,6 +13,8 @@ import { type AuthoritiesOptions, readAuthorities } from "./authorities.ts";
 export interface FeedOptions extends AuthoritiesOptions {
   readonly desired: DesiredWatch;
   readonly broker: Pick<Broker, "update">;
+  /** Whom the broker itself takes for the API server; it may change. */
+  readonly apiServerPem: () => Promise<string | undefined>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -38,7 +40,8 @@ export function feedBroker(options: FeedOptions): Feed {
   async function tell(): Promise<void> {
     const next = await desired.fresh(signal);
     const authorities = await readAuthorities(next.loaded, options, { signal });
-    const text = JSON.stringify([...authorities]);
+    const apiServerPem = await options.apiServerPem();
+    const text = JSON.stringify([apiServerPem, ...authorities]);
     if (next === inForce && text === authoritiesInForce) return;
     const config: BrokerConfig = {
       loaded: next.loaded,
@@ -46,6 +49,7 @@ export function feedBroker(options: FeedOptions): Feed {
       authorities,
       authoritiesIn: "cluster",
       systemNamespace,
+      apiServerPem,
     };
     broker.update(config);
     inForce = next;

@@ -66,6 +66,7 @@ export async function serveGateways(options: ServingOptions, stop: AbortSignal):
     desired,
     broker,
     systemNamespace: namespace,
+    apiServerPem: () => side.apiServerPem(),
     clock: systemClock,
     log,
     signal,

@@ -37,6 +37,14 @@ export function podAccess(
   };
 }
 
+/** Whom calls take for the API server, in PEM; undefined where that is left to the system. */
+export async function apiServerPem(access: Access): Promise<string | undefined> {
+  const options: RequestOptions = {};
+  await access.applyToHTTPSOptions(options);
+  const { ca } = options;
+  return ca === undefined ? undefined : [ca].flat().map(String).join("\n");
+}
+
 async function read(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
-import { ANNOTATIONS, FORCED_UID, LABELS } from "#operator/names.ts";
+import { ANNOTATIONS, FORCED_UID, LABELS, SERVICE_ACCOUNT_FOLDER } from "#operator/names.ts";
+import { NO_TOKEN } from "#sidecar/protocols/kubernetes/marker.ts";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
 import { DEPARTED, ESCAPES, KEPT_IN, PEER, type World, departures, escapes } from "./support/attacks.ts";
 import { commandsOf, runAsWritten } from "./support/pages.ts";
@@ -76,8 +77,8 @@ describe("a release on a node", { skip: skipWithoutNodeTier() }, () => {
       assert.equal(await inAgent("id --user"), `${at === ROOT ? 0 : FORCED_UID}\n`);
       assert.equal(await inAgent(python(escapes(gatewayUid))), each(ESCAPES, "Operation not permitted"));
       assert.equal(
-        await inAgent("ls /var/run/sallyport; ls /var/run/secrets 2>/dev/null; pgrep node; true"),
-        "ca\n",
+        await inAgent(`ls /var/run/sallyport; cd ${SERVICE_ACCOUNT_FOLDER}; ls; cat token; pgrep node; true`),
+        `ca\nca.crt\nca.pem\nnamespace\ntoken\n${NO_TOKEN}`,
       );
     });
   }

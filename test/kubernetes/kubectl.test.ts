@@ -87,7 +87,10 @@ describe("kubectl through the gateway", { skip: skipWithoutApiTier() }, () => {
     const as = await rig.kubectl(["get", "configmaps", "-n", namespace, "--as=system:admin"]);
     assert.match(as.stderr, /Forbidden\): no rule allows this: impersonation of somebody else/);
     const minted = await rig.kubectl(["create", "token", "agent", "-n", namespace]);
-    assert.match(minted.stderr, /^error: failed to create token: no rule allows this: create serviceaccounts\/token /);
+    assert.match(
+      minted.stderr,
+      /^error: failed to create token: no rule allows this: create serviceaccounts\/token /,
+    );
   });
 
   test("a watch shows what happens, and ends within a second of the edit that forbids it", async (context) => {

@@ -43,7 +43,6 @@ metadata: { name: cluster, namespace: shop }
 spec:
   protocol: kubernetes
   address: { host: 10.96.0.1, port: 443 }
-  tls: { ca: { configMap: { name: kube-root-ca.crt, key: ca.crt } } }
   credential: { mode: minted, source: { kubernetesToken: {} } }
   kubernetes: {}
 ---

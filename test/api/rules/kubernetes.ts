@@ -45,6 +45,8 @@ const rules = RULE_LISTS.flatMap(([kind, list]) => {
 
 const minted = { mode: "minted", source: { kubernetesToken: {} } };
 const api: Spec = { protocol: "kubernetes", postgres: undefined, kubernetes: {}, credential: minted };
+/** Another cluster's, with a token of it. */
+const foreign: Spec = { ...api, credential: { mode: "static", source: { file: { path: "/p" } } } };
 const role = { postgresRole: { template: "t", minter: { user: "m", file: { path: "/p" } } } };
 const database: Spec = { credential: { mode: "minted", source: role } };
 
@@ -55,9 +57,13 @@ const connections = [
     "Connection",
     "spec",
     "the token goes to whoever is at the other end",
-    { ...api, tls: { mode: "verify-full" } },
-    { ...api, tls: { mode: "verify-ca" } },
+    { ...foreign, tls: { mode: "verify-full" } },
+    { ...foreign, tls: { mode: "verify-ca" } },
   ),
+  pair("Connection", "spec", "the cluster's own API server is known", api, {
+    ...api,
+    tls: { mode: "verify-full" },
+  }),
 ];
 
 const asked = { verb: "get", resource: "pods", namespace: "shop", name: "web" };
