@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { Log } from "#runtime/log.ts";
 import { type Gateway, type GatewayOptions, openGateway } from "../gateway/gateway.ts";
 import { openAnalyst } from "../statements/analyst.ts";
+import { treeCharsMaxIn } from "../statements/limits.ts";
 import { openMover } from "../uplink/mover.ts";
 import { openRecorder } from "../uplink/recorder.ts";
 import { openSender } from "../uplink/sender.ts";
@@ -30,7 +31,7 @@ export interface Engine extends AsyncDisposable {
 
 export function openEngine({ uplink, trailWaitMs, heldRowsBytesMax, ...options }: EngineOptions): Engine {
   const nowMs = Date.now;
-  const analyst = openAnalyst();
+  const analyst = openAnalyst({ treeCharsMax: treeCharsMaxIn(process.constrainedMemory()) });
   const metrics = openWorkerMetrics(options.worker, {
     isConnected: () => uplink.state === "connected",
     windowFullness: () => sender.fullness,

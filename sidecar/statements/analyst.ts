@@ -10,6 +10,8 @@ import { openParser, type ParserStats } from "./parser.ts";
 
 export interface AnalystOptions {
   readonly textBytesMax?: number;
+  /** See `treeCharsMaxIn`. */
+  readonly treeCharsMax?: number;
   readonly cacheBytesMax?: number;
   readonly aside?: Partial<AsideLimits>;
 }
@@ -25,7 +27,7 @@ export interface Analyst extends AsyncDisposable {
 
 /** One for each process or worker: it holds the one parser there is. */
 export function openAnalyst(options: AnalystOptions = {}): Analyst {
-  const parser = openParser(options.aside ?? {});
+  const parser = openParser(options.aside ?? {}, options.treeCharsMax);
   const cache = factsCache(options.cacheBytesMax === undefined ? undefined : options.cacheBytesMax / 2);
   const limits = {
     ...PRESCAN_LIMITS,

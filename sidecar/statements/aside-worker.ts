@@ -1,13 +1,14 @@
 /** The thread behind `aside.ts`: one text in, one outcome out. */
-import { parentPort } from "node:worker_threads";
-import type { WorkerAnswer } from "./aside.ts";
+import { parentPort, workerData } from "node:worker_threads";
+import type { WorkerAnswer, WorkerGiven } from "./aside.ts";
 import { openInstance } from "./instance.ts";
 import { INSTANCE_BYTES_MAX } from "./limits.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("aside-worker.ts runs as a worker only");
 
-let instance = await openInstance();
+const { treeCharsMax } = workerData as WorkerGiven;
+let instance = await openInstance(treeCharsMax);
 port.on("message", (bytes: Uint8Array) => void answer(bytes));
 say("ready");
 
@@ -18,7 +19,7 @@ async function answer(bytes: Uint8Array): Promise<void> {
     // The host ends this thread and starts another.
     return say("broke");
   }
-  if (instance.memoryBytes() > INSTANCE_BYTES_MAX) instance = await openInstance();
+  if (instance.memoryBytes() > INSTANCE_BYTES_MAX) instance = await openInstance(treeCharsMax);
 }
 
 function say(what: WorkerAnswer): void {

@@ -34,7 +34,11 @@ interface Job {
   readonly settle: (outcome: ParseOutcome) => void;
 }
 
-export function openAside(limits: AsideLimits): Aside {
+export interface WorkerGiven {
+  readonly treeCharsMax: number;
+}
+
+export function openAside(limits: AsideLimits, treeCharsMax: number): Aside {
   const queue: Job[] = [];
   let worker: Worker | undefined;
   let running: Promise<void> | undefined;
@@ -57,6 +61,7 @@ export function openAside(limits: AsideLimits): Aside {
   const isReady = async (): Promise<boolean> => {
     if (worker !== undefined) return true;
     worker = new Worker(new URL("./aside-worker.ts", import.meta.url), {
+      workerData: { treeCharsMax } satisfies WorkerGiven,
       resourceLimits: { maxOldGenerationSizeMb: 256, stackSizeMb: 4 },
     });
     // What kills a worker, as running out of memory does, is a refusal of the text that did it: `exit` follows.

@@ -54,15 +54,15 @@ interface Compiled {
 }
 let compiled: Promise<Compiled> | undefined;
 
-export async function openInstance(): Promise<ParserInstance> {
+export async function openInstance(treeCharsMax = TREE_CHARS_MAX): Promise<ParserInstance> {
   compiled ??= compile();
   const { factory, module } = await compiled;
   const pgQuery = await factory({
     instantiateWasm: (imports, receive) => void receive(new wasm.Instance(module, imports)),
   });
   return {
-    parse: (bytes) => parseTwice(pgQuery, bytes),
-    parseAsIs: (bytes) => parseWith(pgQuery, bytes),
+    parse: (bytes) => parseTwice(pgQuery, bytes, treeCharsMax),
+    parseAsIs: (bytes) => parseWith(pgQuery, bytes, treeCharsMax),
     memoryBytes: () => pgQuery.HEAPU8.byteLength,
   };
 }
@@ -77,13 +77,13 @@ async function compile(): Promise<Compiled> {
 }
 
 /** See `comments.ts` for why a refusal may be about a comment alone. */
-function parseTwice(pgQuery: PgQuery, bytes: Uint8Array): InstanceOutcome {
-  const outcome = parseWith(pgQuery, bytes);
+function parseTwice(pgQuery: PgQuery, bytes: Uint8Array, treeCharsMax: number): InstanceOutcome {
+  const outcome = parseWith(pgQuery, bytes, treeCharsMax);
   const blanked = "syntaxError" in outcome ? withoutComments(bytes) : undefined;
-  return blanked === undefined ? outcome : parseWith(pgQuery, blanked);
+  return blanked === undefined ? outcome : parseWith(pgQuery, blanked, treeCharsMax);
 }
 
-function parseWith(pgQuery: PgQuery, bytes: Uint8Array): InstanceOutcome {
+function parseWith(pgQuery: PgQuery, bytes: Uint8Array, treeCharsMax: number): InstanceOutcome {
   const text = pgQuery._malloc(bytes.length + 1);
   if (text === 0) throw new Error("the parser is out of memory");
   pgQuery.HEAPU8.set(bytes, text);
@@ -91,20 +91,22 @@ function parseWith(pgQuery: PgQuery, bytes: Uint8Array): InstanceOutcome {
   // No `finally`: when this throws, the heap is not ours any more.
   const result = pgQuery._wasm_parse_query_raw(text);
   if (result === 0) throw new Error("the parser is out of memory");
-  const outcome = readResult(pgQuery, result);
+  const outcome = readResult(pgQuery, result, treeCharsMax);
   pgQuery._free(text);
   pgQuery._wasm_free_parse_result(result);
   return outcome;
 }
 
 /** PgQueryParseResult: tree, stderr, error; PgQueryError: message, function, file, line, position from 1. */
-function readResult(pgQuery: PgQuery, result: number): InstanceOutcome {
+function readResult(pgQuery: PgQuery, result: number, treeCharsMax: number): InstanceOutcome {
   const tree = pgQuery.getValue(result, "i32");
   const error = pgQuery.getValue(result + 8, "i32");
   if (error === 0) {
     if (tree === 0) throw new Error("the parser gave neither a tree nor an error");
+    // Of one character there are three bytes at most, and of what is certainly too large no text is made.
+    if (pgQuery.HEAPU8.indexOf(0, tree) - tree > 3 * treeCharsMax) return { treeTooLarge: true };
     const json = pgQuery.UTF8ToString(tree);
-    return json.length > TREE_CHARS_MAX ? { treeTooLarge: true } : { json };
+    return json.length > treeCharsMax ? { treeTooLarge: true } : { json };
   }
   const message = pgQuery.UTF8ToString(pgQuery.getValue(error, "i32"));
   // A broken instance answers good statements with an error that says nothing.

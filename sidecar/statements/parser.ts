@@ -2,7 +2,7 @@
 import type { ParseOutcome, StatementParser } from "#core/statements/postgres/parser.ts";
 import { type AsideLimits, ASIDE_LIMITS, openAside } from "./aside.ts";
 import { openInstance, type ParserInstance } from "./instance.ts";
-import { INSTANCE_BYTES_MAX } from "./limits.ts";
+import { INSTANCE_BYTES_MAX, TREE_CHARS_MAX } from "./limits.ts";
 import { BROKE, outcomeOf } from "./outcome.ts";
 
 export interface ParserStats {
@@ -14,8 +14,8 @@ export interface ParserHost extends StatementParser {
 }
 
 /** Nothing is loaded before the first text. */
-export function openParser(limits: Partial<AsideLimits> = {}): ParserHost {
-  const aside = openAside({ ...ASIDE_LIMITS, ...limits });
+export function openParser(limits: Partial<AsideLimits> = {}, treeCharsMax = TREE_CHARS_MAX): ParserHost {
+  const aside = openAside({ ...ASIDE_LIMITS, ...limits }, treeCharsMax);
   let instance: ParserInstance | undefined;
   let opening: Promise<void> | undefined;
   let instances = 0;
@@ -23,7 +23,7 @@ export function openParser(limits: Partial<AsideLimits> = {}): ParserHost {
 
   const openOne = async (): Promise<void> => {
     try {
-      instance = await openInstance();
+      instance = await openInstance(treeCharsMax);
       instances++;
     } finally {
       opening = undefined;

@@ -60,6 +60,15 @@ test("a bad edit leaves the last good version in force, whatever follows, until 
   assert.equal(outcome(state.read([orders, broken(4)])), "DENY_POLICY_INVALID");
 });
 
+test("the last good version does not outlive whoever has read it: what starts beside a bad edit finds it closed", () => {
+  const before = desiredState();
+  before.read([orders, readers]);
+  assert.equal(outcome(before.read([orders, broken(2)])), "allow");
+  const after = desiredState().read([orders, broken(2)]);
+  assert.equal(outcome(after), "DENY_POLICY_INVALID");
+  assert.equal(after.standings.get("readers")?.state, "broken");
+});
+
 test("a Connection that was made wrong is there as it was; one that was never right is not there", () => {
   const state = desiredState();
   const env = { credential: { mode: "static", source: { env: { name: "KEY" } } } };
