@@ -89,6 +89,10 @@ class Going {
     if (answer.status === 401) this.#sides.bearer.refused();
     if (answer.status === 101) return this.#switch(inbound, answer);
     const isLast = !this.#isSent || wantsClose(this.#asked.head.fields);
+    // What has come of the body goes out with the head, in one record.
+    const { socket } = this.#sides.client;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
     await this.#tell(forwardedResponse(answer, isLast));
     await this.#relayBody(inbound, answer);
     this.#done.abort(CLIENT_LEFT);
