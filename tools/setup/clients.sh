@@ -7,5 +7,6 @@ cd "$(dirname "$0")"
 ./python.sh
 ./jdbc.sh
 ./kubectl.sh
+./prometheus.sh
 ./node-tier.sh && PATH="$PWD/../../node_modules/.bin:$PATH" node ../cluster/node/prepare.ts
 exit 0
