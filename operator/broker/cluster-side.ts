@@ -58,7 +58,7 @@ const KEK_SECRET = "sallyport-broker-kek";
  * How long an answer about an account's rights is taken for true. Pods of one account are many, and each is asked about at every
  * exchange; across namespaces there are as many questions as namespaces.
  */
-const WRITERS_MS = { near: 2_000, far: 30_000 } as const;
+const WRITERS_MS = { near: 30_000, far: 30_000 } as const;
 const SWEEP_EVERY_MS = 5 * 60_000;
 
 /** Resolves as soon as pods can be judged; the API server is waited for. */

@@ -9,6 +9,7 @@ import {
 } from "@kubernetes/client-node";
 import type { LivePod } from "#broker/pods/pods.ts";
 import { isRefusal, type Refusal } from "#core/values/refusal.ts";
+import { writerFacts } from "#operator/admission/facts/writers.ts";
 import { ORIGIN } from "#operator/names.ts";
 import type { PatchOperation } from "#operator/kube/client.ts";
 import { LEASES, PODS, objectKey } from "#operator/kube/resource.ts";
@@ -79,18 +80,24 @@ export function podCases(world: () => World): void {
       const one = await agent();
       const [claim, token] = [await one.claim(), await one.token()];
       const replica = world().replica();
-      const took = { review: [] as number[], inspect: [] as number[] };
+      const { brokerKube } = world();
+      const writers = writerFacts({ kube: brokerKube, namespaces: () => [], signal: forever });
+      const remembering = world().replica(brokerKube, { writers });
+      assert.ok(!isRefusal(await remembering.inspect(claim, forever)));
+      const took: Record<string, number[]> = { review: [], "inspect-rights-asked-anew": [], inspect: [] };
       for (let count = 0; count < ASKED; count += 1) {
         const startMs = performance.now();
         assert.ok(!isRefusal(await replica.review(token, forever)));
         const reviewedMs = performance.now();
         assert.ok(!isRefusal(await replica.inspect(claim, forever)));
-        took.review.push(reviewedMs - startMs);
-        took.inspect.push(performance.now() - reviewedMs);
+        const inspectedMs = performance.now();
+        assert.ok(!isRefusal(await remembering.inspect(claim, forever)));
+        const ms = [reviewedMs - startMs, inspectedMs - reviewedMs, performance.now() - inspectedMs];
+        for (const [index, all] of Object.values(took).entries()) all.push(ms[index] ?? 0);
       }
       for (const [what, ms] of Object.entries(took))
         t.diagnostic(
-          `figure cluster-broker.${what}-rights-asked-anew-p50-ms=${ms.toSorted((a, b) => a - b)[ASKED / 2]?.toFixed(1)}`,
+          `figure cluster-broker.${what}-p50-ms=${ms.toSorted((a, b) => a - b)[ASKED / 2]?.toFixed(1)}`,
         );
       const { ips, identity, lineage, gatewayRestarts } = await inspected(one);
       assert.deepEqual(ips, ["10.1.2.3"]);

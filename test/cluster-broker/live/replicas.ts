@@ -147,7 +147,11 @@ export function replicaCases(world: () => World): void {
           ["away", "http://127.0.0.1:9", "IssuerUnreachable"],
         ] as const) {
           const spec = { issuer: at, audiences: ["sallyport"] };
-          await world().kube.apply(IDENTITY_PROVIDERS, { metadata: { name }, spec }, { ...call, force: true });
+          await world().kube.apply(
+            IDENTITY_PROVIDERS,
+            { metadata: { name }, spec },
+            { ...call, force: true },
+          );
           await becomes(name, `jsonpath=${found}=${reason}`);
         }
         await becomes("there", "condition=Ready");
