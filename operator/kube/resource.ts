@@ -170,6 +170,12 @@ export const CERTIFICATE_REQUESTS = resource<Of<V1CertificateSigningRequest>>(
   "certificatesigningrequests",
   "cluster",
 );
+export const SELF_SUBJECT_REVIEWS = resource(
+  "authentication.k8s.io/v1",
+  "SelfSubjectReview",
+  "selfsubjectreviews",
+  "cluster",
+);
 export const TOKEN_REVIEWS = resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", "cluster");
 export const CONNECTIONS = resource<OwnKind>(OURS, "Connection", "connections");
 export const POLICIES = resource<OwnKind>(OURS, "SecretAccessPolicy", "secretaccesspolicies");

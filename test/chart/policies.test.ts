@@ -7,6 +7,7 @@ import { connectPolicies } from "./policies/connect.ts";
 import { namespacePolicies } from "./policies/namespaces.ts";
 import { originPolicies } from "./policies/origin.ts";
 import { podPolicies } from "./policies/pods.ts";
+import { revocationPolicies } from "./policies/revocations.ts";
 import { operatorRights, ownObjects } from "./policies/rights.ts";
 import { tokenPolicies } from "./policies/tokens.ts";
 import { wildPods } from "./policies/wild.ts";
@@ -31,6 +32,7 @@ describe("with our webhook configurations deleted", { skip: skipWithoutApiTier()
   namespacePolicies(guarded);
   ownObjects(guarded);
   operatorRights(guarded);
+  revocationPolicies(guarded);
   // Last, since they are in force from then on.
   authorPolicies(guarded);
 });
