@@ -56,8 +56,8 @@ generate: setup ## write what is generated from crds/ and from PostgreSQL's own 
 	@node tools/stock-catalog/generate.ts
 	@biome format --write --log-level=warn crds
 
-demo: setup ## an agent without a password, a real PostgreSQL and the gateway between them (ONCE=1: end by itself; PORT=6432)
-	@node tools/demo/demo.ts $(if $(ONCE),--once) $(if $(PORT),--port=$(PORT))
+demo: setup ## an agent without a password, a real PostgreSQL and the gateway between them (ONCE=1: end by itself; PORT=6432; CLUSTER=1: in a Kubernetes)
+	@$(if $(CLUSTER),tools/setup/kubectl.sh && tools/setup/node-tier.sh && node tools/demo/cluster.ts,node tools/demo/demo.ts $(if $(PORT),--port=$(PORT))) $(if $(ONCE),--once)
 
 fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUTES=n (5)
 	@node tools/fuzz/run.ts --minutes $(MINUTES)

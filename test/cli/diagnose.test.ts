@@ -219,7 +219,7 @@ describe("diagnose", () => {
     assert.match(said, /\n {2}connection shop\/orders {2}7 times, last at 2026-11-26T12:00:00Z\n/);
     assert.equal(
       nextOf("DENY_NO_POLICY", { ...PATIENT, about: "connection shop/orders" }),
-      "kubectl sallyport explain --subject serviceaccount:shop/default --connection shop/orders",
+      "kubectl sallyport explain --statement '…' --subject serviceaccount:shop/default --connection shop/orders",
     );
   });
 });

@@ -12,9 +12,10 @@ import { PostgresUnavailable } from "../postgres/binaries.ts";
 import { ChildFailed } from "../world/child.ts";
 import { startAgent } from "./conversation.ts";
 import { narrator } from "./narrate.ts";
+import { NotShown } from "./not-shown.ts";
 import { readOptions } from "./options.ts";
 import { type Shop, openShop } from "./shop.ts";
-import { NotShown, tell } from "./steps.ts";
+import { tell } from "./steps.ts";
 
 /** Something a person can put right, in words that say how. */
 class CannotStart extends Error {

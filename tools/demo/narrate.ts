@@ -9,6 +9,8 @@ export interface Narrator {
   /** What is to be noticed, in a sentence or two. */
   say(text: string): void;
   agent(statement: string): void;
+  /** What somebody types who looks after the agent. */
+  you(command: string): void;
   got(lines: readonly string[]): void;
   refused(lines: readonly string[]): void;
   recorded(lines: readonly string[]): void;
@@ -48,6 +50,7 @@ export function narrator(
       for (const part of wrap(text, WIDTH - 5)) line(`     ${paint("dim", part)}`);
     },
     agent: (statement) => labelled("agent", wrapped(statement)),
+    you: (command) => labelled("you", wrapped(command)),
     got: (lines) => labelled("got", lines, (text) => paint("green", text)),
     refused: (lines) => labelled("refused", lines.flatMap(wrapped), (text) => paint("yellow", text)),
     recorded: (lines) => labelled("recorded", lines.flatMap(wrapped)),

@@ -5,6 +5,7 @@ import type { AgentAnswer } from "./agent.ts";
 import type { Conversation } from "./conversation.ts";
 import { type Evidence, type Row, inWords } from "./evidence.ts";
 import { type Narrator, table } from "./narrate.ts";
+import { NotShown, expect } from "./not-shown.ts";
 
 export interface Stage {
   readonly narrator: Narrator;
@@ -21,11 +22,6 @@ const CONTACTS = "select id, name, email from customers where id <= 3 order by i
 const ROLES = "select rolname from pg_roles where rolname like 'sp\\_%' order by 1";
 const IN_FORCE_MS_MAX = 10_000;
 const TAKEN_BACK_MS_MAX = 30_000;
-
-/** A step that did not show what it is there to show: the demo is a test, too. */
-export class NotShown extends Error {
-  override readonly name = "NotShown";
-}
 
 export async function tell(stage: Stage): Promise<void> {
   await mintedRole(stage);
@@ -174,8 +170,4 @@ function complaint(answer: AgentAnswer): string[] {
 
 function words(rows: readonly Row[]): string[] {
   return rows.map(inWords);
-}
-
-function expect(holds: boolean, what: string): void {
-  if (!holds) throw new NotShown(`not shown: ${what}`);
 }

@@ -19,7 +19,7 @@ const credential: Next = ({ namespace }) =>
   `See its condition CredentialAvailable: kubectl -n ${namespace} describe connections`;
 const why: Next = ({ namespace, account, about }) => {
   const connection = /^connection (\S+)$/.exec(about)?.[1] ?? `${namespace}/NAME`;
-  return `kubectl sallyport explain --subject serviceaccount:${namespace}/${account} --connection ${connection}`;
+  return `kubectl sallyport explain --statement '…' --subject serviceaccount:${namespace}/${account} --connection ${connection}`;
 };
 
 const NEXT: Partial<Record<RefusalCode, Next>> = {
