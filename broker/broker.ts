@@ -8,7 +8,9 @@ import { type DataPlanePort, dataPlanePort } from "./data-plane-port.ts";
 import { takingEnvironment } from "./environment.ts";
 import { Desk } from "./exchange/desk.ts";
 import type { Asker, Exchanged } from "./exchange/exchange.ts";
+import { denierOf } from "./exchange/permission.ts";
 import { Records } from "./exchange/records.ts";
+import { Revocations } from "./exchange/revocations.ts";
 import { Sessions } from "./exchange/sessions.ts";
 import { type IdentityFront, identityFront } from "./identity/front.ts";
 import { type HttpGet, httpGet } from "./identity/http.ts";
@@ -34,7 +36,7 @@ export interface BrokerOptions {
   /** Disposed with the broker. */
   readonly journal?: Journal;
   readonly disk: Disk;
-  readonly trail: Pick<Trail, "openSession" | "append" | "unfinished" | "declareLost">;
+  readonly trail: Pick<Trail, "openSession" | "append" | "say" | "unfinished" | "declareLost">;
   /** `process.env`: variables that hold secrets are removed from it as they are read. */
   readonly variables: Record<string, string | undefined>;
   readonly now: () => number;
@@ -125,6 +127,7 @@ class LiveBroker implements Broker {
   readonly #workers = new Workers();
   readonly #desk: Desk;
   readonly #records: Records;
+  readonly #revocations: Revocations;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
   #prepared: Prepared | undefined;
@@ -151,6 +154,7 @@ class LiveBroker implements Broker {
       now,
       note,
     });
+    this.#revocations = new Revocations({ trail: options.trail, note, now });
     this.#desk = new Desk({
       sources: this.#sources,
       sessions: this.#sessions,
@@ -158,6 +162,10 @@ class LiveBroker implements Broker {
       leaseMs,
       now,
       note,
+      onDenied: ({ id, caller }, connection) => {
+        const plan = this.#prepared?.plan;
+        if (plan !== undefined) this.#revocations.ended(id, denierOf(plan, caller, connection, now()));
+      },
       signal: this.#stopping.signal,
     });
     this.#records = new Records({
@@ -197,6 +205,7 @@ class LiveBroker implements Broker {
     const plans = classPlans(next, { note, history: this.#history });
     this.#plans = plans;
     for (const problem of next.problems) note(...noteOf(problem));
+    this.#revocations.update(next.policies);
     this.#front.update(config.listeners, next.providers);
     // The plan first: a data plane then knows why, and says it better, when a session of its own ends by it.
     if (before?.push.version !== next.push.version) this.#workers.broadcast((peer) => plans.planFor(peer));
@@ -270,6 +279,7 @@ class LiveBroker implements Broker {
     const { now, note, looksForKeys = false } = this.#options;
     if (looksForKeys) this.#verifier.look();
     this.#desk.sweep();
+    this.#revocations.sweep();
     for (const lost of this.#workers.removeLost(now(), WORKER_LOST_MS)) {
       note("worker.lost", { worker: lost.name, sessions: lost.sessions.size });
       for (const session of lost.sessions) this.#desk.abandon(session);
@@ -283,6 +293,7 @@ class LiveBroker implements Broker {
   async settled(): Promise<void> {
     await Promise.all(Object.values(this.#sources).map((source) => source.settled()));
     await this.#records.settled();
+    await this.#revocations.settled();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -291,6 +302,7 @@ class LiveBroker implements Broker {
     this.#stopping.abort(new Error("the broker stops"));
     await Promise.all(Object.values(this.#sources).map((source) => source[Symbol.asyncDispose]()));
     await this.#records.settled();
+    await this.#revocations.settled();
     await this.#journal[Symbol.asyncDispose]();
   }
 }

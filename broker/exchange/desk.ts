@@ -25,6 +25,8 @@ export interface DeskDeps {
   readonly leaseMs: number;
   readonly now: () => number;
   readonly note: Note;
+  /** A session with a lease ends because a rule denies what it has. */
+  readonly onDenied: (session: KnownSession, connection: ConnectionRef) => void;
   /** Ends what is being leased when the broker stops. */
   readonly signal: AbortSignal;
 }
@@ -298,6 +300,7 @@ export class Desk {
     this.#deps.sessions.forget(lease.session);
     this.#deps.note("lease.ended", { connection: keyOf(lease.connection), code: why.code });
     if (session === undefined) return;
+    if (why.code === "DENY_RULE") this.#deps.onDenied(session, lease.connection);
     this.#revoked.set(lease.id, { worker: session.worker, why });
     const [oldest] = this.#revoked.keys();
     if (this.#revoked.size > REVOKED_MAX && oldest !== undefined) this.#revoked.delete(oldest);

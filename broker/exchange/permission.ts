@@ -38,6 +38,19 @@ export function permit(
     : refusalOf(decision);
 }
 
+/** The rule that denies it to whoever would otherwise have it. */
+export function denierOf(
+  plan: Plan,
+  caller: Caller,
+  connection: ConnectionRef,
+  nowMs: number,
+): RuleRef | undefined {
+  const found = plan.connections.get(connection.namespace)?.get(connection.name);
+  if (found === undefined) return undefined;
+  const decision = decide(plan, { caller, connection, nowMs, request: openingOf(found.protocol) });
+  return decision.code === "DENY_RULE" ? decision.by : undefined;
+}
+
 function refusalOf({ code, publicText, by }: Decision): Refusal {
   return refusal(code, publicText, nameOf(by));
 }

@@ -48,6 +48,8 @@ const YELLOW: ReadonlySet<unknown> = new Set<EventKind>([
   "destination.refused",
   "grant.refused",
   "sessions.killed",
+  "revocation.enforced",
+  "sessions.revoked",
 ]);
 
 function styleOf(event: EventFields): Style {
@@ -100,6 +102,16 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
   "grant.issued": ({ event, about }) => join(word(event, "grant"), about.subject, below(event), by(event)),
   "grant.refused": ({ event }) => `${word(event, "code")} to pod ${word(event, "podUid")}`,
   "sessions.killed": ({ event }) => join(`by ${word(event, "by")}`, list(event, "sessions")),
+  "revocation.enforced": ({ event }) =>
+    join(word(event, "guardrail"), word(event, "whom"), `by ${word(event, "by")}`, word(event, "because")),
+  "revocation.ended": ({ event }) => join(word(event, "guardrail"), word(event, "how")),
+  "sessions.revoked": ({ event }) =>
+    join(
+      word(event, "guardrail"),
+      `by ${word(event, "by")}`,
+      word(event, "because"),
+      list(event, "sessions"),
+    ),
   "broker.start": ({ event }) => join(word(event, "broker"), `trail ${word(event, "trail")}`),
   "broker.stop": () => "",
   "trail.damaged": ({ event }) =>

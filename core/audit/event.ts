@@ -143,6 +143,28 @@ export type SessionsKilled = Head<"sessions.killed"> & {
   readonly sessions: readonly string[];
 };
 
+/** A guardrail that takes everything from somebody is in force at this broker: new, or there already when it started. */
+export type RevocationEnforced = Head<"revocation.enforced"> & {
+  readonly guardrail: string;
+  /** Who made it, and in what words, as the cluster's own policy held them to; of a host as the command said it. */
+  readonly by: string;
+  readonly because: string;
+  readonly whom: string;
+  /** Absent: for good. */
+  readonly untilMs?: number;
+};
+export type RevocationEnded = Head<"revocation.ended"> & {
+  readonly guardrail: string;
+  readonly how: "expired" | "lifted";
+};
+/** Whom it reached here. In the sessions' own records stands the code with which they closed. */
+export type SessionsRevoked = Head<"sessions.revoked"> & {
+  readonly guardrail: string;
+  readonly by: string;
+  readonly because: string;
+  readonly sessions: readonly string[];
+};
+
 /** The broker's own record is a session too: it opens with each start, so that gaps between starts can be seen. */
 export type BrokerStart = Head<"broker.start"> & { readonly broker: string; readonly trail: string };
 export type BrokerStop = Head<"broker.stop">;
@@ -170,6 +192,9 @@ export type AuditEvent =
   | GrantIssued
   | GrantRefused
   | SessionsKilled
+  | RevocationEnforced
+  | RevocationEnded
+  | SessionsRevoked
   | BrokerStart
   | BrokerStop
   | TrailDamaged;

@@ -79,11 +79,7 @@ export function revocationPolicies(guarded: () => Guarded): void {
 
     test("what is less than a revocation, or more, bears the label for nobody", async () => {
       const one = revocation();
-      const {
-        expires,
-        subjects,
-        deny = [],
-      } = one.spec as Required<Pick<Spec, "expires" | "subjects" | "deny">>;
+      const { expires, subjects, deny } = one.spec as Required<Pick<Spec, "expires" | "subjects" | "deny">>;
       const specs: readonly object[] = [
         { expires, deny },
         { subjects, deny },
@@ -97,7 +93,7 @@ export function revocationPolicies(guarded: () => Guarded): void {
         for (const as of [responder, administrator])
           await refusedBy(
             POLICY,
-            create({ ...one, spec: spec as Spec }, as, "All"),
+            create({ ...one, spec }, as, "All"),
             /refuses everything to subjects|revoked-by/,
           );
       await refusedBy(POLICY, create(revocation(REVOCATION_MS_MAX + 48 * HOUR_MS)), /30 days at most/);

@@ -237,6 +237,7 @@ const LOADED = {
 const TRAIL: Parameters<typeof createBroker>[0]["trail"] = {
   openSession: async () => ({ digestKey: randomBytes(32) }),
   append: async () => [],
+  say: async () => undefined,
   unfinished: () => [],
   declareLost: async () => undefined,
 };
