@@ -9,7 +9,9 @@ import type { Call, Kube } from "../kube/client.ts";
 import { KubeError } from "../kube/error.ts";
 import { requestApiToken } from "./api-token.ts";
 import type { Registry } from "../admission/origin/registry.ts";
+import { LastAbove } from "./lineage/ahead.ts";
 import type { Siblings } from "./lineage/children.ts";
+import { notingAdoptions } from "./lineage/noting.ts";
 import type { LineageSettings } from "./settings.ts";
 import { examinePod } from "./findings.ts";
 import { livePod } from "./live-pod.ts";
@@ -39,7 +41,6 @@ export interface KubernetesCluster extends Cluster, ApiTokens {
 
 /** A gateway waits for the answer, and a client for the gateway. */
 const DEADLINE_MS = 3_000;
-const NOTED_MAX = 16_384;
 
 export function kubernetesCluster({
   kube,
@@ -57,6 +58,7 @@ export function kubernetesCluster({
     onRefused: (claim) => log.warn("another key asked to speak for a pod", fieldsOf(claim)),
     isNamed: siblings.isNamed,
   });
+  const noteAdoption = notingAdoptions(pins);
   const source = {
     kube,
     writers,
@@ -66,6 +68,7 @@ export function kubernetesCluster({
       registry,
       roots,
       siblings,
+      last: new LastAbove(),
       limits: { depthMax, childrenMax },
       onRecord: (uid: string, call: Call) => pins.above(uid, call),
     },
@@ -91,17 +94,9 @@ export function kubernetesCluster({
     }
   }
 
-  /** A pod that was pinned before it was anybody's is put on record when it is; who was last above it is remembered here. */
-  const noted = new Map<string, string>();
   async function inspect(claim: PodClaim, call: Call): Promise<LivePod | Refusal> {
     const pod = await livePod(source, claim, call);
-    if (isRefusal(pod) || isRefusal(pod.lineage) || !pod.lineage.isAdoptable) return pod;
-    const text = JSON.stringify(pod.lineage.ancestors);
-    if (noted.get(claim.uid) === text) return pod;
-    await pins.noteLineage(pod, call);
-    noted.set(claim.uid, text);
-    const [oldest] = noted.keys();
-    if (noted.size > NOTED_MAX && oldest !== undefined) noted.delete(oldest);
+    if (!isRefusal(pod)) await noteAdoption(pod, call);
     return pod;
   }
 

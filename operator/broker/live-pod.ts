@@ -10,7 +10,7 @@ import type { InjectionSettings, PodFinding } from "../admission/pod/contract.ts
 import type { Call, Kube } from "../kube/client.ts";
 import { NAMESPACES, type Pod, PODS, SERVICE_ACCOUNTS, objectKey } from "../kube/resource.ts";
 import { findingsOn } from "./findings.ts";
-import { type LineageSource, liveLineage } from "./lineage/live.ts";
+import { type LineageSource, liveLineage, readingAbove } from "./lineage/live.ts";
 
 export interface PodSource {
   readonly kube: Pick<Kube, "get">;
@@ -27,6 +27,7 @@ const ALIVE: readonly unknown[] = ["Pending", "Running"];
 export async function livePod(source: PodSource, claim: PodClaim, call: Call): Promise<LivePod | Refusal> {
   const { kube, writers, injection, onUntrusted } = source;
   const { namespace, name, serviceAccount } = claim;
+  const read = readingAbove(claim.uid, source.lineage, call);
   const [pod, around, account, writes] = await Promise.all([
     kube.get(PODS, objectKey(namespace, name), call),
     kube.get(NAMESPACES, namespace, call),
@@ -45,7 +46,7 @@ export async function livePod(source: PodSource, claim: PodClaim, call: Call): P
     claim,
     ips: (pod.status?.podIPs ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip])),
     identity: { serviceAccount: { namespace, name: serviceAccount }, pod: { namespace, name, uid } },
-    lineage: await liveLineage(pod, around, source.lineage, call),
+    lineage: await liveLineage(pod, around, source.lineage, call, read),
     gatewayRestarts: restartsOf(pod),
   };
 }

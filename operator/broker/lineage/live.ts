@@ -19,6 +19,7 @@ import {
   type Resource,
   objectKey,
 } from "../../kube/resource.ts";
+import type { LastAbove, Read } from "./ahead.ts";
 import type { Siblings } from "./children.ts";
 import { type MakerFacts, makerIn, unknown } from "./maker.ts";
 import type { RootSetting } from "./roots.ts";
@@ -29,6 +30,7 @@ export interface LineageSource {
   readonly roots: readonly RootSetting[];
   readonly limits: LineageLimits;
   readonly siblings: Pick<Siblings, "olderThan">;
+  readonly last: LastAbove;
   /** What was put on record of pods that are gone by now. */
   readonly onRecord: (uid: string, call: Call) => Promise<readonly Ancestor[] | undefined>;
 }
@@ -43,12 +45,13 @@ export interface LineageLimits {
 /** A Sandbox of a SandboxClaim of somebody's is three; nobody has ever built ten. */
 const OWNERS_MAX = 8;
 
-/** `around`: the pod's own namespace, which has been asked for already. Rejects when the API server cannot be asked. */
+/** `around`: the pod's own namespace, which has been asked for already; `read` may have begun before. Rejects when the API server cannot be asked. */
 export async function liveLineage(
   pod: Pod,
   around: Namespace,
   source: LineageSource,
   call: Call,
+  read: Read = readingAbove(pod.metadata.uid ?? "", source, call),
 ): Promise<Lineage | Refusal> {
   const seen = new Map([[around.metadata.name, Promise.resolve<Namespace | undefined>(around)]]);
   const facts: MakerFacts = {
@@ -60,7 +63,7 @@ export async function liveLineage(
   let isAdoptable = isLookedUpLater(pod, facts.registry);
   const kin = {
     makerOf: async (agent: Agent): Promise<Maker | undefined> => {
-      const parent = await liveParent(agent, source, call);
+      const parent = isLive(agent, await read(agent));
       if (parent !== undefined) isAdoptable ||= isLookedUpLater(parent, facts.registry);
       return parent && makerOf(parent, facts, source, call);
     },
@@ -69,6 +72,7 @@ export async function liveLineage(
   const first = await makerOf(pod, facts, source, call);
   const climbed = await climb(first, kin, source.limits.depthMax);
   if (isRefusal(climbed)) return climbed;
+  source.last.note(pod.metadata.uid ?? "", climbed.ancestors);
   return tooManySiblings(pod, first, source) ?? { ...climbed, isAdoptable };
 }
 
@@ -89,8 +93,12 @@ function tooManySiblings(
 
 const ALIVE: readonly unknown[] = ["Pending", "Running"];
 
-async function liveParent({ pod }: Agent, { kube }: LineageSource, call: Call): Promise<Pod | undefined> {
-  const found = await kube.get(PODS, objectKey(pod.namespace, pod.name), call);
+/** Begins to ask for whoever was above the pod the last time. */
+export function readingAbove(uid: string, { kube, last }: LineageSource, call: Call): Read {
+  return last.reading(uid, ({ pod }) => kube.get(PODS, objectKey(pod.namespace, pod.name), call));
+}
+
+function isLive({ pod }: Agent, found: Pod | undefined): Pod | undefined {
   const isIt = found?.metadata.uid === pod.uid && found.metadata.deletionTimestamp === undefined;
   return isIt && ALIVE.includes(found.status?.phase) ? found : undefined;
 }

@@ -1,7 +1,7 @@
 /** Families of pods on a real API server: each is made with the token that is bound to the one above it. */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { CoreV1Api, RbacAuthorizationV1Api, type V1Pod } from "@kubernetes/client-node";
+import { CoreV1Api, type V1Pod } from "@kubernetes/client-node";
 import type { Lineage } from "#broker/lineage/lineage.ts";
 import type { LivePod } from "#broker/pods/pods.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
@@ -12,7 +12,8 @@ import { LEASES, NAMESPACES, PODS, objectKey } from "#operator/kube/resource.ts"
 import { LABELS, ORIGIN } from "#operator/names.ts";
 import { originOfUser, stamped } from "#test/chart/support/agents.ts";
 import { plugin } from "../support/people.ts";
-import { type Agent, NAMESPACE, type Node, type World, agentIn, call, forever } from "../support/world.ts";
+import { childOf as launchedBy, permitLaunching, unstamped } from "../support/family.ts";
+import { type Agent, NAMESPACE, type Node, type World, call, forever } from "../support/world.ts";
 
 const KEY = "k".repeat(43);
 const GENERATIONS = 4;
@@ -24,44 +25,11 @@ export function lineageCases(world: () => World): void {
   before(async () => {
     namespace = await world().enforced();
     node = await world().node();
-    const rbac = world().guarded.api.config.makeApiClient(RbacAuthorizationV1Api);
-    const apiGroup = "rbac.authorization.k8s.io";
-    await rbac.createNamespacedRole({
-      namespace,
-      body: {
-        metadata: { name: "launcher" },
-        rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["create"] }],
-      },
-    });
-    await rbac.createNamespacedRoleBinding({
-      namespace,
-      body: {
-        metadata: { name: "launcher" },
-        roleRef: { apiGroup, kind: "Role", name: "launcher" },
-        subjects: [{ kind: "ServiceAccount", name: "default", namespace }],
-      },
-    });
+    await permitLaunching(world(), namespace);
   });
 
   const boss = (): Promise<Agent> => world().agent(namespace, node);
-  /** Made by the parent's own token, and stamped with what the API server says of it: its policies let nothing else pass. */
-  async function childOf(parent: Agent): Promise<Agent> {
-    const { api } = world().guarded;
-    const config = await api.asServiceAccount(namespace, "default", { name: parent.name, uid: parent.uid });
-    const origin = await originOfUser(config);
-    assert.equal(origin[ORIGIN.podUid], parent.uid);
-    const wanted = stamped(unstamped(world().guarded.agent(namespace)), origin);
-    const { metadata } = await config.makeApiClient(CoreV1Api).createNamespacedPod({
-      namespace,
-      body: {
-        ...wanted,
-        spec: { ...wanted.spec, containers: wanted.spec?.containers ?? [], nodeName: node.name },
-      },
-    });
-    const agent = agentIn(world(), namespace, node.name, metadata ?? {});
-    await agent.status({ phase: "Running", podIPs: [{ ip: "10.1.2.3" }], podIP: "10.1.2.3" });
-    return agent;
-  }
+  const childOf = (parent: Agent): Promise<Agent> => launchedBy(world(), { namespace, node }, parent);
   async function inspected(of: Agent, by: KubernetesCluster = world().replica()): Promise<LivePod> {
     const pod = await by.inspect(await of.claim(), forever);
     if (isRefusal(pod)) throw new Error(`${pod.code}: ${pod.publicText}\n${world().told.at(-1) ?? ""}`);
@@ -234,13 +202,4 @@ function isOlder(all: readonly Dated[], one: Agent, other: Agent): boolean {
   const keyOf = ({ uid }: Agent): string =>
     `${all.find(({ metadata }) => metadata.uid === uid)?.metadata.creationTimestamp} ${uid}`;
   return keyOf(one) < keyOf(other);
-}
-
-/** Without the administrator's stamps. */
-function unstamped(pod: V1Pod): V1Pod {
-  const ours: ReadonlySet<string> = new Set(Object.values(ORIGIN));
-  const annotations = Object.fromEntries(
-    Object.entries(pod.metadata?.annotations ?? {}).filter(([key]) => !ours.has(key)),
-  );
-  return { ...pod, metadata: { ...pod.metadata, annotations } };
 }
