@@ -1,12 +1,12 @@
 /**
- * What admission adds to the making of a pod, beside the same API server's pods of a namespace that is not enforced, in rounds that
- * take turns: `node bench/admission.ts [--pods=10000] [--rate=50] [--seconds=2] [--rounds=12]`. Ends with 1 when a pod was refused.
+ * What admission adds to the making of a pod, beside the same API server's pods of a namespace that is not enforced: of a pod by itself,
+ * and of one that a controller makes for the author of a ReplicaSet, which is asked for then. In rounds that take turns: `node bench/admission.ts [--pods=10000] [--rate=50] [--seconds=2] [--rounds=12]`. Ends with 1 when a pod was refused.
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod } from "@kubernetes/client-node";
 import { type Kube, openKube } from "#operator/kube/client.ts";
-import { PODS, type Pod } from "#operator/kube/resource.ts";
+import { type KubeObject, PODS, type Pod, type Resource } from "#operator/kube/resource.ts";
 import { type AdmissionWorld, openAdmissionWorld } from "./admission/world.ts";
 
 const pods = numberOf("pods", 10_000);
@@ -14,6 +14,13 @@ const rate = numberOf("rate", 50);
 const seconds = numberOf("seconds", 2);
 const rounds = numberOf("rounds", 12);
 
+const REPLICA_SETS: Resource<KubeObject & { readonly spec?: unknown }> = {
+  group: "apps",
+  version: "v1",
+  plural: "replicasets",
+  kind: "ReplicaSet",
+  namespaced: true,
+};
 const signal = new AbortController().signal;
 /** As an agent's pod is written: nothing of ours, a little of everything else. */
 const SPEC = {
@@ -38,13 +45,18 @@ const emptyBytes = rss(world);
 await fill(kube, await world.plain(), await injected(world, kube));
 const [plain, enforced] = [await world.plain(), await world.enforced()];
 // A review or two before anything is measured: connections, compiled code, remembered rights.
-for (const namespace of [plain, enforced]) await atRate(kube, namespace, 1);
+using controller = openKube(world.api.as("system:serviceaccount:kube-system:replicaset-controller"));
+const owned = await ownedPod(enforced);
+for (const namespace of [plain, enforced]) await atRate(kube, podOf(namespace), 1);
+await atRate(controller, owned, 1);
 const without: number[][] = [];
 const withGateway: number[][] = [];
-const spent = { without: noTime(), withGateway: noTime() };
+const withOwner: number[][] = [];
+const spent = { without: noTime(), withGateway: noTime(), withOwner: noTime() };
 for (let round = 0; round < rounds; round += 1) {
-  without.push(await timed(spent.without, () => atRate(kube, plain, seconds)));
-  withGateway.push(await timed(spent.withGateway, () => atRate(kube, enforced, seconds)));
+  without.push(await timed(spent.without, () => atRate(kube, podOf(plain), seconds)));
+  withGateway.push(await timed(spent.withGateway, () => atRate(kube, podOf(enforced), seconds)));
+  withOwner.push(await timed(spent.withOwner, () => atRate(controller, owned, seconds)));
 }
 print();
 
@@ -71,34 +83,57 @@ async function fill(client: Kube, namespace: string, spec: NonNullable<Pod["spec
 }
 
 /** One every 1/rate seconds, whether the ones before have been answered or not: milliseconds from when each was due. */
-async function atRate(client: Kube, namespace: string, lastsSeconds: number): Promise<number[]> {
+async function atRate(client: Kube, pod: Making, lastsSeconds: number): Promise<number[]> {
   const startMs = performance.now();
   return Promise.all(
     Array.from({ length: rate * lastsSeconds }, async (_, at) => {
       const dueMs = startMs + (at * 1_000) / rate;
       await sleep(Math.max(0, dueMs - performance.now()));
-      await client.create(PODS, podOf(namespace), { signal, deadlineMs: 60_000 });
+      await client.create(PODS, pod, { signal, deadlineMs: 60_000 });
       return performance.now() - dueMs;
     }),
   );
 }
 
-function podOf(namespace: string): { metadata: Pod["metadata"]; spec: NonNullable<Pod["spec"]> } {
+interface Making {
+  readonly metadata: Pod["metadata"];
+  readonly spec: NonNullable<Pod["spec"]>;
+}
+
+/** As the controller makes it that no controller manager runs for here. */
+async function ownedPod(namespace: string): Promise<Making> {
+  const labels = { app: "agent" };
+  const template = { metadata: { labels }, spec: { containers: [{ name: "agent", image: "agent" }] } };
+  const spec = { replicas: 0, selector: { matchLabels: labels }, template };
+  const owner = await kube.create(
+    REPLICA_SETS,
+    { metadata: { name: "agents", namespace }, spec },
+    { signal },
+  );
+  const { apiVersion, kind, metadata } = owner;
+  const reference = { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? "", controller: true };
+  const pod = podOf(namespace);
+  return { ...pod, metadata: { ...pod.metadata, labels, ownerReferences: [reference] } };
+}
+
+function podOf(namespace: string): Making {
   return { metadata: { generateName: "agent-", namespace } as unknown as Pod["metadata"], spec: SPEC };
 }
 
 function print(): void {
   console.log(`${pods} pods in the store; ${rate} new ones a second, ${rounds} rounds of ${seconds} s each`);
-  const [bare, through] = [without.flat(), withGateway.flat()];
+  const [bare, through, inherited] = [without.flat(), withGateway.flat(), withOwner.flat()];
   const line = (name: string, times: readonly number[]): void =>
     console.log(
       `${name.padEnd(26)} p50 ${ms(at(times, 0.5))}  p99 ${ms(at(times, 0.99))}  ${times.length} pods`,
     );
   line("API server alone", bare);
   line("with injection and checks", through);
+  line("of a controller, as well", inherited);
   const added = (some: readonly number[], others: readonly number[]): string =>
     [0.5, 0.99].map((part) => `p${part * 100} ${ms(at(some, part) - at(others, part))}`).join("  ");
   console.log(`added, all rounds          ${added(through, bare)}`);
+  console.log(`added of a controller's    ${added(inherited, bare)}`);
   // Whatever else runs on the machine only ever adds.
   const worst = (round: number): number =>
     at(withGateway[round] ?? [], 0.99) + at(without[round] ?? [], 0.99);
@@ -109,7 +144,7 @@ function print(): void {
   const perPod = (process: keyof Spent, whose: Spent): string =>
     `${(whose[process] / bare.length).toFixed(1)} ms`;
   console.log(
-    `processor time a pod       operator ${perPod("operator", spent.withGateway)}, API server ${perPod("apiServer", spent.withGateway)} (alone ${perPod("apiServer", spent.without)})`,
+    `processor time a pod       operator ${perPod("operator", spent.withGateway)} (of a controller's ${perPod("operator", spent.withOwner)}), API server ${perPod("apiServer", spent.withGateway)} (alone ${perPod("apiServer", spent.without)})`,
   );
   console.log(`memory of the operator     ${mb(emptyBytes)} at the start, ${mb(rss(world))} now`);
 }
