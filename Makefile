@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar
+.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -104,6 +104,9 @@ accept-operator: clients ## prove the cluster side point by point: admission, ki
 
 accept-sidecar: clients ## prove what is in a pod and what serves it, point by point, with its figures
 	@node tools/accept/sidecar.ts
+
+accept-lineage: clients native ## prove families of agents, their revocation and the dashboards point by point, with every attack
+	@node tools/accept/lineage.ts
 
 clean: ## remove what the targets made
 	@[ ! -e .cache/cluster/standing.json ] || node tools/cluster/node/down.ts
