@@ -1,10 +1,10 @@
-/** Whoever makes pods, or changes what they are made from: people who debug, and what the API server itself adds. What controllers make: test/attribution. */
+/** Whoever makes pods, or changes what they are made from: people who debug, and what the API server itself adds. What the controllers of a cluster make: test/attribution. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openKube } from "#operator/kube/client.ts";
 import { PODS, type Pod } from "#operator/kube/resource.ts";
 import { ORIGIN } from "#operator/names.ts";
-import { WORKLOADS } from "#test/attribution/support/made.ts";
+import { whose, WORKLOADS } from "#test/attribution/support/made.ts";
 import { type World, forever } from "../support/world.ts";
 import { app, refusal, reservedOf } from "./pods.ts";
 
@@ -32,6 +32,30 @@ export function makerCases(world: () => World): void {
       call,
     );
     assert.equal(scaled.metadata.annotations?.[ORIGIN.user], "administrator");
+  });
+
+  test("what a controller makes is its owner's author's, and what anybody else makes is their own", async () => {
+    const { api, kube, enforced } = world();
+    const namespace = await enforced();
+    const spec = { selector: { matchLabels: labels }, template };
+    const owner = await kube.create(
+      WORKLOADS.ReplicaSet,
+      { metadata: { name: "agent", namespace }, spec },
+      call,
+    );
+    const { uid = "" } = owner.metadata;
+    const ownerReferences = [
+      { apiVersion: "apps/v1", kind: "ReplicaSet", name: "agent", uid, controller: true },
+    ];
+    const makes = async (user: string): Promise<Pod> => {
+      using as = openKube(api.as(user, { groups: ["system:masters"] }));
+      const metadata = { name: `by-${user.split(":").at(-1)}`, namespace, labels, ownerReferences };
+      return as.create(PODS, { metadata, spec: template.spec }, call);
+    };
+    const made = await makes("system:serviceaccount:kube-system:replicaset-controller");
+    assert.deepEqual(reservedOf(made), ["gw-init", "gw"]);
+    assert.equal(whose(made), "administrator");
+    assert.equal(whose(await makes("mallory")), "mallory");
   });
 
   test("a workload in a namespace of agents is refused when its pods would be, by its pods", async () => {
