@@ -1,6 +1,6 @@
 /** The broker: who asks, what they may have, and for how long. It opens no listener and reads no file of kinds. */
 import { randomBytes } from "node:crypto";
-import type { ConnectionRef } from "#core/policy/facts.ts";
+import type { Ancestor, ConnectionRef } from "#core/policy/facts.ts";
 import type { PlanPush, Report, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type BrokerConfig, type ConfigProblem, type Prepared, prepare } from "./config.ts";
@@ -62,8 +62,12 @@ export interface WorkerStatus {
   /** That it stands beside; undefined for those of this machine. */
   readonly pod: KnownPod | undefined;
   readonly isAttached: boolean;
+  /** Who is above that pod, as it was last found; undefined before it is known. */
+  readonly ancestors: readonly Ancestor[] | undefined;
   /** The version of the plan that it said it has put in force. */
   readonly appliedVersion: string | undefined;
+  /** Whether that is the one that it shall. */
+  readonly isCurrent: boolean;
   readonly report: Report | undefined;
 }
 export interface PodWorker extends WorkerStatus {
@@ -258,7 +262,7 @@ class LiveBroker implements Broker {
   status(): BrokerStatus {
     return {
       planVersion: this.#prepared?.push.version,
-      workers: this.#workers.all().map(statusOf),
+      workers: this.#workers.all().map((worker) => statusOf(worker, this.#plans?.planFor(worker.peer))),
       leases: this.#desk.size,
       problems: this.#prepared?.problems ?? [],
     };
@@ -272,7 +276,10 @@ class LiveBroker implements Broker {
     return this.#workers
       .all()
       .filter(({ peer }) => peer?.pod.namespace === namespace && peer.pod.name === name)
-      .map((worker) => ({ ...statusOf(worker), wanted: this.#plans?.planFor(worker.peer) }));
+      .map((worker) => {
+        const wanted = this.#plans?.planFor(worker.peer);
+        return { ...statusOf(worker, wanted), wanted };
+      });
   }
 
   sweep(): void {
@@ -307,12 +314,17 @@ class LiveBroker implements Broker {
   }
 }
 
-function statusOf({ name, peer, attached, appliedVersion, report }: Worker): WorkerStatus {
+function statusOf(
+  { name, peer, attached, appliedVersion, report }: Worker,
+  wanted: PlanPush | undefined,
+): WorkerStatus {
   return {
     worker: name,
     pod: peer && { ...peer.pod, uid: peer.uid },
+    ancestors: peer?.ancestors,
     isAttached: attached > 0,
     appliedVersion,
+    isCurrent: appliedVersion === wanted?.version,
     report,
   };
 }

@@ -4,6 +4,7 @@ import { lookedUp, metricsText } from "#runtime/metrics.ts";
 import type { Broker } from "../broker.ts";
 import type { BrokerMeters } from "../meters.ts";
 import type { Trail } from "../trail/trail.ts";
+import { agentGauges } from "./agents.ts";
 
 export interface BrokerMetrics {
   readonly registry: Registry;
@@ -84,11 +85,11 @@ export function openBrokerMetrics(
     registers: [],
     collect() {
       this.reset();
-      const { planVersion, workers } = broker.status();
-      for (const { worker, appliedVersion } of workers)
-        this.set({ worker }, Number(appliedVersion === planVersion));
+      for (const { worker, pod, isCurrent } of broker.status().workers)
+        if (pod === undefined) this.set({ worker }, Number(isCurrent));
     },
   });
   registry.registerMetric(applied);
+  agentGauges(registry, () => broker.status());
   return { registry, text: () => metricsText(registry) };
 }

@@ -164,7 +164,7 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
   const { id, greeting, listener, connection, grant, recorder, plan } = opening;
   const { port, meters, nowMs, onRefused } = tools;
   const sinceMs = nowMs();
-  meters.opened(listener.name);
+  meters.opened(listener);
   const credentialEvent = (action: "leased" | "proved" | "renewed" | "released", { lease }: LeaseGrant) =>
     ({ kind: "credential", action, lease, source: listener.connection.name }) as const;
   const hold = (question: string): Promise<"approved" | Refusal> => port.hold(id, question, signal);
@@ -194,7 +194,7 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
     credential: (action, lease) => recorder.record(credentialEvent(action, lease)),
     close: (end, moved) => {
       const event = closing(end, tap, moved);
-      meters.ended(listener.name, event.code);
+      meters.ended(listener, event.code);
       recorder.record(event);
     },
     report: () => ({

@@ -68,7 +68,7 @@ export async function refuseClient(
   const deaf = { ...tools, cancel: () => undefined };
   const greeting = await greet(client, listener, undefined, deaf, stop);
   if (greeting !== undefined) return turnAway(greeting, listener, why, tools);
-  tools.meters.turnedAway(listener.name, why.code);
+  tools.meters.turnedAway(listener, why.code);
 }
 
 async function turnAway(
@@ -79,7 +79,7 @@ async function turnAway(
 ): Promise<void> {
   if (!isRefusal(why)) return;
   onRefused?.(why, listener.connection);
-  meters.turnedAway(listener.name, why.code);
+  meters.turnedAway(listener, why.code);
   await greeting.refuse(why);
 }
 

@@ -136,15 +136,16 @@ interface TapMeters {
   result(counts: ResultCounts): void;
 }
 
-function metersOf({ meters, opening: { protocol } }: TapOptions): TapMeters {
+function metersOf({ meters, connection, opening: { protocol } }: TapOptions): TapMeters {
+  const request = { protocol, connection };
   return {
     decided(decide) {
       const startMs = performance.now();
       const decision = decide();
-      meters.decided(protocol, decision.outcome, decision.code, performance.now() - startMs);
+      meters.decided(request, decision.outcome, decision.code, performance.now() - startMs);
       return decision;
     },
-    result: (counts) => meters.result(protocol, counts),
+    result: (counts) => meters.result(request, counts),
   };
 }
 

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerPort } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { lookedUp } from "#runtime/metrics.ts";
-import type { Meters } from "../gateway/meters.ts";
+import type { MeteredListener, MeteredRequest, Meters } from "../gateway/meters.ts";
 
 /** What is looked up at the moment of asking. */
 export interface WorkerGauges {
@@ -53,7 +53,21 @@ export function openWorkerMetrics(worker: number, gauges: WorkerGauges): WorkerM
     },
   );
   lookedUp(registry, "sallyport_resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
+  registry.registerMetric(processorTime());
   return { registry, meters, measured: (port) => measuredPort(port, acknowledged) };
+}
+
+function processorTime(): Counter {
+  return new Counter({
+    name: "sallyport_cpu_seconds_total",
+    help: "Processor time of the process.",
+    registers: [],
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1_000_000);
+    },
+  });
 }
 
 function sessionMeters(registry: Registry): Meters {
@@ -63,21 +77,22 @@ function sessionMeters(registry: Registry): Meters {
   const open = new Gauge({
     name: "sallyport_sessions_open",
     help: "Sessions that are open.",
-    labelNames: ["listener"],
+    labelNames: ["listener", "connection"],
     registers,
   });
   const ended = counter(
     "sallyport_sessions_ended_total",
     "Sessions that have ended, by the code of their end.",
-    ["listener", "code"],
+    ["listener", "connection", "code"],
   );
   const refused = counter(
     "sallyport_clients_refused_total",
     "Clients that were refused before they had a session.",
-    ["listener", "code"],
+    ["listener", "connection", "code"],
   );
   const requests = counter("sallyport_requests_total", "Requests, by what was decided of them.", [
     "protocol",
+    "connection",
     "outcome",
     "code",
   ]);
@@ -87,26 +102,46 @@ function sessionMeters(registry: Registry): Meters {
     buckets: DECISION_SECONDS,
     registers,
   });
-  const rows = counter("sallyport_result_rows_total", "Rows of results.", ["protocol"]);
-  const bytes = counter("sallyport_result_bytes_total", "Bytes of results.", ["protocol"]);
-  const masked = counter("sallyport_masked_values_total", "Values that a mask replaced.", ["protocol"]);
+  const rows = counter("sallyport_result_rows_total", "Rows of results.", ["protocol", "connection"]);
+  const bytes = counter("sallyport_result_bytes_total", "Bytes of results.", ["protocol", "connection"]);
+  const masked = counter("sallyport_masked_values_total", "Values that a mask replaced.", [
+    "protocol",
+    "connection",
+  ]);
   return {
-    turnedAway: (listener, code) => refused.inc({ listener, code }),
-    opened: (listener) => open.inc({ listener }),
+    turnedAway: (listener, code) => refused.inc({ ...arrivedAt(listener), code }),
+    opened: (listener) => open.inc(arrivedAt(listener)),
     ended: (listener, code) => {
-      open.dec({ listener });
-      ended.inc({ listener, code });
+      open.dec(arrivedAt(listener));
+      ended.inc({ ...arrivedAt(listener), code });
     },
-    decided: (protocol, outcome, code, tookMs) => {
-      requests.inc({ protocol, outcome, code });
+    decided: (request, outcome, code, tookMs) => {
+      requests.inc({ ...askedOf(request), outcome, code });
       seconds.observe(tookMs / 1_000);
     },
-    result: (protocol, counts) => {
-      rows.inc({ protocol }, counts.rows);
-      bytes.inc({ protocol }, counts.bytes);
-      masked.inc({ protocol }, counts.maskedValues);
+    result: (request, counts) => {
+      const labels = askedOf(request);
+      rows.inc(labels, counts.rows);
+      bytes.inc(labels, counts.bytes);
+      masked.inc(labels, counts.maskedValues);
     },
   };
+}
+
+type ListenerLabels = Record<"listener" | "connection", string>;
+type RequestLabels = Record<"protocol" | "connection", string>;
+
+function arrivedAt({ name, connection }: MeteredListener): ListenerLabels {
+  return { listener: name, connection: sayConnection(connection) };
+}
+
+function askedOf({ protocol, connection }: MeteredRequest): RequestLabels {
+  return { protocol, connection: sayConnection(connection) };
+}
+
+/** There are no more of them than the plan has. */
+function sayConnection({ namespace, name }: MeteredRequest["connection"]): string {
+  return `${namespace}/${name}`;
 }
 
 function measuredPort(port: BrokerPort, seconds: Histogram): Pick<BrokerPort, "append"> {

@@ -20,6 +20,8 @@ function worker(refused: readonly RefusedReport[], uid = "uid-1"): WorkerStatus 
     worker: "gw",
     pod: { namespace: "shop", name: "agent", uid },
     isAttached: true,
+    ancestors: undefined,
+    isCurrent: true,
     appliedVersion: "",
     report: { worker: "gw", planVersion: "", sessions: [], refused },
   };

@@ -39,30 +39,34 @@ const gauges = {
   parser: () => ({ instances: 1, broken: 0 }),
 };
 
+const connection = { namespace: "shop", name: "orders-db" };
+const orders = { name: "orders", connection };
+const request = { protocol: "postgres", connection };
+
 test("what workers count stands apart by worker, and adds up over sessions", async () => {
   const parts = await Promise.all(
     [1, 2].map(async (number) => {
       const { registry, meters } = openWorkerMetrics(number, gauges);
       for (let session = 0; session < number; session += 1) {
-        meters.opened("orders");
-        meters.decided("postgres", "deny", "DENY_RULE", 0.02);
-        meters.result("postgres", { ended: "complete", rows: 3, bytes: 10, maskedValues: 1 });
+        meters.opened(orders);
+        meters.decided(request, "deny", "DENY_RULE", 0.02);
+        meters.result(request, { ended: "complete", rows: 3, bytes: 10, maskedValues: 1 });
       }
-      meters.ended("orders", "CLIENT_CLOSED");
-      meters.turnedAway("orders", "LIMIT_GATEWAY");
+      meters.ended(orders, "CLIENT_CLOSED");
+      meters.turnedAway(orders, "LIMIT_GATEWAY");
       return readMetrics(await metricsText(registry), known);
     }),
   );
   assert.ok(parts.every((part) => part !== undefined));
   const { text } = await page(parts);
   for (const line of [
-    'sallyport_sessions_open{listener="orders",worker="1"} 0',
-    'sallyport_sessions_open{listener="orders",worker="2"} 1',
-    'sallyport_requests_total{protocol="postgres",outcome="deny",code="DENY_RULE",worker="2"} 2',
-    'sallyport_result_rows_total{protocol="postgres",worker="2"} 6',
-    'sallyport_masked_values_total{protocol="postgres",worker="2"} 2',
-    'sallyport_sessions_ended_total{listener="orders",code="CLIENT_CLOSED",worker="1"} 1',
-    'sallyport_clients_refused_total{listener="orders",code="LIMIT_GATEWAY",worker="1"} 1',
+    'sallyport_sessions_open{listener="orders",connection="shop/orders-db",worker="1"} 0',
+    'sallyport_sessions_open{listener="orders",connection="shop/orders-db",worker="2"} 1',
+    'sallyport_requests_total{protocol="postgres",connection="shop/orders-db",outcome="deny",code="DENY_RULE",worker="2"} 2',
+    'sallyport_result_rows_total{protocol="postgres",connection="shop/orders-db",worker="2"} 6',
+    'sallyport_masked_values_total{protocol="postgres",connection="shop/orders-db",worker="2"} 2',
+    'sallyport_sessions_ended_total{listener="orders",connection="shop/orders-db",code="CLIENT_CLOSED",worker="1"} 1',
+    'sallyport_clients_refused_total{listener="orders",connection="shop/orders-db",code="LIMIT_GATEWAY",worker="1"} 1',
     'sallyport_trail_window_fullness{worker="1"} 0.5',
   ])
     assert.ok(text.includes(line), `${line} is not in\n${text}`);

@@ -40,7 +40,7 @@ test("it says how to connect, serves, and tells that it is ready", real, async (
 test("sessions are spread over the workers, and each of them has the plan in force", real, async () => {
   const all = await sharedGateway();
   const clients = await Promise.all(Array.from({ length: 8 }, () => connected(all)));
-  const open = /^sallyport_sessions_open\{listener="agents",worker="(\d)"\} (\d+)$/gm;
+  const open = /^sallyport_sessions_open\{listener="agents",connection="[a-z/-]+",worker="(\d)"\} (\d+)$/gm;
   const text = await (await page(all, "/metrics")).text();
   const counts = Array.from(text.matchAll(open), ([, worker, count]) => [worker, count]);
   assert.deepEqual(
