@@ -51,9 +51,10 @@ check: setup ## format, lint, types, dead code, generated files
 fmt: setup ## format the sources
 	@biome format --write .
 
-generate: setup ## write what is generated from crds/ and from PostgreSQL's own catalogs
+generate: setup ## write what is generated: from crds/, from PostgreSQL's own catalogs, and the dashboards
 	@node tools/kinds/generate.ts
 	@node tools/stock-catalog/generate.ts
+	@node tools/monitoring/generate.ts
 	@biome format --write --log-level=warn crds
 
 demo: setup ## an agent without a password, a real PostgreSQL and the gateway between them (ONCE=1: end by itself; PORT=6432; CLUSTER=1: in a Kubernetes)

@@ -63,8 +63,14 @@ describe("promtool", { skip: skipWithoutPrometheus() }, () => {
     const { code, said } = await unitTests({ SallyportNoLeader: swapped });
     assert.notEqual(code, 0);
     const complaints = said.split("alertname: SallyportNoLeader").slice(1);
-    assert.ok(complaints.some((each) => /exp:\[\s*0:/.test(each) && /got:\[\]/.test(each)), said);
-    assert.ok(complaints.some((each) => /exp:\[\]/.test(each) && /got:\[\s*0:/.test(each)), said);
+    assert.ok(
+      complaints.some((each) => /exp:\[\s*0:/.test(each) && /got:\[\]/.test(each)),
+      said,
+    );
+    assert.ok(
+      complaints.some((each) => /exp:\[\]/.test(each) && /got:\[\s*0:/.test(each)),
+      said,
+    );
   });
 });
 

@@ -45,6 +45,16 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
       metricsFromNamespaces: { "kubernetes.io/metadata.name": "monitoring" },
     },
     podMonitor: { enabled: true, interval: "15s", labels: { release: "prometheus" } },
+    alerts: {
+      enabled: true,
+      labels: { release: "prometheus" },
+      runbooks: "https://runbooks.example.com/sallyport",
+    },
+    dashboards: {
+      enabled: true,
+      labels: { dashboards: "yes" },
+      annotations: { grafana_folder: "Sallyport" },
+    },
   },
   "without network policies": { networkPolicy: { enabled: false }, rootless: "deny" },
 };
