@@ -19,7 +19,6 @@ const STYLES = { ok: "green", wrong: "red", unknown: "yellow" } as const satisfi
 >;
 
 export function renderDiagnosis({ findings, gateway }: Judged, patient: Patient, paint: Paint): string {
-  const wrong = findings.filter(({ state }) => state === "wrong").length;
   return [
     paint("bold", printable(`pod ${patient.namespace}/${patient.pod}`)),
     "",
@@ -27,9 +26,16 @@ export function renderDiagnosis({ findings, gateway }: Judged, patient: Patient,
     ...(gateway === undefined ? [] : refusedLines(gateway, patient, paint)),
     ...(gateway === undefined ? [] : reachesLines(gateway, paint)),
     "",
-    wrong === 0 ? "nothing wrong was found" : `${count(wrong, "thing")} to mend`,
+    verdictOn(findings),
     "",
   ].join("\n");
+}
+
+function verdictOn(findings: readonly Finding[]): string {
+  const wrong = findings.filter(({ state }) => state === "wrong").length;
+  if (wrong > 0) return `${count(wrong, "thing")} to mend`;
+  const isWhole = findings.every(({ state }) => state !== "unknown");
+  return `nothing wrong was found${isWhole ? "" : " in what could be looked at"}`;
 }
 
 const STATE_WIDTH = 7;

@@ -1,7 +1,11 @@
 /** `kubectl sallyport` against two replicas: what people may see and end is what the cluster's rights say. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { realDisk } from "#broker/trail/real-disk.ts";
+import { readTrail } from "#broker/trail/read.ts";
+import { parseLeaf } from "#core/audit/leaf.ts";
 import { PEOPLE_PATHS, PEOPLE_SIGNER, requestNameOf } from "#core/port/people.ts";
 import type { PlanPush, RevokedPush } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
@@ -20,6 +24,7 @@ import {
   filesFor,
   localAgent,
   portsOf,
+  type TestReplica,
   startReplica,
   write,
 } from "../support/replicas.ts";
@@ -34,7 +39,7 @@ interface Held extends AsyncDisposable {
 
 export function peopleCases(world: () => World): void {
   const opened = new AsyncDisposableStack();
-  const replicas: BrokerReplica[] = [];
+  const replicas: TestReplica[] = [];
   let namespace = "";
   let other = "";
   let node: Node;
@@ -59,7 +64,11 @@ export function peopleCases(world: () => World): void {
     const kubeconfig = await world().guarded.api.kubeconfigOf({ user });
     return plugin([...words, "--kubeconfig", kubeconfig]);
   };
-  const asking = (user: string, words: readonly string[], brokers = replicas): Promise<Ran> => {
+  const asking = (
+    user: string,
+    words: readonly string[],
+    brokers: readonly BrokerReplica[] = replicas,
+  ): Promise<Ran> => {
     const at = brokers.flatMap((replica) => ["--broker", `127.0.0.1:${portsOf(replica).enrolPort}`]);
     return command(user, [...words, ...at]);
   };
@@ -159,6 +168,7 @@ export function peopleCases(world: () => World): void {
         async () => isRevoked(one) || undefined,
         () => "the gateway has not been told",
       );
+      assert.deepEqual(await killsOnRecord(replicas[1]), [{ by: "responder", sessions: [one.session] }]);
       const all = await asking("chief", ["kill", "-A", "--pod", elsewhere.pod]);
       assert.deepEqual([all.code, all.out], [0, `1 session ended\n  ${elsewhere.session}\n`]);
     });
@@ -347,6 +357,16 @@ export function peopleCases(world: () => World): void {
     assert.ok("problem" in personIn({ ...request({}), metadata: {} }, madeMs));
     assert.notEqual(requestNameOf(newKey()), requestNameOf(newKey()));
   });
+}
+
+async function killsOnRecord(replica: TestReplica | undefined): Promise<readonly object[]> {
+  const directory = join(replica?.state ?? "", "trail");
+  const kills: object[] = [];
+  for await (const entry of readTrail({ disk: realDisk, directory })) {
+    const event = entry.kind === "leaf" ? parseLeaf(entry.leaf) : undefined;
+    if (event?.["kind"] === "sessions.killed") kills.push({ by: event["by"], sessions: event["sessions"] });
+  }
+  return kills;
 }
 
 const newKey = () => generateKeyPairSync("ec", { namedCurve: "prime256v1" }).publicKey;

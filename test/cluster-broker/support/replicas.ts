@@ -49,11 +49,16 @@ export async function localAgent(world: World, namespace: string, node: Node): P
   return one;
 }
 
-export async function startReplica({ guarded }: World, opened: AsyncDisposableStack): Promise<BrokerReplica> {
+export interface TestReplica extends BrokerReplica {
+  /** Where its trail is, beside other things. */
+  readonly state: string;
+}
+
+export async function startReplica({ guarded }: World, opened: AsyncDisposableStack): Promise<TestReplica> {
   const state = await mkdtemp(join(tmpdir(), "sallyport-replica-"));
   opened.defer(() => rm(state, { recursive: true, force: true }));
   const { api, injection } = guarded;
-  return openBrokerReplica({
+  const replica = await openBrokerReplica({
     settings: {
       state,
       logLevel: "debug",
@@ -64,6 +69,7 @@ export async function startReplica({ guarded }: World, opened: AsyncDisposableSt
     log: openLog({ write: () => undefined, nowMs: Date.now, level: "debug" }),
     access: () => api.asServiceAccount(NAMESPACE, "sallyport-broker"),
   });
+  return Object.assign(replica, { state });
 }
 
 /** A Connection with its Secret, and a policy by which one account reaches it. */
