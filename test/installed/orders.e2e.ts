@@ -101,7 +101,7 @@ with psycopg2.connect(host="orders-db.shop", dbname="shop", sslmode="verify-full
     const direct = psql(`--host=${address.split(" ")[0]} --command='select 1'`);
     assert.match(await release.inAgent(SHOP, "other", `${direct} 2>&1; true`), /DESTINATION_UNKNOWN/);
     const told = await release.inAgent(SHOP, "other", "curl --silent http://sallyport.internal/");
-    assert.match(told, /identity: service account shop\/other\nconnections: none\n/);
+    assert.match(told, /identity: service account shop\/other in pod other\nconnections: none\n/);
   });
 
   test("an edit of the policy holds in sessions that are open, as soon as it is said to be in force", async () => {

@@ -30,7 +30,7 @@ accept([
   { point: "1b network namespaces and the happy path: what this adds to make test, warm", prove: addedTime },
   {
     point: "1c an agent and a database through everything that can happen to both",
-    prove: () => tests(["test/installed/orders*.e2e.ts"], []),
+    prove: () => tests(["test/installed/{orders,outages}.e2e.ts"], []),
   },
   {
     point: "1d a release through its life, by docs/operations.md, under live sessions",
