@@ -41,6 +41,7 @@ const ipAddress = text("an IP address", /^[0-9A-Fa-f.:]{2,45}$/);
 const audience = text("an audience", /^[\x21-\x7e]{1,256}$/);
 const image = text("an image reference", /^[a-z0-9][A-Za-z0-9._/:@-]{0,511}$/);
 const quantity = text("a quantity, such as 50m or 64Mi", /^\d{1,15}(\.\d{1,9})?([numkKMGTPE]|[KMGTPE]i)?$/);
+const labelValue = text("the value of a label", /^[0-9A-Za-z._-]{0,63}$/);
 const commonName = text("a common name", /^.{1,256}$/);
 
 export const address = record<Address>({ host, port: whole(0, 65_535) });
@@ -89,7 +90,10 @@ const settings: Read<OperatorSettings> = record<OperatorSettings>({
   lease: name,
   drainSeconds: whole(0, 300),
   injection,
-  networkPolicy: record({ enabled: flag }),
+  networkPolicy: record<OperatorSettings["networkPolicy"]>({
+    enabled: flag,
+    metricsFromNamespaces: optional(dictionary(labelValue, 16)),
+  }),
 });
 
 const readKind = oneOf(CONFIGURATION_KINDS);

@@ -58,5 +58,9 @@ export interface OperatorSettings {
   /** From being told to end until no review is taken any more: as long as it takes every API server to hear of it. */
   readonly drainSeconds: number;
   readonly injection: InjectionSettings;
-  readonly networkPolicy: { readonly enabled: boolean };
+  /** Namespaces with these labels may read the metrics of gateways; left out, none may. */
+  readonly networkPolicy: {
+    readonly enabled: boolean;
+    readonly metricsFromNamespaces?: Readonly<Record<string, string>>;
+  };
 }

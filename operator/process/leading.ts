@@ -71,7 +71,11 @@ export async function lead(options: LeadingOptions, term: Term): Promise<void> {
       authorities: follow(CONFIG_MAPS, { name: "configmaps", ...authority }, following).store,
     },
     desired,
-    owner: { systemNamespace: settings.namespace, networkPolicy: settings.networkPolicy.enabled },
+    owner: {
+      systemNamespace: settings.namespace,
+      networkPolicy: settings.networkPolicy.enabled,
+      metricsFrom: settings.networkPolicy.metricsFromNamespaces,
+    },
     kube,
     events,
   });

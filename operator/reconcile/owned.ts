@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Applied } from "../kube/client.ts";
-import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
+import { AUTHORITY_CONFIG_MAP, PORTS } from "#operator/names.ts";
 import {
   CONFIG_MAPS,
   type KubeObject,
@@ -33,6 +33,8 @@ export interface Owner {
   /** Where the broker runs. */
   readonly systemNamespace: string;
   readonly networkPolicy: boolean;
+  /** Labels of namespaces that may read what gateways count; undefined: none may. */
+  readonly metricsFrom?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the broker has published, if it has. */
@@ -48,7 +50,7 @@ export interface Owned {
 
 export function ownedObjects(
   namespace: string,
-  { systemNamespace, networkPolicy }: Owner,
+  { systemNamespace, networkPolicy, metricsFrom }: Owner,
   { authorityPem }: Published,
 ): readonly Owned[] {
   return [
@@ -58,7 +60,7 @@ export function ownedObjects(
     ...(authorityPem === undefined
       ? []
       : [{ resource: CONFIG_MAPS, object: authorityOf(namespace, authorityPem) }]),
-    ...(networkPolicy ? [{ resource: NETWORK_POLICIES, object: agentsPolicy(namespace) }] : []),
+    ...(networkPolicy ? [{ resource: NETWORK_POLICIES, object: agentsPolicy(namespace, metricsFrom) }] : []),
   ];
 }
 
@@ -86,19 +88,27 @@ function binding(namespace: string, role: string, systemNamespace: string): Appl
   };
 }
 
+function metricsOnly(matchLabels: Readonly<Record<string, string>>) {
+  return {
+    ports: [{ protocol: "TCP" as const, port: PORTS.health }],
+    from: [{ namespaceSelector: { matchLabels } }],
+  };
+}
+
 const DNS_PORTS = (["UDP", "TCP"] as const).map((protocol) => ({ protocol, port: 53 }));
 
 /**
  * In the pod every packet of an agent is redirected or dropped, and only the gateway gets out. Should that fail, this is
- * what is left: nobody comes in, nothing but TCP and DNS goes out, and no cloud hands out the node's identity.
+ * what is left: nobody comes in but whoever may read metrics, nothing but TCP and DNS goes out, and no cloud hands out the node's identity.
  * Host names are not known to a NetworkPolicy, so upstreams cannot be listed.
  */
-function agentsPolicy(namespace: string): Applied<NetworkPolicy> {
+function agentsPolicy(namespace: string, metricsFrom: Owner["metricsFrom"]): Applied<NetworkPolicy> {
   return {
     metadata: { namespace, name: NETWORK_POLICY, labels: MANAGED_LABELS },
     spec: {
       podSelector: {},
       policyTypes: ["Ingress", "Egress"],
+      ...(metricsFrom === undefined ? {} : { ingress: [metricsOnly(metricsFrom)] }),
       egress: [
         { ports: DNS_PORTS },
         {

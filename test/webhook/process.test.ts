@@ -89,6 +89,11 @@ test("each field of the configuration has its own words", () => {
       'injection.resources.init.limit: there is no such field; did you mean "limits"?',
     ],
     [["networkPolicy", "enabled"], "true", "networkPolicy.enabled: expected true or false"],
+    [
+      ["networkPolicy", "metricsFromNamespaces"],
+      { name: "not a value" },
+      "networkPolicy.metricsFromNamespaces.name: expected the value of a label",
+    ],
   ] as const)
     assert.deepEqual(parseSettings(JSON.stringify(changed(path, value))), [problem]);
   assert.match((parseSettings("{") as readonly string[]).join(), /^not JSON: /);

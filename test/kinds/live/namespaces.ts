@@ -1,7 +1,7 @@
 /** What an enforced namespace gets and says, on the real API server. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AUTHORITY_CONFIG_MAP } from "#operator/names.ts";
+import { AUTHORITY_CONFIG_MAP, PORTS } from "#operator/names.ts";
 import {
   CONFIG_MAPS,
   type KubeObject,
@@ -232,8 +232,26 @@ export function namespaceSuite(live: () => Live): void {
     const namespace = await api.namespace(ENFORCED);
     await has(namespace, 3);
     await operating?.[Symbol.asyncDispose]();
-    operating = operate(live().operator, false);
+    operating = operate(live().operator, { networkPolicy: false });
     await has(namespace, 2);
     assert.equal(await get(NETWORK_POLICIES, namespace, "sallyport-agents"), undefined);
+  });
+
+  test("whoever may read metrics comes in for them and for nothing else, and it is written once", async () => {
+    const { api } = live();
+    const namespace = await api.namespace(ENFORCED);
+    await operating?.[Symbol.asyncDispose]();
+    const metricsFrom = { "kubernetes.io/metadata.name": "monitoring" };
+    operating = operate(live().operator, { networkPolicy: true, metricsFrom });
+    await has(namespace, 3);
+    const name = "sallyport-agents";
+    const policy = await get(NETWORK_POLICIES, namespace, name);
+    assert.deepEqual(policy?.spec?.ingress, [
+      {
+        ports: [{ protocol: "TCP", port: PORTS.health }],
+        from: [{ namespaceSelector: { matchLabels: metricsFrom } }],
+      },
+    ]);
+    assert.equal(operating.writesTo(`${namespace}/${name}`), 1);
   });
 }

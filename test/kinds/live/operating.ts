@@ -20,7 +20,7 @@ import { startReflector } from "#operator/kube/reflector.ts";
 import { openStore, type StoreOptions, type StoreView } from "#operator/kube/store.ts";
 import { controllers, KINDS_IN_CLUSTER } from "#operator/reconcile/controllers.ts";
 import { BY_NAMESPACE } from "#operator/reconcile/namespace.ts";
-import { MANAGED_SELECTOR } from "#operator/reconcile/owned.ts";
+import { MANAGED_SELECTOR, type Owner } from "#operator/reconcile/owned.ts";
 import { openLog } from "#runtime/log.ts";
 
 const SYSTEM = "sallyport-system";
@@ -32,7 +32,10 @@ export interface Operating extends AsyncDisposable {
   readonly failures: readonly string[];
 }
 
-export function operate(admin: Kube, networkPolicy = true): Operating {
+export function operate(
+  admin: Kube,
+  owner: Omit<Owner, "systemNamespace"> = { networkPolicy: true },
+): Operating {
   const ended = new AbortController();
   const { signal } = ended;
   const failures: string[] = [];
@@ -90,7 +93,7 @@ export function operate(admin: Kube, networkPolicy = true): Operating {
       }),
     },
     desired,
-    owner: { systemNamespace: SYSTEM, networkPolicy },
+    owner: { systemNamespace: SYSTEM, ...owner },
     kube,
     events,
   });

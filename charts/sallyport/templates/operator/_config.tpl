@@ -25,6 +25,9 @@ injection:
   {{- include "sallyport.injection" . | nindent 2 }}
 networkPolicy:
   enabled: {{ .Values.networkPolicy.enabled }}
+  {{- with .Values.networkPolicy.metricsFromNamespaces }}
+  metricsFromNamespaces: {{ toJson . }}
+  {{- end }}
 {{- end }}
 
 {{/* What pods are made with, and checked against: by the operator, and by the broker at every exchange. */}}
