@@ -9,6 +9,7 @@ import { peopleCases } from "./live/people.ts";
 import { lineageCases } from "./live/lineage.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
+import { revocationCases } from "./live/revocations.ts";
 import { secretCases } from "./live/secrets.ts";
 import { sharedCases } from "./live/shared.ts";
 import { type World, startWorld } from "./support/world.ts";
@@ -27,6 +28,7 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   handoverCases(() => world);
   peopleCases(() => world);
   lineageCases(() => world);
+  revocationCases(() => world);
   podCases(() => world);
   denialCases(() => world);
 });

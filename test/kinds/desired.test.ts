@@ -7,6 +7,7 @@ import { carryForward } from "#core/policy/carry-forward.ts";
 import { compile } from "#core/policy/compile.ts";
 import { decide } from "#core/policy/decide.ts";
 import type { Plan } from "#core/policy/plan.ts";
+import { revocationGuardrail, withAllBelow } from "#core/policy/revocation.ts";
 import { openingOf } from "#core/policy/protocols/table.ts";
 import { documentOf } from "#operator/admission/kinds/document.ts";
 import { type Desired, desiredState } from "#operator/desired/desired.ts";
@@ -138,6 +139,33 @@ test("through any history the plan is that of files with the same history", () =
     assert.equal(last?.loaded.connections.length, lastConnection === undefined ? 0 : 1);
   });
   fc.assert(property, { numRuns: fuzzRuns(200), ...fuzzSeed() });
+});
+
+test("of a revocation it is known who made it and why, and nothing else that is written on it", () => {
+  const written = revocationGuardrail({
+    scope: "pod",
+    about: "planner",
+    mark: "3f9a2c",
+    by: "ada",
+    because: "incident 4711",
+    whom: "pod shop/planner",
+    untilMs: 4_000_000_000_000,
+    subjects: withAllBelow([{ pod: { uid: "u" } }]),
+  });
+  const { labels, annotations, name } = written.metadata;
+  const more = Object.fromEntries(Array.from({ length: 80 }, (_, at) => [`example.com/a-${at}`, "x"]));
+  const objectOf = (of: Readonly<Record<string, string>>): OwnKind => ({
+    ...written,
+    metadata: { name, labels: { ...of, ...more }, annotations: { ...annotations, ...more } },
+  });
+  const metadataOf = (object: OwnKind): unknown => {
+    const { diagnostics, policies } = loadKinds([documentOf(object, "u")]);
+    assert.deepEqual(diagnostics, []);
+    const [source] = policies;
+    return source?.state === "good" ? source.policy.metadata : undefined;
+  };
+  assert.deepEqual(metadataOf(objectOf(labels ?? {})), written.metadata);
+  assert.deepEqual(metadataOf(objectOf({})), { name });
 });
 
 test("many objects, of which one changes, are read in little time", (t) => {

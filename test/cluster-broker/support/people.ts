@@ -62,8 +62,9 @@ export async function denied({ guarded: { api } }: World, name: string): Promise
 }
 
 /** What `view` has of Kubernetes' own, which a controller fills in. */
-async function look(api: World["guarded"]["api"]): Promise<void> {
-  const words = ["create", "clusterrole", "looker", "--verb=get", "--resource=pods,namespaces"];
+async function look(api: World["guarded"]["api"], role: string): Promise<void> {
+  const verbs = role === "lister" ? "get,list" : "get";
+  const words = ["create", "clusterrole", role, `--verb=${verbs}`, "--resource=pods,namespaces"];
   const { code, stderr } = await api.kubectl(words);
   assert.equal(code, 0, stderr);
 }
@@ -87,7 +88,7 @@ export async function give(
     role === "reach"
       ? [kind("sallyport-reach", undefined, "ClusterRole"), kind("sallyport-reach", NAMESPACE, "Role")]
       : [kind(role, namespace, "ClusterRole")];
-  if (role === "looker") await look(api);
+  if (role === "looker" || role === "lister") await look(api, role);
   for (const object of objects) {
     const { code, stderr } = await api.kubectl(["create", "-f", "-"], { stdin: JSON.stringify(object) });
     assert.equal(code, 0, stderr);

@@ -54,10 +54,17 @@ export interface TestReplica extends BrokerReplica {
   readonly state: string;
 }
 
-export async function startReplica({ guarded }: World, opened: AsyncDisposableStack): Promise<TestReplica> {
+export async function startReplica(world: World, opened: AsyncDisposableStack): Promise<TestReplica> {
   const state = await mkdtemp(join(tmpdir(), "sallyport-replica-"));
   opened.defer(() => rm(state, { recursive: true, force: true }));
-  const { api, injection } = guarded;
+  return openReplica(world, state);
+}
+
+/** On a volume that is there, as after a restart. */
+export async function openReplica(
+  { guarded: { api, injection } }: World,
+  state: string,
+): Promise<TestReplica> {
   const replica = await openBrokerReplica({
     settings: {
       state,
