@@ -245,7 +245,7 @@ export function namespaceSuite(live: () => Live): void {
     operating = operate(live().operator, { networkPolicy: true, metricsFrom });
     await has(namespace, 3);
     const name = "sallyport-agents";
-    const policy = await get(NETWORK_POLICIES, namespace, name);
+    const policy = await live().kube.get(NETWORK_POLICIES, `${namespace}/${name}`, { signal });
     assert.deepEqual(policy?.spec?.ingress, [
       {
         ports: [{ protocol: "TCP", port: PORTS.health }],
