@@ -91,7 +91,7 @@ images: setup ## the images of a release under dist/images, with nothing but Nod
 
 e2e: clients native ## what takes longer: a release through its life, every way around admission, replicas, killed clusters
 	@node tools/cluster/build.ts --for='test/**/*.e2e.ts'
-	@$(NODE_TEST) 'test/**/*.e2e.ts'
+	@$(NODE_TEST) --test-timeout=1800000 'test/**/*.e2e.ts'
 
 accept-foundation: setup ## prove the foundation point by point
 	@node tools/accept/foundation.ts
