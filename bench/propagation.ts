@@ -6,6 +6,9 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { parseArgs } from "node:util";
+import { revocationGuardrail, withAllBelow } from "#core/policy/revocation.ts";
+import { GUARDRAILS } from "#operator/kube/resource.ts";
+import { call } from "#test/cluster-broker/support/world.ts";
 import { eventually } from "#test/chart/support/wait.ts";
 import type { Task } from "./pods/agent-messages.ts";
 import { nowMs } from "./pods/clock.ts";
@@ -28,6 +31,7 @@ const rounds = Number(values.rounds);
 const SESSIONS = 2;
 const P99_MS_MAX = 1_000;
 const MB = 1_000_000;
+const HOUR_MS = 3_600_000;
 
 await using opened = new AsyncDisposableStack();
 const cluster = opened.use(await openBenchCluster());
@@ -45,6 +49,7 @@ let worstMs = 0;
 
 await policyEdits();
 await connectionEdits();
+await revocations();
 await rotations();
 await deletions();
 process.exitCode = worstMs <= P99_MS_MAX ? 0 : 1;
@@ -90,6 +95,36 @@ async function connectionEdits(): Promise<void> {
     await eachPod({ kind: "fresh" });
   }
   sayWorst("an edited Connection, until sessions are closed", heldMs);
+}
+
+/** Everything is taken from all of them: what is open ends, and each gateway is told. */
+async function revocations(): Promise<void> {
+  const heldMs: number[] = [];
+  const toldMs: number[] = [];
+  const { kube } = cluster.kubernetes;
+  for (let round = 0; round < rounds; round += 1) {
+    const { metadata, spec } = revocationGuardrail({
+      scope: "serviceaccount",
+      about: "bench",
+      mark: String(round),
+      by: "administrator",
+      because: "a round of the bench",
+      whom: "every pod of the bench",
+      untilMs: Date.now() + HOUR_MS,
+      subjects: withAllBelow([{ serviceAccount: { namespace: cluster.namespace, name: "default" } }]),
+    });
+    await eachPod({ kind: "open", sessions: SESSIONS });
+    const closed = eachPod({ kind: "closed" });
+    await streams.ask("mark");
+    const sentMs = nowMs();
+    await kube.create(GUARDRAILS, { metadata, spec }, call);
+    for (const { atMs } of (await closed).flat()) heldMs.push(atMs - sentMs);
+    toldMs.push(...(await streams.told()).map((atMs) => atMs - sentMs));
+    await kube.delete(GUARDRAILS, metadata.name, call);
+    await eachPod({ kind: "fresh" });
+  }
+  sayWorst("a revocation, until sessions are closed", heldMs);
+  say(`the same, until each of ${values.streams} streams is told`, toldMs);
 }
 
 /** Sessions go on; who signs in from now on does so with the new password at once, since the old one is none any more. */
