@@ -66,10 +66,7 @@ accept([
     point:
       "1e a pipeline's Job, an orchestrator with kubectl, its helper and that one's: nobody gets more than was handed on; one command ends them",
     prove: () =>
-      tests(
-        ["test/installed/family.e2e.ts"],
-        ["family.attempts", "family.revoked_query_ended_ms", "family.revoked_last_session_ended_ms"],
-      ),
+      tests(["test/installed/family.e2e.ts"], ["family.attempts", "family.revoked_query_ended_ms"]),
   },
   {
     point: "1f kubectl and three client libraries in agents' pods, through the gateway",

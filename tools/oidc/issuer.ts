@@ -9,6 +9,8 @@ import { Provider } from "oidc-provider";
 export interface IssuerOptions {
   /** Taken when given, so that an issuer can come back where it was. */
   readonly port?: number;
+  /** An address of this machine, when others than its own programs ask. */
+  readonly host?: string;
   readonly keys?: readonly JWK[];
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
   /** Claims that every issued token carries besides those of the protocol. */
@@ -49,15 +51,15 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
     requests.set(path, (requests.get(path) ?? 0) + 1);
     listener(request, response);
   };
-  const { tls } = options;
+  const { tls, host = "127.0.0.1" } = options;
   const server =
     tls === undefined
       ? createServer(answer)
       : createTlsServer({ cert: tls.certPem, key: tls.keyPem }, answer);
-  server.listen(options.port ?? 0, "127.0.0.1");
+  server.listen(options.port ?? 0, host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const issuer = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const issuer = `${tls === undefined ? "http" : "https"}://${host}:${port}`;
   const load = (): void => {
     listener = provide(issuer, keys, options);
   };

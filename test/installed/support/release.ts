@@ -4,7 +4,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import { join } from "node:path";
 import { ROOT } from "#test/architecture/sources.ts";
 import { agentImage, postgresImage } from "#tools/cluster/node/images.ts";
-import { type NodeTier, startNodeTier } from "#tools/cluster/node/node-tier.ts";
+import { type NodeTier, type NodeTierOptions, startNodeTier } from "#tools/cluster/node/node-tier.ts";
 import { IMAGE_NAMES } from "#tools/images/images.ts";
 import { commandsOf } from "./pages.ts";
 import { type Shell, openShell } from "./shell.ts";
@@ -22,7 +22,7 @@ export interface Release extends Shell {
 }
 
 /** What `make images` and `make cluster` put into a cluster, side by side with its start. */
-export async function installRelease(): Promise<Release> {
+export async function installRelease(options: NodeTierOptions = {}): Promise<Release> {
   await using cluster = new AsyncDisposableStack();
   const figures: Record<string, number> = {};
   const timed = async <Result>(figure: string, step: () => Promise<Result>): Promise<Result> => {
@@ -36,7 +36,7 @@ export async function installRelease(): Promise<Release> {
   const [images = "", ...others] = commandsOf("README.md")[0]?.script.split("\n") ?? [];
   assert.equal(images, "make images");
   const withAgents = async (): Promise<NodeTier> => {
-    const up = await timed("installed.node-ms", async () => cluster.use(await startNodeTier()));
+    const up = await timed("installed.node-ms", async () => cluster.use(await startNodeTier(options)));
     for (const archive of await Promise.all([agentImage(), postgresImage()])) await up.import(archive);
     return up;
   };

@@ -1,0 +1,164 @@
+/**
+ * A pipeline launches an orchestrator, that one a helper with kubectl through its gateway, and that one another: none gets more than was
+ * handed on; one that is done lets its helper finish; and one command ends all of them.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type V1Job, type V1Pod, Watch } from "@kubernetes/client-node";
+import { AUTHOR, ORIGIN } from "#operator/names.ts";
+import { skipWithoutNodeTier } from "#test/support/cluster.ts";
+import {
+  type Account,
+  DONE,
+  FAMILY,
+  HANDS_ON,
+  QUESTIONS,
+  type Question,
+  SHOP,
+  agentJob,
+  ask,
+  kubectlIn,
+  permitFamily,
+  podOf,
+} from "./support/family.ts";
+import { openLive } from "./support/live.ts";
+import { asOwner, mintedRoles, psql, psqlOfAgent } from "./support/orders.ts";
+import { PIPELINE, type Pipeline, type Pipelines, ROOTS, openPipelines } from "./support/pipelines.ts";
+import { type Release, installRelease } from "./support/release.ts";
+import { until } from "./support/until.ts";
+
+/** Nobody waits for its end: it is made of every row with every row, again and again. */
+const ENDLESS = `select count(*) from ${Array.from({ length: 40 }, (_, at) => `orders o${at}`).join(", ")}`;
+const WITHHELD = /DENY_NOT_DELEGATED/;
+
+describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
+  let pipelines: Pipelines;
+  let pipeline: Pipeline;
+  let release: Release;
+  const pods = {} as Record<Account, string>;
+  before(async () => {
+    pipelines = await openPipelines();
+    release = await installRelease({ flags: pipelines.flags });
+    pipeline = await pipelines.known(release.node);
+    await release.sh(
+      `helm upgrade sallyport charts/sallyport --namespace sallyport-system --reuse-values --wait --set-json 'lineage.roots=${JSON.stringify(ROOTS)}'`,
+    );
+    await permitFamily(release, PIPELINE);
+  });
+  after(async () => {
+    await release?.[Symbol.asyncDispose]();
+    await pipelines?.[Symbol.asyncDispose]();
+  });
+
+  const read = async <T>(words: string): Promise<T> =>
+    JSON.parse(await release.kubectl(`get --namespace ${SHOP} ${words} --output=json`)) as T;
+  const inPod = (of: Account, words: string, ...items: readonly object[]): Promise<string> =>
+    kubectlIn(release, pods[of], words, ...items);
+  /** In a pod whose gateway may only just have come. */
+  const answers = async (pod: string, question: Question, wanted: RegExp): Promise<void> => {
+    let said = "";
+    await until(`${pod} asks for ${question}: ${wanted.source}`, async () => {
+      said = await ask(release, pod, question);
+      return wanted.test(said) || !/BROKER_UNAVAILABLE|could not translate|Connection refused/.test(said);
+    });
+    assert.match(said, wanted, `${pod} asks for ${question}`);
+  };
+  const ANSWERS = { orders: /^paid\n$/, customers: /^Ada Becker\n$/, insert: /^$/ } as const;
+
+  test("is launched by a pipeline, from pod to pod, and everybody is known by whoever launched them", async () => {
+    await pipeline.create(agentJob("planner", "planner"));
+    pods.planner = await podOf(release, "planner");
+    for (const [above, below] of [
+      ["planner", "summariser"],
+      ["summariser", "fetcher"],
+    ] as const) {
+      assert.equal(
+        await inPod(above, "create --filename=-", agentJob(below, below)),
+        `job.batch/${below} created\n`,
+      );
+      pods[below] = await podOf(release, below);
+      const parent = await read<V1Pod>(`pod ${pods[above]}`);
+      const made = await read<V1Job>(`job ${below}`);
+      assert.equal(made.metadata?.annotations?.[ORIGIN.podUid], parent.metadata?.uid);
+      const pod = await read<V1Pod>(`pod ${pods[below]}`);
+      assert.equal(pod.metadata?.annotations?.[AUTHOR.podUid], parent.metadata?.uid);
+    }
+    const tree = await release.sh(`node cli/kubectl-sallyport.ts lineage --namespace ${SHOP}`);
+    assert.match(
+      tree,
+      new RegExp(
+        `user ${PIPELINE}\\s[^]*─ ${SHOP}/${pods.planner} [^]*─ ${SHOP}/${pods.summariser} [^]*─ ${SHOP}/${pods.fetcher} `,
+      ),
+    );
+  });
+
+  test("each reads what every one above it hands on, and nothing more", async () => {
+    let handedOn: readonly Question[] = Object.keys(QUESTIONS) as Question[];
+    for (const account of FAMILY) {
+      for (const question of Object.keys(QUESTIONS) as Question[])
+        await answers(pods[account], question, handedOn.includes(question) ? ANSWERS[question] : WITHHELD);
+      handedOn = handedOn.filter((question) => (HANDS_ON[account] as readonly Question[]).includes(question));
+    }
+    // By whom it was launched is what it has its rights from.
+    await release.apply(agentJob("person", "planner"));
+    await answers(await podOf(release, "person"), "orders", /DENY_NO_POLICY/);
+  });
+
+  test("the orchestrator is revoked in mid-query: what everybody below it runs ends, and nobody gets in again", async (context) => {
+    const script = `${psql(`--command="${ENDLESS}"`)} 2>&1; date +%s%3N`;
+    const running = FAMILY.map((account) => release.inAgent(SHOP, pods[account], script));
+    const active =
+      "select count(*) from pg_stat_activity where state = 'active' and usename like 'sp\\_%' and query like '%o39%'";
+    await until("all of them run", async () => (await asOwner(release, active)) === `${FAMILY.length}\n`);
+    const { atMs } = await firstRevocation(release);
+    await release.sh(
+      `node cli/kubectl-sallyport.ts revoke pod ${pods.planner} --namespace ${SHOP} --for 1h --reason 'incident 4711'`,
+    );
+    const writtenMs = await atMs;
+    const ends = (await Promise.all(running)).map((said) => {
+      assert.match(said, /access is revoked until/);
+      return Number(said.trimEnd().split("\n").at(-1)) - writtenMs;
+    });
+    context.diagnostic(`figure family.revoked_query_ended_ms=${Math.max(...ends)}`);
+    await until("their roles are gone", async () => (await mintedRoles(release)) === "");
+    for (const account of FAMILY)
+      assert.match(await ask(release, pods[account], "orders"), /access is revoked/);
+    assert.match(await inPod("summariser", "get pods"), /access is revoked/);
+    // Who is not of the family goes on.
+    const one = "select name from customers where id = 1";
+    assert.equal(await release.sh(psqlOfAgent(one)), "Ada Becker\n");
+  });
+
+  test("one that ends by itself lets its helper finish what it has begun, and begin nothing", async () => {
+    await pipeline.create(agentJob("short", "planner"));
+    const short = await podOf(release, "short");
+    await kubectlIn(release, short, "create --filename=-", agentJob("helper", "summariser"));
+    const helper = await podOf(release, "helper");
+    await answers(helper, "orders", ANSWERS.orders);
+    {
+      await using live = await openLive(release, SHOP, helper);
+      assert.equal(await live.ask(QUESTIONS.orders), "paid\n");
+      await release.inAgent(SHOP, short, `touch ${DONE}`);
+      await release.kubectl(`wait job short --namespace ${SHOP} --for=condition=Complete --timeout=50s`);
+      assert.match(await ask(release, helper, "orders"), /LINEAGE_ENDED/);
+      assert.equal(await live.ask(QUESTIONS.orders), "paid\n", "the session that it has goes on");
+    }
+    await release.inAgent(SHOP, helper, `touch ${DONE}`);
+    await release.kubectl(`wait job helper --namespace ${SHOP} --for=condition=Complete --timeout=50s`);
+  });
+});
+
+/** When the API server tells of it, by this machine's clock, which is the pods' too. Watched for as soon as this resolves. */
+async function firstRevocation({ node }: Release): Promise<{ readonly atMs: Promise<number> }> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const path = "/apis/sallyport.dev/v1alpha1/clustersecretaccesspolicies";
+  const watch = await new Watch(node.config).watch(
+    path,
+    { labelSelector: "sallyport.dev/revocation" },
+    (phase) => {
+      if (phase === "ADDED") resolve(Date.now());
+    },
+    (error) => reject(error instanceof Error ? error : new Error("the watch has ended")),
+  );
+  return { atMs: promise.finally(() => watch.abort()) };
+}
