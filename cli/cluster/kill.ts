@@ -14,7 +14,7 @@ export const kill = command({
   description: [
     "Ends one session, or all of one pod, at once: what runs is cancelled, the client is told REVOKED, the credential is taken " +
       "back. Whichever replica of the broker has it does so, and puts your name on record.",
-    "It does not keep anybody out: who may connect may connect again. A deny rule does that, and ends open sessions too.",
+    "It does not keep anybody out: who may connect may connect again. `kubectl sallyport revoke` does that, and ends open sessions too.",
     "It takes the right to delete sessions.sallyport.dev, in the namespace or everywhere, and the way to the brokers: roles " +
       "sallyport-respond and sallyport-reach.",
     "Exit code 1 when nothing was ended, or a replica did not answer that may hold more.",
