@@ -35,11 +35,14 @@ export async function filesFor({ kube }: World, agent: Agent): Promise<PodFiles>
 }
 
 export async function dialled(files: PodFiles, replica: BrokerReplica): Promise<Gateway> {
-  const uplink = podUplink(files, portsOf(replica));
+  await using opening = new AsyncDisposableStack();
+  const uplink = opening.use(podUplink(files, portsOf(replica)));
   const pushes: Push[] = [];
   uplink.subscribe((push) => pushes.push(push), forever);
   await uplink.connected(AbortSignal.timeout(10_000));
-  return { uplink, pushes, [Symbol.asyncDispose]: () => uplink[Symbol.asyncDispose]() };
+  // One that is turned away does not go on dialling.
+  const kept = opening.move();
+  return { uplink, pushes, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** One that dials from this machine. */
