@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
+.PHONY: bypass help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -92,6 +92,10 @@ images: setup ## the images of a release under dist/images, with nothing but Nod
 e2e: clients native ## what takes longer: a release through its life, every way around admission, replicas, killed clusters
 	@node tools/cluster/build.ts --for='test/**/*.e2e.ts'
 	@$(NODE_TEST) --test-timeout=1800000 'test/**/*.e2e.ts'
+
+pictures: clients native ## draw the dashboards of docs/operations/dashboards.md anew, of what a real Prometheus answers
+	@node tools/cluster/build.ts --for='test/monitoring/*.e2e.ts'
+	@PICTURES=$(CURDIR)/docs/pictures $(NODE_TEST) test/monitoring/real.e2e.ts
 
 accept-foundation: setup ## prove the foundation point by point
 	@node tools/accept/foundation.ts
