@@ -289,7 +289,10 @@ export function peopleCases(world: () => World): void {
       assert.match(refused.out, /DENY_NO_RULE/);
       const lacking = await explained("viewer", "select 1");
       assert.equal(lacking.code, 2);
-      assert.match(lacking.err, /"viewer" cannot list resource "(?:clustersecretaccesspolicies|identityproviders)"/);
+      assert.match(
+        lacking.err,
+        /"viewer" cannot list resource "(?:clustersecretaccesspolicies|identityproviders)"/,
+      );
     });
 
     test("are who the API server says: not a key that nobody has vouched for, nor a request for another purpose", async () => {
