@@ -1,10 +1,11 @@
 /**
  * A pipeline launches an orchestrator, that one a helper with kubectl through its gateway, and that one another: none gets more than was
- * handed on; one that is done lets its helper finish; and one command ends all of them.
+ * handed on, whatever it writes into what it launches; one that is done lets its helper finish; and one command ends all of them.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type V1Job, type V1Pod, Watch } from "@kubernetes/client-node";
+import { inspect } from "node:util";
+import { type V1Deployment, type V1Job, type V1Pod, Watch } from "@kubernetes/client-node";
 import { AUTHOR, ORIGIN } from "#operator/names.ts";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
 import {
@@ -20,10 +21,12 @@ import {
   kubectlIn,
   permitFamily,
   podOf,
+  readyPod,
 } from "./support/family.ts";
 import { openLive } from "./support/live.ts";
 import { asOwner, mintedRoles, psql, psqlOfAgent } from "./support/orders.ts";
 import { PIPELINE, type Pipeline, type Pipelines, ROOTS, openPipelines } from "./support/pipelines.ts";
+import { EDIT, claiming, owned, refused, standby, suspended } from "./support/pretences.ts";
 import { type Release, installRelease } from "./support/release.ts";
 import { until } from "./support/until.ts";
 
@@ -102,6 +105,58 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
     // By whom it was launched is what it has its rights from.
     await release.apply(agentJob("person", "planner"));
     await answers(await podOf(release, "person"), "orders", /DENY_NO_POLICY/);
+  });
+
+  test("labels, owners, templates, accounts and copied tokens get none of them more", async (context) => {
+    await pipeline.create(...["standby", "scaled", ...FAMILY.map((name) => `edited-${name}`)].map(standby));
+    const standing = await read<V1Deployment>("deployment standby");
+    let handedOn: readonly Question[] = Object.keys(QUESTIONS) as Question[];
+    let attempts = 0;
+    // All of them are told of, since a cluster for one is dear.
+    const wrong: string[] = [];
+    const attempt = async (what: string, act: () => Promise<void>): Promise<void> => {
+      attempts += 1;
+      await act().catch((error: unknown) => wrong.push(`${what}: ${inspect(error)}`));
+    };
+    for (const account of FAMILY) {
+      handedOn = handedOn.filter((question) => (HANDS_ON[account] as readonly Question[]).includes(question));
+      for (const [words, said, ...items] of refused(pods[account]))
+        await attempt(`${account}: ${words}`, async () =>
+          assert.match(await inPod(account, words, ...items), said),
+        );
+      assert.match(await inPod(account, `annotate pod ${pods[account]} note=seen`), /annotated/);
+      await attempt(`${account} has the pipeline's token`, async () => {
+        const words = `create --token=${pipeline.token} --filename=-`;
+        assert.match(await inPod(account, words, suspended(`copied-${account}`)), /created/);
+        const { metadata } = await read<V1Job>(`job copied-${account}`);
+        const self = await read<V1Pod>(`pod ${pods[account]}`);
+        assert.equal(metadata?.annotations?.[ORIGIN.podUid], self.metadata?.uid);
+      });
+      const made = [owned(`owned-${account}`, standing), claiming(`claiming-${account}`)];
+      assert.match(await inPod(account, "create --filename=-", ...made), /created\n.*created\n/);
+      const edit = `patch deployment edited-${account} --patch-file=/dev/stdin`;
+      assert.match(await inPod(account, edit, EDIT), /patched/);
+      for (const selector of [
+        `app=owned-${account}`,
+        `job-name=claiming-${account}`,
+        `app=edited-${account}`,
+      ])
+        await attempt(selector, async () => {
+          const pod = await readyPod(release, selector);
+          for (const question of Object.keys(QUESTIONS) as Question[])
+            await answers(pod, question, handedOn.includes(question) ? ANSWERS[question] : WITHHELD);
+        });
+    }
+    assert.deepEqual(wrong, []);
+    // Twins: who only says how many there are has written nothing; and with its own token the pipeline makes what is its own.
+    assert.match(await inPod("fetcher", "scale deployment scaled --replicas=1"), /scaled/);
+    const scaled = await readyPod(release, "app=scaled");
+    for (const question of Object.keys(QUESTIONS) as Question[])
+      await answers(scaled, question, ANSWERS[question]);
+    await pipeline.create(suspended("its-own"));
+    const { metadata } = await read<V1Job>("job its-own");
+    assert.equal(metadata?.annotations?.[ORIGIN.user], PIPELINE);
+    context.diagnostic(`figure family.attempts=${attempts}`);
   });
 
   test("the orchestrator is revoked in mid-query: what everybody below it runs ends, and nobody gets in again", async (context) => {
