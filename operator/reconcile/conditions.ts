@@ -72,6 +72,12 @@ export const CONDITIONS = {
         remedy: "Wait a moment; the condition follows by itself.",
       },
       Available: { status: "True", means: "The broker can get the credential.", remedy: NOTHING },
+      MadeWhenUsed: {
+        status: "True",
+        means:
+          "The broker asks the API server for a token of the agent's own pod when one is needed (`kubernetesToken`).",
+        remedy: NOTHING,
+      },
       SecretMissing: {
         status: "False",
         means: "The Secret that the Connection names is not there, or has no such key.",

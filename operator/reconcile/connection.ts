@@ -22,7 +22,9 @@ function credentialOf(world: KindWorld): Finding {
   if (!world.isInEnforcedNamespace) return finding("CredentialAvailable", "NamespaceNotEnforced");
   const { credential: found, enforcement } = world;
   if (found !== undefined) return finding("CredentialAvailable", FOUND[found]);
-  return finding("CredentialAvailable", enforcement.replicas === 0 ? "BrokerNotConnected" : "BeingLookedAt");
+  if (enforcement.replicas === 0) return finding("CredentialAvailable", "BrokerNotConnected");
+  const isMade = isRecord(credential["source"]) && credential["source"]["kubernetesToken"] !== undefined;
+  return finding("CredentialAvailable", isMade ? "MadeWhenUsed" : "BeingLookedAt");
 }
 
 const FOUND = {

@@ -68,6 +68,7 @@ describe("kubectl in an agent's pod", { skip: skipWithoutNodeTier() }, () => {
     );
     for (const at of [SHOP, OUTSIDE])
       await release.kubectl(`wait --namespace ${at} --for=condition=Ready pods --all --timeout=120s`);
+    await release.kubectl(`wait connection/cluster --namespace ${SHOP} --for=condition=Ready --timeout=50s`);
     const { kubectl } = findClients();
     await release.sh(
       `kubectl exec --stdin --namespace ${SHOP} operator -- sh -c 'cat > /tmp/kubectl && chmod +x /tmp/kubectl' < ${kubectl}`,
