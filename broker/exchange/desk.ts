@@ -9,6 +9,7 @@ import { type Lease, LeaseTable, type Place } from "../leases/table.ts";
 import type { Note } from "../note.ts";
 import type { PodPeer } from "../pods/pods.ts";
 import { type Sources, sourceOf } from "../sources/index.ts";
+import { isSameUpstream } from "../sources/same-upstream.ts";
 import type { CredentialRequest } from "../sources/source.ts";
 import { unlessAborted } from "../waiting.ts";
 import { type Worker, send } from "../workers.ts";
@@ -246,7 +247,8 @@ export class Desk {
       if (isRefusal(credential)) return credential;
       const expiresMs = Math.min(request.untilMs, credential.validUntilMs, standing.untilMs);
       const id = randomBytes(LEASE_ID_BYTES).toString("base64url");
-      return { id, session, connection: upstream.ref, credential, place, expiresMs, decidedUntilMs: 0 };
+      const { ref: connection } = upstream;
+      return { id, session, connection, upstream, credential, place, expiresMs, decidedUntilMs: 0 };
     } catch (error) {
       if (signal.aborted) return refusal("SHUTTING_DOWN");
       this.#leases.leavePlace(place);
@@ -270,7 +272,11 @@ export class Desk {
     const session = sessions.get(lease.session);
     const config = prepared();
     if (session === undefined || config === undefined) return refusal("LEASE_ENDED");
-    return permit(config.plan, session.caller, lease.connection, now());
+    const { connection } = lease;
+    const upstream = config.upstreams.get(keyOf(connection));
+    if (upstream !== undefined && !isSameUpstream(lease.upstream.spec, upstream.spec))
+      return refusal("LEASE_ENDED", "the connection was edited, and leads elsewhere now; connect again");
+    return permit(config.plan, session.caller, connection, now());
   }
 
   #decideAgain(lease: Lease): Refusal | undefined {

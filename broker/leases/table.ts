@@ -1,12 +1,14 @@
 /** Live leases, and how many each subject has on each Connection. One lease a session. */
 import type { ConnectionRef } from "#core/policy/facts.ts";
 import type { LeaseId, SessionId } from "#core/port/port.ts";
-import type { Credential } from "../sources/source.ts";
+import type { Credential, Upstream } from "../sources/source.ts";
 
 export interface Lease {
   readonly id: LeaseId;
   readonly session: SessionId;
   readonly connection: ConnectionRef;
+  /** As the Connection was when the session began. */
+  readonly upstream: Upstream;
   readonly credential: Credential;
   readonly place: Place;
   expiresMs: number;

@@ -97,6 +97,39 @@ test("a change of policy reaches plans first, then ends what it no longer allows
   await exchanged(port, rig.token("reporter"));
 });
 
+test("a Connection that leads elsewhere ends its sessions, and any other edit of it does not", async (context) => {
+  const rig = await staticRig(context);
+  const { spec } = rig;
+  const policies = [allowing("agent")];
+  const { port, pushes } = await attach(rig.broker);
+  const edited = (changed: Partial<typeof spec>): void => {
+    rig.broker.update(rig.configure({ connections: [connectionKind({ ...spec, ...changed })], policies }));
+  };
+  const others = { reachedAs: [{ host: "orders.old" }], postgres: { whenClientCloses: "cancel" } } as const;
+  const elsewhere = {
+    "another server": { address: { ...spec.address, host: "203.0.113.7" } },
+    "another port": { address: { ...spec.address, port: 6543 } },
+    "another database": { postgres: { database: "archive", user: "reader" } },
+    "another role": { postgres: { database: "shop", user: "owner" } },
+    "another secret": { credential: { mode: "static", source: { file: { path: "/etc/another" } } } },
+  } as const;
+  for (const [what, changed] of Object.entries(elsewhere)) {
+    edited({});
+    const { session, lease } = await exchanged(port, rig.token("agent"));
+    edited({
+      reachedAs: others.reachedAs,
+      ...(spec.postgres && { postgres: { ...spec.postgres, ...others.postgres } }),
+    });
+    granted(await port.renew(lease, forEver));
+    edited(changed);
+    assert.equal(rig.broker.status().leases, 0, what);
+    const [last] = pushes.slice(-1);
+    assert.ok(last?.kind === "revoked" && last.session === session, what);
+    assert.match(last.refusal.publicText, /leads elsewhere now; connect again/);
+    refusedWith(await port.renew(lease, forEver), "LEASE_ENDED");
+  }
+});
+
 test("a policy that expires ends its sessions without any edit", async (context) => {
   const rig = await staticRig(context);
   const connections = [connectionKind(rig.spec)];
