@@ -32,14 +32,14 @@ type Change = {
 };
 
 /** A session with a lease, and a way to ask for proofs after the Connection was changed. */
-async function asking(context: TestContext) {
+async function asking(context: TestContext, first: Change = {}) {
   const rig = await staticRig(context);
   const change = ({ weak, tls = {} }: Change): void => {
     const postgres = { database: "orders", user: "reader", ...(weak && { weakAuthentication: weak }) };
     const spec: Connection["spec"] = { ...rig.spec, tls, postgres };
     rig.broker.update(rig.configure({ connections: [connectionKind(spec)], policies: [allowing("agent")] }));
   };
-  change({});
+  change(first);
   const { port } = await attach(rig.broker);
   const { lease } = await exchanged(port, rig.token("agent"));
   return { rig, change, prove: (challenge: Challenge) => port.prove(lease, challenge, forEver) };
@@ -88,8 +88,7 @@ test("a leave that is taken back holds for leases that were given before", async
 });
 
 test("clear text is refused where the Connection has no TLS, listed or not; its md5 twin is not", async (context) => {
-  const { change, prove } = await asking(context);
-  change({ weak: ["md5", "cleartext"], tls: { mode: "disable" } });
+  const { prove } = await asking(context, { weak: ["md5", "cleartext"], tls: { mode: "disable" } });
   refusedWith(await prove(CLEARTEXT), "UPSTREAM_UNTRUSTED");
   granted<Proof>(await prove(MD5));
 });
