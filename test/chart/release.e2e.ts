@@ -29,6 +29,7 @@ import {
 } from "./support/helm.ts";
 import { VALUE_SETS } from "./support/value-sets.ts";
 import { eventually } from "./support/wait.ts";
+import { PROMETHEUS_KINDS } from "./support/prometheus-kinds.ts";
 
 const JSON_PATCH = setHeaderOptions("Content-Type", PatchStrategy.JsonPatch);
 const OTHER_GATEWAY: Values = { images: { gateway: { tag: "2" } } };
@@ -44,7 +45,7 @@ describe("a release", { skip: skipWithoutApiTier() }, () => {
     await started.kubectl(["create", "namespace", NAMESPACE]);
     await started.kubectl(["label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted"]);
     await started.kubectl(["create", "serviceaccount", "default", "--namespace", NAMESPACE]);
-    await started.kubectl(["apply", "-f", "-"], { stdin: JSON.stringify(POD_MONITORS) });
+    await started.kubectl(["apply", "-f", "-"], { stdin: JSON.stringify(PROMETHEUS_KINDS) });
   });
   after(() => started?.[Symbol.asyncDispose]());
   const api = (): ApiTier => {
@@ -196,50 +197,3 @@ function podsIn({ kind, metadata: { name }, spec }: Rendered): readonly PodIn[] 
 function unmounted({ containers }: V1PodSpec): V1PodSpec["containers"] {
   return containers.map((container) => ({ ...container, volumeMounts: [] }));
 }
-
-/** As far as the chart uses it; the kind itself comes with the Prometheus operator. */
-const POD_MONITORS = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: "podmonitors.monitoring.coreos.com" },
-  spec: {
-    group: "monitoring.coreos.com",
-    names: { kind: "PodMonitor", plural: "podmonitors" },
-    scope: "Namespaced",
-    versions: [
-      {
-        name: "v1",
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: {
-            type: "object",
-            properties: {
-              spec: {
-                type: "object",
-                required: ["selector"],
-                properties: {
-                  selector: {
-                    type: "object",
-                    properties: { matchLabels: { type: "object", additionalProperties: { type: "string" } } },
-                  },
-                  podMetricsEndpoints: {
-                    type: "array",
-                    items: {
-                      type: "object",
-                      properties: {
-                        port: { type: "string" },
-                        path: { type: "string" },
-                        interval: { type: "string" },
-                      },
-                    },
-                  },
-                },
-              },
-            },
-          },
-        },
-      },
-    ],
-  },
-};

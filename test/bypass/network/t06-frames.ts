@@ -9,12 +9,21 @@ import { startHostile } from "./support/hostile.ts";
 /** The capability given back that every injected container has lost. */
 const RAW: As = { uid: 0, capabilities: ["net_raw"] };
 
-/** Everything that is on the pod's interfaces while `act` goes on; undefined when it may not be read. */
-async function tapped(place: Place, as: As, act: () => Promise<unknown>): Promise<Buffer | string> {
+const TOLD_MS_MAX = 5_000;
+
+/** Everything that is on the pod's interfaces while `act` goes on, up to the word; what is said when they may not be read. */
+async function tapped(
+  place: Place,
+  as: As,
+  act: () => Promise<unknown>,
+  word: string,
+): Promise<Buffer | string> {
   await using tap = await startIn(place, as, ["/usr/bin/python3", programOf("tap.py")]);
   const [first = ""] = await tap.line(/^.+$/m);
   if (first !== "listening") return first;
   await act();
+  // The tap tells of a frame somewhat after it was there. Where the word is in none, that is for the caller to judge.
+  await tap.line(new RegExp(Buffer.from(word).toString("hex")), TOLD_MS_MAX).catch(() => undefined);
   const frames = tap.output().matchAll(/^\S+ ([0-9a-f]+)$/gm);
   return Buffer.concat([...frames].map(([, hex = ""]) => Buffer.from(hex, "hex")));
 }
@@ -31,8 +40,8 @@ export const FRAMES: LiveThreat<NetworkField> = {
   duels: [
     {
       name: "another container's session is read off loopback",
-      without: async ({ pod }) => seen(await tapped(pod.network.pod, RAW, () => served(pod)), READ),
-      with: async ({ pod }) => seen(await tapped(pod.network.pod, AGENT, () => served(pod)), READ),
+      without: async ({ pod }) => seen(await tapped(pod.network.pod, RAW, () => served(pod), READ), READ),
+      with: async ({ pod }) => seen(await tapped(pod.network.pod, AGENT, () => served(pod), READ), READ),
       stopped: /^EPERM$/,
     },
     {
@@ -42,10 +51,10 @@ export const FRAMES: LiveThreat<NetworkField> = {
         const { bare, world } = pod.network;
         await using hostile = await startHostile(world, { tls: undefined });
         const ask = () => hostile.signIn(bare, UPSTREAM_PASSWORD);
-        return seen(await tapped(bare, RAW, ask), UPSTREAM_PASSWORD);
+        return seen(await tapped(bare, RAW, ask, UPSTREAM_PASSWORD), UPSTREAM_PASSWORD);
       },
       with: async ({ pod }) => {
-        const frames = await tapped(pod.network.pod, RAW, () => served(pod));
+        const frames = await tapped(pod.network.pod, RAW, () => served(pod), READ);
         const control = seen(frames, READ);
         return control.hasWorked ? seen(frames, UPSTREAM_PASSWORD) : { ...control, hasWorked: true };
       },

@@ -43,7 +43,9 @@ export const MEMORY: LiveThreat<NetworkField> = {
     {
       name: "read by the agent, who sees the process",
       without: async ({ pod }) => {
-        await using own = await startIn(pod.network.pod, AGENT, ["sleep", "60"]);
+        await using own = await startIn(pod.network.pod, AGENT, ["sh", "-c", "echo up; exec sleep 60"]);
+        // Before, it is not the agent's yet.
+        await own.line(/^up$/m);
         return await peek(pod.network.pod, AGENT, own.pid);
       },
       with: ({ pod }) => peek(pod.network.pod, AGENT, pod.gateway().pid),

@@ -56,7 +56,9 @@ async function debugged(place: Place, flags: readonly string[]): Promise<Result>
 const signals: Duel<NetworkField> = {
   name: "signals to the gateway's process",
   without: async ({ pod }) => {
-    await using victim = await startIn(pod.network.pod, AGENT, ["sleep", "60"]);
+    await using victim = await startIn(pod.network.pod, AGENT, ["sh", "-c", "echo up; exec sleep 60"]);
+    // Before, it is not the agent's yet.
+    await victim.line(/^up$/m);
     const said = await signalled(pod.network.pod, victim.pid);
     return { hasWorked: said.startsWith("sent"), said };
   },
