@@ -1,8 +1,8 @@
 /** `make accept-lineage`: families of agents, their revocation, the Kubernetes API, dashboards and every attack, point by point. */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { figures, freshClone, tests } from "./proofs.ts";
-import { type Outcome, accept, runCommand, runTests } from "./report.ts";
+import { addedTime, bench, freshClone, tests } from "./proofs.ts";
+import { type Outcome, accept, runCommand } from "./report.ts";
 
 /** What this layer adds to `make test`, but for single cases in files that were there before. */
 const ADDED = [
@@ -14,16 +14,6 @@ const ADDED = [
   "test/bypass/*.test.ts",
 ] as const;
 const ADDED_SECONDS_MAX = 60;
-
-/** Side by side as `make test` runs them, on a machine that has built Kubernetes already. */
-function addedTime(): Outcome {
-  const { passed, figure, seconds } = runTests(ADDED);
-  const isInTime = seconds <= ADDED_SECONDS_MAX;
-  return {
-    passed: passed && isInTime,
-    figure: `${seconds.toFixed(0)} s of at most ${ADDED_SECONDS_MAX}; ${figure}`,
-  };
-}
 
 /** Its whole output is shown; its last line and how long it took are the figure. */
 function made(target: string): Outcome {
@@ -52,14 +42,9 @@ function pictures(): Outcome {
   };
 }
 
-const bench = (words: string, names: readonly string[]): Outcome => {
-  const [program = "", ...options] = words.split(" ");
-  return figures([process.execPath, `bench/${program}.ts`, ...options], names);
-};
-
 accept([
   { point: "1a a fresh clone: make test", prove: () => freshClone(["make", "test"]) },
-  { point: "1b what this adds to make test, warm", prove: addedTime },
+  { point: "1b what this adds to make test, warm", prove: () => addedTime(ADDED, ADDED_SECONDS_MAX) },
   { point: "1c every attack, first without what stops it: make bypass", prove: () => made("bypass") },
   { point: "1d what takes longer: make e2e", prove: () => made("e2e") },
   {

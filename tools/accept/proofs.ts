@@ -64,3 +64,18 @@ export function figures(command: readonly [string, ...string[]], names: readonly
     figure: [...lines.filter((line) => line !== ""), ...missing].join("; "),
   };
 }
+
+/** What a layer's own tests take, side by side as `make test` runs them, on a machine that has built Kubernetes already. */
+export function addedTime(globs: readonly string[], secondsMax: number): Outcome {
+  const { passed, figure, seconds } = runTests(globs);
+  return {
+    passed: passed && seconds <= secondsMax,
+    figure: `${seconds.toFixed(0)} s of at most ${secondsMax}; ${figure}`,
+  };
+}
+
+/** A program of `bench/` by its name, with its options. */
+export function bench(words: string, names: readonly string[]): Outcome {
+  const [program = "", ...options] = words.split(" ");
+  return figures([process.execPath, `bench/${program}.ts`, ...options], names);
+}

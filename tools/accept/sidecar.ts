@@ -1,6 +1,6 @@
 /** `make accept-sidecar`: capture, the gateway of a pod, the broker over the network and exchange, on a real Kubernetes, point by point. */
-import { figures, freshClone, tests } from "./proofs.ts";
-import { type Outcome, accept, runTests } from "./report.ts";
+import { addedTime, bench, freshClone, tests } from "./proofs.ts";
+import { accept } from "./report.ts";
 
 /** What this layer adds to `make test`. */
 const ADDED = [
@@ -10,24 +10,12 @@ const ADDED = [
 ] as const;
 const ADDED_SECONDS_MAX = 120;
 
-/** Side by side as `make test` runs them, on a machine that has built Kubernetes already. */
-function addedTime(): Outcome {
-  const { passed, figure, seconds } = runTests(ADDED);
-  const isInTime = seconds <= ADDED_SECONDS_MAX;
-  return {
-    passed: passed && isInTime,
-    figure: `${seconds.toFixed(0)} s of at most ${ADDED_SECONDS_MAX}; ${figure}`,
-  };
-}
-
-const bench = (words: string, names: readonly string[]): Outcome => {
-  const [program = "", ...options] = words.split(" ");
-  return figures([process.execPath, `bench/${program}.ts`, ...options], names);
-};
-
 accept([
   { point: "1a fresh clone: make test", prove: () => freshClone(["make", "test"]) },
-  { point: "1b network namespaces and the happy path: what this adds to make test, warm", prove: addedTime },
+  {
+    point: "1b network namespaces and the happy path: what this adds to make test, warm",
+    prove: () => addedTime(ADDED, ADDED_SECONDS_MAX),
+  },
   {
     point: "1c an agent and a database through everything that can happen to both",
     prove: () => tests(["test/installed/{orders,outages}.e2e.ts"], []),
