@@ -13,5 +13,13 @@ export function isSameUpstream(before: Spec, now: Spec): boolean {
 }
 
 function whereAndWho({ protocol, address, tls, credential, postgres }: Spec): readonly unknown[] {
-  return [protocol, address, tls?.mode, tls?.serverName, credential, postgres?.database, postgres?.user];
+  return [
+    protocol,
+    address,
+    tls?.mode ?? "verify-full",
+    tls?.serverName,
+    credential,
+    postgres?.database,
+    postgres?.user,
+  ];
 }
