@@ -38,7 +38,7 @@ const READING: ReadonlySet<string> = new Set(["get", "list", "watch"]);
 function describeKubernetes({ acts }: KubernetesRequest): RequestDescription {
   return {
     classes: distinct(acts.map((act) => ("verb" in act ? act.verb : act.kind))),
-    accesses: acts.filter((act) => "verb" in act).map(say),
+    accesses: acts.filter(({ kind }) => kind !== "doubt").map(say),
     doubts: acts.filter(({ kind }) => kind === "doubt").map(say),
     readsOnly: acts.every((act: Act) => "verb" in act && READING.has(act.verb)),
   };

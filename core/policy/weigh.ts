@@ -137,8 +137,10 @@ function refusalAt(
     return { outcome: "deny", code: "DENY_NO_POLICY" };
   const doubt = uncovered.map((demand) => family.doubtOf(demand)).find((text) => text !== undefined);
   if (doubt !== undefined) return { outcome: "deny", code: "DENY_UNANALYSED", detail: doubt };
-  const detail = uncovered.length === 0 ? {} : { detail: family.say(uncovered[0]) };
-  return { outcome: "deny", code: "DENY_NO_RULE", ...detail };
+  if (uncovered.length === 0) return { outcome: "deny", code: "DENY_NO_RULE" };
+  const closed = family.whyClosed(uncovered[0]);
+  const detail = family.say(uncovered[0]) + (closed === undefined ? "" : `, and none can: ${closed}`);
+  return { outcome: "deny", code: "DENY_NO_RULE", detail };
 }
 
 /** The first rule, in asking order over all links, that some demand touches in that way. */

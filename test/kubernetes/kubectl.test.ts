@@ -1,5 +1,8 @@
 /** kubectl as it is, a real API server, and the gateway between them. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { until } from "#test/gateway/support/in-process.ts";
@@ -84,12 +87,42 @@ describe("kubectl through the gateway", { skip: skipWithoutApiTier() }, () => {
       deleted.stderr,
       /^Error from server \(Forbidden\): Nothing is deleted here\. \(Sallyport: DENY_RULE, rule agents\/no-deletes, /,
     );
-    const as = await rig.kubectl(["get", "configmaps", "-n", namespace, "--as=system:admin"]);
-    assert.match(as.stderr, /Forbidden\): no rule allows this: impersonation of somebody else/);
     const minted = await rig.kubectl(["create", "token", "agent", "-n", namespace]);
     assert.match(
       minted.stderr,
-      /^error: failed to create token: no rule allows this: create serviceaccounts\/token /,
+      /^error: failed to create token: no rule allows this: create serviceaccounts\/token .*, and none can: it makes credentials/,
+    );
+  });
+
+  test("says so too while kubectl still asks what there is", async (context) => {
+    const everything = { allow: [{ name: "all", kubernetes: EVERYTHING }] };
+    const rig = await through(context, api, { token, rules: everything });
+    const get = ["get", "configmaps", "-n", namespace];
+    const [answers, never] = [mkdtempSync(join(tmpdir(), "sallyport-discovered-")), "--cache-dir=/dev/null"];
+    context.after(() => rmSync(answers, { recursive: true }));
+    const known = `--cache-dir=${answers}`;
+    assert.equal((await rig.kubectl([...get, known])).code, 0);
+    // Of what it has looked up before it asks at once; otherwise the first question is what the API has.
+    for (const cache of [known, never]) {
+      const as = await rig.kubectl([...get, cache, "--as=system:admin"]);
+      assert.match(
+        as.stderr,
+        /Forbidden\): no rule allows this: impersonation of system:admin, and none can: who asks is found out .*; ask without it \(kubectl: leave out --as\) \(Sallyport: DENY_NO_RULE, sallyport:/,
+      );
+    }
+    assert.equal((await rig.kubectl([...get, never])).code, 0);
+    const seen = (await rig.events()).flatMap((event) =>
+      event["kind"] === "request" ? event["accesses"] : [],
+    );
+    assert.ok((seen as string[]).includes("impersonation of system:admin"));
+    const nobody = await through(context, api, {
+      token,
+      rules: { ...everything, deny: [{ name: "closed", reason: "Ask in the morning.", kubernetes: {} }] },
+    });
+    const refused = await nobody.kubectl([...get, never]);
+    assert.match(
+      refused.stderr,
+      /Forbidden\): Ask in the morning\. \(Sallyport: DENY_RULE, rule agents\/closed\)/,
     );
   });
 

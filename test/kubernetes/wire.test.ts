@@ -80,6 +80,20 @@ test("a refused request leaves the connection usable, and reaches nobody", async
   assert.equal(heads(upstream.received()), 1);
 });
 
+test("where the API tells of itself it is refused in a text, which is what kubectl shows", async (context) => {
+  const upstream = await startUpstream(context, (socket) => socket.write(answer("")));
+  const { told } = await open(context, {
+    upstream,
+    permits: () => false,
+    sends: get("/api") + get("/apis?timeout=32s") + get("/apis/apps/v1/deployments"),
+  });
+  await until(() => heads(told()) === 3 && told().endsWith("}\n"));
+  const types = [...told().matchAll(/^Content-Type: (.*)\r$/gm)].map(([, type]) => type);
+  assert.deepEqual(types, ["text/plain; charset=utf-8", "text/plain; charset=utf-8", "application/json"]);
+  assert.match(told(), /\r\n\r\ndeny: get \/api \(Sallyport: DENY_NO_RULE, sallyport:test\/0\)\n/);
+  assert.equal(upstream.received(), "");
+});
+
 test("a refused request with a body is the connection's last", async (context) => {
   const upstream = await startUpstream(context, (socket) => socket.write(answer("")));
   const hidden = get(`${PODS}/hidden`);

@@ -1,7 +1,7 @@
 /** Rules and requests of Kubernetes, out of so few words that they often have to do with each other. */
 import fc from "fast-check";
 import { VERBS } from "#core/policy/protocols/kubernetes/acts.ts";
-import { readRequest } from "#core/policy/protocols/kubernetes/read-request.ts";
+import { readImpersonation, readRequest } from "#core/policy/protocols/kubernetes/read-request.ts";
 
 const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc.uniqueArray(value, { minLength: 1, maxLength: 3 });
@@ -55,9 +55,13 @@ const act = fc.oneof(
     verb: fc.constantFrom(...VERBS),
     path: fc.constantFrom("/version", "/metrics", "/logs/a", "/apis/apps", "/"),
   }),
-  fc.constant({ kind: "impersonation" as const }),
+  fc.constantFrom({ kind: "impersonation" as const }, { kind: "impersonation" as const, of: "system:admin" }),
   fc.constant({ kind: "doubt" as const, text: "a path that can be read in several ways" }),
 );
+
+const impersonation = fc.option(fc.array(fc.string(), { maxLength: 2 }).map(readImpersonation), {
+  nil: undefined,
+});
 
 const target = fc
   .tuple(
@@ -84,6 +88,6 @@ const target = fc
 export const kubernetesRequests: fc.Arbitrary<unknown> = fc.oneof(
   fc.array(act, { maxLength: 2 }).map((acts) => ({ protocol: "kubernetes", acts })),
   fc
-    .tuple(fc.constantFrom("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), target, fc.boolean())
-    .map(([method, where, impersonates]) => readRequest(method, where, impersonates)),
+    .tuple(fc.constantFrom("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), target, impersonation)
+    .map(([method, where, asked]) => readRequest(method, where, asked)),
 );

@@ -52,6 +52,8 @@ export interface RuleFamily<Request = unknown, Matcher = unknown, Demand = unkno
 
   /** The demand in words, safe to show: no literal, no control character. */
   say(demand: Demand): string;
+  /** Why no rule whatever could permit it; undefined when one may. */
+  whyClosed(demand: Demand): string | undefined;
   /** Why the rule does not cover the demand; empty when it does. */
   whyNotCovered(matcher: Matcher, demand: Demand): readonly string[];
   /** Why the rule is met by the demand, or why not. */

@@ -19,7 +19,7 @@ import {
   upgradeOf,
 } from "./forwarding.ts";
 import { type Inbound, cut, send } from "./inbound.ts";
-import { errorEvent, statusResponse } from "./status.ts";
+import { answerTo, errorEvent, statusResponse } from "./status.ts";
 import { tunnel } from "./tunnel.ts";
 import type { Opened, Upstream } from "./upstream.ts";
 
@@ -268,7 +268,7 @@ class Going {
     if (client.socket.destroyed) return false;
     if (!this.#isAnswerTold) {
       const isLast = !this.#isSent;
-      client.socket.write(statusResponse(told, { isHead: head.method === "HEAD", isLast }));
+      client.socket.write(statusResponse(told, { ...answerTo(head), isLast }));
       return !isLast;
     }
     if (!this.#canBeToldInside()) {

@@ -1,5 +1,6 @@
 /** What of a request goes on to the API server, and what of its answer comes back. Pure. */
-import type { KubernetesRequest } from "#core/policy/protocols/kubernetes/acts.ts";
+import type { Impersonation, KubernetesRequest } from "#core/policy/protocols/kubernetes/acts.ts";
+import { readImpersonation } from "#core/policy/protocols/kubernetes/read-request.ts";
 import {
   type Field,
   type Fields,
@@ -21,8 +22,9 @@ const OURS = /^(?:host|user-agent|expect|content-length|sec-websocket-(?:protoco
 /** Over WebSocket a browser cannot send `Authorization`, so the API server takes a bearer here too. */
 const BEARER_PROTOCOL = /^base64url\.bearer\.authorization\.k8s\.io\./i;
 
-export function impersonates({ fields }: RequestHead): boolean {
-  return fields.some(([name]) => IMPERSONATION.test(name));
+export function impersonationIn({ fields }: RequestHead): Impersonation | undefined {
+  if (!fields.some(([name]) => IMPERSONATION.test(name))) return undefined;
+  return readImpersonation(valuesOf(fields, "impersonate-user"));
 }
 
 export interface Forwarding {

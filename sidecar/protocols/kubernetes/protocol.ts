@@ -12,7 +12,7 @@ import { openBearer } from "./bearer.ts";
 import { Inbound } from "./inbound.ts";
 import { NO_TOKEN } from "./marker.ts";
 import { relay } from "./relay.ts";
-import { type Answering, statusResponse } from "./status.ts";
+import { CLOSING, answerTo, statusResponse } from "./status.ts";
 import { openUpstream } from "./upstream.ts";
 
 export function kubernetesProtocol(nowMs: () => number): Protocol {
@@ -23,7 +23,6 @@ export function kubernetesProtocol(nowMs: () => number): Protocol {
 }
 
 const TLS_HANDSHAKE_BYTE = 0x16;
-const CLOSING: Answering = { isHead: false, isLast: true };
 
 async function greet(
   raw: Socket,
@@ -83,7 +82,6 @@ interface Greeted {
 function greetingOf(greeted: Greeted): Greeting {
   const { client, first, settings } = greeted;
   const bearer = bearerOf(first);
-  const isHead = first.method === "HEAD";
   const isPerClient = settings.identity === "perClient";
   return {
     evidence: isPerClient
@@ -93,7 +91,7 @@ function greetingOf(greeted: Greeted): Greeting {
     request: { protocol: "kubernetes", acts: [] },
     presentedSecret:
       isPerClient || bearer === undefined || bearer === NO_TOKEN ? undefined : "an Authorization of HTTP",
-    refuse: (why) => sayLast(client.socket, statusResponse({ why }, { isHead, isLast: true })),
+    refuse: (why) => sayLast(client.socket, statusResponse({ why }, { ...answerTo(first), isLast: true })),
     welcome: () => undefined,
     connect: (target, signal) => connect(greeted, target, signal),
   };

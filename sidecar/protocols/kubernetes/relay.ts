@@ -6,8 +6,8 @@ import { type RequestHead, readRequest } from "#core/wire/http/head.ts";
 import { PeerBroke, PeerLeft, sayLast } from "../peer.ts";
 import type { RelayEnd, Tap } from "../protocol.ts";
 import { type Asked, type Finished, type Sides, exchange } from "./exchange.ts";
-import { impersonates, opensStream, upgradeOf } from "./forwarding.ts";
-import { statusResponse } from "./status.ts";
+import { impersonationIn, opensStream, upgradeOf } from "./forwarding.ts";
+import { CLOSING, answerTo, statusResponse } from "./status.ts";
 
 export interface Ends extends Omit<Sides, "tap"> {
   /** What the client has asked first. */
@@ -63,11 +63,11 @@ class Conversation {
         "IDENTITY_INVALID",
         "a connection is one client's, and this is another one's token",
       );
-      await sayLast(this.#ends.client.socket, statusResponse({ why }, { isHead: false, isLast: true }));
+      await sayLast(this.#ends.client.socket, statusResponse({ why }, { ...answerTo(head), isLast: true }));
       return { by: "gateway", why };
     }
     await roomIn(this.#tap, this.#stop);
-    const request = actsOf(head.method, head.target, impersonates(head));
+    const request = actsOf(head.method, head.target, impersonationIn(head));
     const verdict = await this.#tap.decide(request, Buffer.from(`${head.method} ${head.target}`));
     const { request: number } = verdict;
     if (!verdict.pass) return this.#refuse(head, verdict.refusal, number);
@@ -108,7 +108,7 @@ class Conversation {
     const { client, mark } = this.#ends;
     const isLast = head.framing.kind !== "none";
     const told = { why, id: `${mark}/${number}` };
-    const response = statusResponse(told, { isHead: head.method === "HEAD", isLast });
+    const response = statusResponse(told, { ...answerTo(head), isLast });
     if (!isLast) {
       client.socket.write(response);
       return undefined;
@@ -128,7 +128,7 @@ class Conversation {
     const { socket } = this.#ends.client;
     if (error instanceof PeerBroke) {
       const why = refusal("CLIENT_PROTOCOL", `the client sent ${error.message}`);
-      await sayLast(socket, statusResponse({ why, id: this.#ends.mark }, { isHead: false, isLast: true }));
+      await sayLast(socket, statusResponse({ why, id: this.#ends.mark }, CLOSING));
       return { by: "gateway", refusal: why };
     }
     if (error instanceof PeerLeft || socket.errored !== null) return { by: "client", refusal: undefined };

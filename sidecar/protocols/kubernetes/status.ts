@@ -1,6 +1,8 @@
 /** Refusals as the API server itself would say them: a `Status` object, which every client of Kubernetes knows how to show. */
+import { readRequest } from "#core/policy/protocols/kubernetes/read-request.ts";
 import type { Refusal, RefusalCode } from "#core/values/refusal.ts";
 import type { Fields } from "#core/wire/http/fields.ts";
+import type { RequestHead } from "#core/wire/http/head.ts";
 import { chunkOf, responseHead } from "#core/wire/http/write.ts";
 
 interface Kind {
@@ -44,16 +46,20 @@ export interface Told {
   readonly id?: string;
 }
 
-export function statusOf({ why, id }: Told): object {
-  const { code, publicText, rule } = why;
-  const { status, reason } = KINDS[code] ?? FORBIDDEN;
+function messageOf({ why: { code, publicText, rule }, id }: Told): string {
   const marks = [code, ...(rule === undefined ? [] : [`rule ${rule}`]), ...(id === undefined ? [] : [id])];
+  return `${publicText} (Sallyport: ${marks.join(", ")})`;
+}
+
+export function statusOf(told: Told): object {
+  const { code, publicText, rule } = told.why;
+  const { status, reason } = KINDS[code] ?? FORBIDDEN;
   return {
     kind: "Status",
     apiVersion: "v1",
     metadata: {},
     status: "Failure",
-    message: `${publicText} (Sallyport: ${marks.join(", ")})`,
+    message: messageOf(told),
     reason,
     details: {
       group: "sallyport.dev",
@@ -67,15 +73,28 @@ export function statusOf({ why, id }: Told): object {
 
 export interface Answering {
   readonly isHead: boolean;
+  readonly isText: boolean;
   /** Nothing more is read from this client. */
   readonly isLast: boolean;
 }
 
-export function statusResponse(told: Told, { isHead, isLast }: Answering): Buffer {
+/** To what was no request. */
+export const CLOSING: Answering = { isHead: false, isText: false, isLast: true };
+
+/**
+ * Where the API tells of itself client-go looks at no `Status`: kubectl, which asks there first, would say "unknown". What it shows is a
+ * text, and the API server answers such paths in texts too.
+ */
+export function answerTo({ method, target }: RequestHead): Pick<Answering, "isHead" | "isText"> {
+  const isText = readRequest(method, target).acts.every(({ kind }) => kind === "path");
+  return { isHead: method === "HEAD", isText };
+}
+
+export function statusResponse(told: Told, { isHead, isText, isLast }: Answering): Buffer {
   const { status, phrase } = KINDS[told.why.code] ?? FORBIDDEN;
-  const body = Buffer.from(`${JSON.stringify(statusOf(told))}\n`);
+  const body = Buffer.from(`${isText ? messageOf(told) : JSON.stringify(statusOf(told))}\n`);
   const fields: Fields = [
-    ["Content-Type", "application/json"],
+    ["Content-Type", isText ? "text/plain; charset=utf-8" : "application/json"],
     ["Content-Length", String(body.length)],
     ["Cache-Control", "no-cache, private"],
     ...(status === BUSY.status ? ([["Retry-After", "1"]] as const) : []),

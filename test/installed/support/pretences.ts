@@ -67,7 +67,10 @@ export function refused(self: string): readonly (readonly [string, RegExp, ...ob
     ],
     ["create --filename=-", ours, templated],
     [`create token ${MIGHTY}`, /\(Sallyport: [A-Z_]+/],
-    [`get pods --as=administrator ${IN_CLUSTER}`, /\(Forbidden\): /],
+    [
+      `get pods --as=administrator ${IN_CLUSTER}`,
+      /\(Forbidden\): no rule allows this: impersonation of administrator, /,
+    ],
     ["get secrets", /\(Sallyport: DENY_NO_RULE/],
   ];
 }

@@ -34,11 +34,16 @@ export interface PathAct {
   readonly path: string;
 }
 
+/** Asks to be taken for somebody else; `of`: for whom, where that is one user. */
+export interface Impersonation {
+  readonly kind: "impersonation";
+  readonly of?: string;
+}
+
 export type Act =
   | ResourceAct
   | PathAct
-  /** Asks to be taken for somebody else. */
-  | { readonly kind: "impersonation" }
+  | Impersonation
   /** Nobody can tell what it does. `text`: safe to show. */
   | { readonly kind: "doubt"; readonly text: string };
 
@@ -75,7 +80,7 @@ function isAct(value: unknown): value is Act {
     case "path":
       return VERB_SET.has(verb) && isName(path);
     case "impersonation":
-      return true;
+      return value["of"] === undefined || isName(value["of"]);
     case "doubt":
       return isName(text);
     default:

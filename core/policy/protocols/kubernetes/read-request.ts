@@ -2,7 +2,7 @@
  * From the line of an HTTP request to what it does, by the same steps as the API server (`RequestInfoFactory` of
  * k8s.io/apiserver). Where it could understand a path otherwise than we do, it is a doubt, and no rule permits it.
  */
-import type { Act, KubernetesRequest, ResourceAct, Verb } from "./acts.ts";
+import type { Act, Impersonation, KubernetesRequest, ResourceAct, Verb } from "./acts.ts";
 
 const METHODS: Readonly<Record<string, Verb>> = {
   GET: "get",
@@ -19,10 +19,21 @@ const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "finalize
 /** In a path before the resource: `/api/v1/watch/pods`. */
 const VERBS_IN_PATHS: ReadonlySet<string> = new Set(["watch", "proxy"]);
 
-/** `target`: path and query, as they were sent. */
-export function readRequest(method: string, target: string, impersonates = false): KubernetesRequest {
+/** `target`: path and query, as they were sent. `impersonation`: where the request asks to be taken for somebody else. */
+export function readRequest(
+  method: string,
+  target: string,
+  impersonation?: Impersonation,
+): KubernetesRequest {
   const act = readAct(method, target);
-  return { protocol: "kubernetes", acts: impersonates ? [{ kind: "impersonation" }, act] : [act] };
+  return { protocol: "kubernetes", acts: impersonation === undefined ? [act] : [impersonation, act] };
+}
+
+/** `users`: what the fields that name the user say. */
+export function readImpersonation(users: readonly string[]): Impersonation {
+  const [user, another] = users;
+  if (user === undefined || user === "" || another !== undefined) return { kind: "impersonation" };
+  return { kind: "impersonation", of: user };
 }
 
 function readAct(method: string, target: string): Act {

@@ -3,6 +3,7 @@ import type { RuleFamily } from "../family.ts";
 import { type Act, type KubernetesRequest, isKubernetesRequest } from "./acts.ts";
 import { type Matcher, compileMatcher, covers, isImplied, touches } from "./matcher.ts";
 import { EVERY } from "./patterns.ts";
+import { whyClosed } from "./sensitive.ts";
 import { say, whyNotCovered, whyTouched } from "./words.ts";
 
 export const kubernetes: RuleFamily<KubernetesRequest, Matcher, Act> = {
@@ -31,6 +32,7 @@ export const kubernetes: RuleFamily<KubernetesRequest, Matcher, Act> = {
   isImplied,
   doubtOf: (act) => (act.kind === "doubt" ? say(act) : undefined),
   say,
+  whyClosed,
   whyNotCovered,
   whyTouched,
 };

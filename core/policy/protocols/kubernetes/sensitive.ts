@@ -21,7 +21,8 @@ export function isWrittenOut(pattern: ResourcePattern): boolean {
 
 const TOKEN = "it makes credentials that would be used past the gateway";
 const PROXY = "what is asked through it cannot be seen";
-const IMPERSONATION = "who asks is found out by the gateway, and by nothing that a request says";
+const IMPERSONATION =
+  "who asks is found out by the gateway, and by nothing that a request says; ask without it (kubectl: leave out --as)";
 
 /** Why no rule opens it; undefined when one may. */
 export function whyClosed(act: Act): string | undefined {

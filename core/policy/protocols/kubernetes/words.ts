@@ -20,7 +20,7 @@ export function say(act: Act): string {
     case "path":
       return `${act.verb} ${printable(act.path)}`;
     case "impersonation":
-      return "impersonation of somebody else";
+      return `impersonation of ${act.of === undefined ? "somebody else" : printable(act.of)}`;
     case "doubt":
       return printable(act.text);
   }
@@ -43,8 +43,7 @@ function sayPlace({ namespace, name, verb }: ResourceAct): string {
 export function whyNotCovered(matcher: Matcher, act: Act): readonly string[] {
   if (act.kind === "doubt") return ["no rule permits what is not understood"];
   const closed = whyClosed(act);
-  if (closed !== undefined) return [`no rule opens it: ${closed}`];
-  if (act.kind === "impersonation") return ["no rule opens it"];
+  if (act.kind === "impersonation" || closed !== undefined) return [`no rule opens it: ${closed}`];
   const why = speaksOfVerb(matcher, act) ? [] : [`its verbs do not list ${act.verb}`];
   if (act.kind === "path") {
     if (!coversPath(matcher, act)) why.push(`its paths do not cover ${printable(act.path)}`);

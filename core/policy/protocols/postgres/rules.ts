@@ -23,6 +23,7 @@ export const postgres: RuleFamily<PostgresRequest, Matcher, Demand> = {
   isImplied,
   doubtOf: (demand) => (demand.kind === "doubt" ? say(demand) : undefined),
   say,
+  whyClosed: () => undefined,
   whyNotCovered,
   whyTouched,
 };

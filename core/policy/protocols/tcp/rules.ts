@@ -35,6 +35,7 @@ export const tcp: RuleFamily<TcpRequest, Matcher, Demand> = {
   isImplied: () => false,
   doubtOf: () => undefined,
   say: () => "connecting",
+  whyClosed: () => undefined,
   whyNotCovered: () => [],
   whyTouched: () => "it speaks of every connection",
 };
