@@ -84,7 +84,7 @@ export const drivers: readonly PodDriver[] = [
     command: (host, mode) => [
       "sh",
       "-c",
-      'f=$(mktemp -d)/Ask.java && printf %s "$1" > "$f" && exec java -cp "$2" "$f" "$3" "$4"',
+      'd=$(mktemp -d) && trap "rm -r $d" EXIT && printf %s "$1" > "$d/Ask.java" && java -cp "$2" "$d/Ask.java" "$3" "$4"',
       "sh",
       jdbc,
       jar,
