@@ -1,5 +1,6 @@
 /** The names at the head of a Bind. Its values may be large and are not looked at. */
 import { HEADER_BYTES } from "./frames.ts";
+import { objectName } from "./object-name.ts";
 
 export interface BindNames {
   readonly portal: string;
@@ -16,11 +17,12 @@ export function readBindNames(bytes: Buffer, start: number, end: number): BindNa
   if (portalEnd < 0 || portalEnd >= end) return undefined;
   const statementEnd = bytes.indexOf(0, portalEnd + 1);
   if (statementEnd < 0 || statementEnd >= end) return undefined;
-  // The unnamed ones are the common case and need no string.
-  const portal = portalEnd === portalStart ? "" : bytes.toString("utf8", portalStart, portalEnd);
-  const statement = statementEnd === portalEnd + 1 ? "" : bytes.toString("utf8", portalEnd + 1, statementEnd);
-  if (portal === "" && statement === "") return UNNAMED;
-  return { portal, statement };
+  // The unnamed ones are the common case and need no object.
+  if (portalEnd === portalStart && statementEnd === portalEnd + 1) return UNNAMED;
+  return {
+    portal: objectName(bytes, portalStart, portalEnd),
+    statement: objectName(bytes, portalEnd + 1, statementEnd),
+  };
 }
 
 const UNNAMED: BindNames = { portal: "", statement: "" };

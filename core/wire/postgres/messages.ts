@@ -1,6 +1,7 @@
 /** The messages that the gateway makes in a server's place, and the readers of those that it looks into. */
 import { BodyReader, cstring, int16, int32, message } from "./fields.ts";
 import { HEADER_BYTES } from "./frames.ts";
+import { objectName } from "./object-name.ts";
 
 export type TransactionStatus = "I" | "T" | "E";
 
@@ -131,6 +132,8 @@ export function readQuery(bytes: Buffer, start: number, end: number): Buffer {
   return text;
 }
 
+const nameOf = (bytes: Buffer): string => objectName(bytes, 0, bytes.length);
+
 /** Of Describe and Close: `S` or `P`, and a name. */
 export interface NamedTarget {
   readonly kind: "S" | "P";
@@ -139,7 +142,7 @@ export interface NamedTarget {
 export function readTarget(bytes: Buffer, start: number, end: number): NamedTarget | undefined {
   const reader = new BodyReader(bytes, start + HEADER_BYTES, end);
   const kind = reader.byte();
-  const name = reader.cstring();
+  const name = nameOf(reader.cstringBytes());
   reader.done();
   if (kind === 0x53) return { kind: "S", name };
   return kind === 0x50 ? { kind: "P", name } : undefined;
@@ -151,7 +154,7 @@ export interface ExecuteMessage {
 }
 export function readExecute(bytes: Buffer, start: number, end: number): ExecuteMessage {
   const reader = new BodyReader(bytes, start + HEADER_BYTES, end);
-  const portal = reader.cstring();
+  const portal = nameOf(reader.cstringBytes());
   const rowsMax = reader.int32();
   reader.done();
   return { portal, rowsMax };

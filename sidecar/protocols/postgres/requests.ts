@@ -2,6 +2,7 @@
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
+import { objectName } from "#core/wire/postgres/object-name.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Verdict } from "../protocol.ts";
 import type { Slot } from "./expected.ts";
@@ -125,7 +126,7 @@ export function parse(intake: Intake, { bytes, start, end }: Frame): void {
   if (intake.skipping) return;
   const nameEnd = bytes.indexOf(0, start + HEADER_BYTES);
   if (nameEnd < 0 || nameEnd >= end) throw new MalformedMessage("a name does not end");
-  const name = bytes.toString("utf8", start + HEADER_BYTES, nameEnd);
+  const name = objectName(bytes, start + HEADER_BYTES, nameEnd);
   const textEnd = bytes.indexOf(0, nameEnd + 1);
   // Behind the text stand a count and that many types.
   if (textEnd < 0 || textEnd + 3 > end || textEnd + 3 + bytes.readUInt16BE(textEnd + 1) * 4 !== end)
