@@ -46,8 +46,10 @@ export async function serveObservability(options: ObservabilityOptions): Promise
     host: address,
     port,
     [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((resume) => server.close(resume));
+      // After it: whoever came in between would be waited for.
       server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
+      await closed;
     },
   };
 }

@@ -242,6 +242,11 @@ test("whoever sends too slowly is cut off: in the handshake, the head and the bo
   );
   const silent = connectTcp(port.server.port, "127.0.0.1");
   await once(silent, "close");
+  const begun = connectTcp(port.server.port, "127.0.0.1");
+  begun.on("error", () => undefined).resume();
+  // The beginning of a ClientHello that never goes on.
+  begun.write(Buffer.from("1603010200010001fc0303", "hex"));
+  await once(begun, "close");
 
   const ca = authority.certificatePem;
   for (const begin of [
@@ -259,11 +264,13 @@ test("whoever sends too slowly is cut off: in the handshake, the head and the bo
 
 test("a connection that is opened ahead of need is there when it is needed", async () => {
   // Go opens one whenever a request waits, and uses whichever is free first; the other one lies there.
-  await using port = await openPort({}, { limits: { headMs: 60_000, bodyMs: 20, handshakeMs: 20 } });
+  const limits = { headMs: 60_000, bodyMs: 1_000, handshakeMs: 1_000 };
+  await using port = await openPort({}, { limits });
   const socket = connect({ host: "127.0.0.1", port: port.server.port, ca: authority.certificatePem });
+  using _ = { [Symbol.dispose]: () => void socket.destroy() };
   await once(socket, "secureConnect");
   // Long past every other limit: node looks at its connections once a second.
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     await new Promise((resume) => setTimeout(resume, 500));
     assert.equal((await ask(port.server, { body: review() })).status, 200);
   }
@@ -273,7 +280,38 @@ test("a connection that is opened ahead of need is there when it is needed", asy
   );
   const [head] = (await once(socket, "data")) as [Buffer];
   assert.match(head.toString(), /^HTTP\/1\.1 200 /);
-  socket.destroy();
+});
+
+for (const [what, sent] of [
+  ["nothing", ""],
+  ["half a head", "POST /mutate/pods HTTP/1.1\r\nhost:"],
+  [
+    "half a body",
+    "POST /mutate/pods HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+  ],
+] as const)
+  test(`it ends although somebody who has sent ${what} stays`, async () => {
+    const limits = { headMs: 60_000, bodyMs: 1_000, handshakeMs: 60_000 };
+    await using port = await openPort({}, { limits });
+    const socket = connect({ host: "127.0.0.1", port: port.server.port, ca: authority.certificatePem });
+    using _ = { [Symbol.dispose]: () => void socket.destroy() };
+    socket.on("error", () => undefined).resume();
+    const cut = once(socket, "close");
+    await once(socket, "secureConnect");
+    if (sent !== "") socket.write(sent);
+    // It is known there: what came after it is answered.
+    assert.equal((await ask(port.server, { body: review() })).status, 200);
+    await Promise.all([port.server[Symbol.asyncDispose](), cut]);
+  });
+
+test("it ends although somebody has not even begun to shake hands", async () => {
+  await using port = await openPort({}, { limits: { handshakeMs: 60_000 } });
+  const socket = connectTcp(port.server.port, "127.0.0.1");
+  using _ = { [Symbol.dispose]: () => void socket.destroy() };
+  socket.on("error", () => undefined).resume();
+  await once(socket, "connect");
+  assert.equal((await ask(port.server, { body: review() })).status, 200);
+  await Promise.all([port.server[Symbol.asyncDispose](), once(socket, "close")]);
 });
 
 test("where a client certificate is asked for, only the API server's own gets an answer", async () => {

@@ -8,6 +8,7 @@ import type { TLSSocket } from "node:tls";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Log } from "#runtime/log.ts";
 import type { Address } from "../../config/settings.ts";
+import { type Connections, connectionsOf } from "./connections.ts";
 import { judge } from "./judging.ts";
 import { ADMISSION_LIMITS, type AdmissionLimits, deadlineFor } from "./limits.ts";
 import type { AdmissionMeters, TurnedAway } from "./meters.ts";
@@ -70,6 +71,7 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
     forceCloseConnections: "idle",
     return503OnClosing: false,
   });
+  const connections = connectionsOf(app.server);
   const turnAway = (reply: FastifyReply, why: TurnedAway): FastifyReply => {
     const { code, text } = REFUSED_WITH[why];
     options.meters.turnedAway(why);
@@ -89,15 +91,17 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
     if (isDraining) void reply.header("connection", "close");
     done(null, payload);
   });
-  bound(app, options, limits, turnAway);
+  bound(app, options, limits, { turnAway, connections });
   for (const [name, path] of Object.entries(WEBHOOK_PATHS))
     route(app, name as WebhookName, path, options, limits);
 
   await app.listen(options.listen);
-  app.server.on("tlsClientError", (error) =>
+  app.server.on("tlsClientError", (error, socket) => {
     // Scanners, and API servers that do not trust us yet: the second shows as refused pods, so a line for each is for debugging.
-    options.log.debug("a TLS handshake failed", { code: "code" in error ? String(error.code) : error.name }),
-  );
+    options.log.debug("a TLS handshake failed", { code: "code" in error ? String(error.code) : error.name });
+    // Node leaves open what did not shake hands in time.
+    socket.destroy();
+  });
   const { address, port } = app.server.address() as AddressInfo;
   return {
     host: address,
@@ -107,7 +111,12 @@ export async function serveAdmission(options: AdmissionServerOptions): Promise<A
       // Idle connections stay: a review may be on its way on any of them.
       isDraining = true;
     },
-    [Symbol.asyncDispose]: () => app.close(),
+    [Symbol.asyncDispose]: async () => {
+      isDraining = true;
+      const closed = app.close();
+      connections.end();
+      await closed;
+    },
   };
 }
 
@@ -155,12 +164,19 @@ function bound(
   app: FastifyInstance<Server>,
   { certificate, callers, meters }: AdmissionServerOptions,
   limits: AdmissionLimits,
-  turnAway: (reply: FastifyReply, why: TurnedAway) => FastifyReply,
+  {
+    turnAway,
+    connections,
+  }: {
+    readonly turnAway: (reply: FastifyReply, why: TurnedAway) => FastifyReply;
+    readonly connections: Connections;
+  },
 ): void {
   const reviews = openShares(limits.reviewsInFlight);
   const bytes = openShares(limits.bodyBytesInFlight);
   app.addHook("onRequest", async (request, reply) => {
     request.startMs = performance.now();
+    reply.raw.once("close", connections.begin(request.raw.socket));
     const isVerified = isLetIn(request.raw.socket as TLSSocket, callers);
     meters.called(isVerified ? "verified" : "unverified");
     if (certificate.callersCaPem !== undefined && !isVerified) return turnAway(reply, "caller");
