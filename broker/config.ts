@@ -140,9 +140,9 @@ function apiServer({ apiServerPem }: BrokerConfig): Authority {
     : { found: { caPem: apiServerPem } };
 }
 
-/** What the data plane may know: where to go and whom to trust, nothing of the credential. */
+/** What the data plane may know: where to go and whom to trust; of the credential only whether there is one. */
 function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, Upstream>): ConnectionView {
-  const { protocol, address, reachedAs, tls } = spec;
+  const { protocol, address, reachedAs, tls, credential } = spec;
   const { [protocol]: particulars } = spec;
   const serverName = isForOwnCluster({ spec }) ? API_SERVER_NAME : tls?.serverName;
   const caPem = upstreams.get(keyOf({ namespace: metadata.namespace ?? "", name: metadata.name }))?.caPem;
@@ -153,6 +153,7 @@ function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, U
       address,
       ...(reachedAs === undefined ? {} : { reachedAs }),
       ...(particulars === undefined ? {} : { [protocol]: particulars }),
+      ...(credential.mode === "none" ? { credential: "none" } : {}),
       tls: {
         mode: tls?.mode ?? "verify-full",
         ...(serverName === undefined ? {} : { serverName }),

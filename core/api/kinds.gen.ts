@@ -116,7 +116,8 @@ export interface Connection {
       /**
        * `static`: one that stays as it is. `leased`: one that somebody else renews, so that it is read anew
        * for each session. `minted`: one that the broker makes for each session and takes back after it.
-       * `none`: the protocol takes none from the gateway.
+       * `none`: none is put on; the protocol takes none (tcp), or the upstream trusts whoever reaches it
+       * (postgres).
        */
       readonly mode: "static" | "leased" | "minted" | "none";
       /** Where it comes from; exactly one. Example: `{secret: {name: orders-db, key: password}}`. */
@@ -692,11 +693,16 @@ export interface KubernetesConnection {
 
 /** What is particular to PostgreSQL. */
 export interface PostgresConnection {
-  /** The database that sessions are opened on; agents reach no other. Example: `orders`. */
-  readonly database: string;
   /**
-   * The role to sign in as with a static or leased credential. Minted roles have a name of their own.
-   * Example: `orders_reader`.
+   * The database that sessions are opened on; agents reach no other. Left out, which only `user:
+   * asRequested` permits: the one that the client asks for. Example: `orders`.
+   */
+  readonly database?: string;
+  /**
+   * The role to sign in as with a static or leased credential, or with none. Minted roles have a name of
+   * their own. `asRequested`, with no credential only: the role that the client asks for, with the start-up
+   * parameters that it asks for. The server then sees whoever the client says it is; this is for
+   * conformance runs, and lint warns of it. Example: `orders_reader`.
    */
   readonly user?: string;
   /**

@@ -122,10 +122,12 @@ export interface RecordBroken {
 }
 export type AppendAnswer = Acknowledged | RecordBroken;
 
-/** A Connection as the data plane sees it: where to go and whom to trust, nothing of the credential. */
+/** A Connection as the data plane sees it: where to go and whom to trust; of the credential only whether there is one. */
 export interface ConnectionView {
   readonly metadata: Connection["metadata"];
   readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | ProtocolName> & {
+    /** The upstream asks for none. */
+    readonly credential?: "none";
     readonly tls: {
       readonly mode: "verify-full" | "verify-ca" | "disable";
       readonly serverName?: string;

@@ -119,6 +119,8 @@ async function carry(
   tools: SessionTools,
   signal: AbortSignal,
 ): Promise<RelayEnd> {
+  const unsuited = greeting.unsuited?.(session.connection);
+  if (unsuited !== undefined) return refuse(greeting, unsuited);
   greeting.welcome();
   const notApproved = await unlessStopped(session.askFirst(signal), signal);
   if (notApproved !== undefined) return refuse(greeting, notApproved);

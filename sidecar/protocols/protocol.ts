@@ -32,6 +32,8 @@ export interface Greeting {
   readonly presentedSecret: string | undefined;
   /** Tells the client in its protocol's words and ends the connection. */
   refuse(refusal: Refusal): Promise<void>;
+  /** Why this Connection is not for what the client asks, where that can be told before it gets a credential. */
+  unsuited?(connection: ConnectionView): Refusal | undefined;
   /** The client is who it says it is; nothing of the upstream is known yet. */
   welcome(): void;
   connect(target: UpstreamTarget, signal: AbortSignal): Promise<Session | Refusal>;

@@ -44,8 +44,8 @@ async function connect(
 ): Promise<Administrator> {
   const { spec, caPem } = upstream;
   const source = spec.credential.source?.postgresRole;
-  if (source === undefined || spec.postgres === undefined)
-    throw new NoCredential(FIELD, `${FIELD} is missing`);
+  const own = spec.postgres?.database;
+  if (source === undefined || own === undefined) throw new NoCredential(FIELD, `${FIELD} is missing`);
   using password = await passwords.read({
     reference: source.minter,
     field: `${FIELD}.minter`,
@@ -66,7 +66,7 @@ async function connect(
           ...(caPem === undefined ? {} : { caPem }),
         },
         user: source.minter.user,
-        database: database ?? spec.postgres.database,
+        database: database ?? own,
         prove: (challenge) => proveWithPassword(challenge, password),
       },
       AbortSignal.any([signal, tooSlow.signal]),

@@ -16,6 +16,7 @@ import { neverMatches } from "./never-matches.ts";
 import { noConnection } from "./no-connection.ts";
 import { openWhileObserving } from "./open-while-observing.ts";
 import { ruleWithoutReason } from "./rule-without-reason.ts";
+import { trustingUpstream } from "./trusting-upstream.ts";
 import { shadowedRule } from "./shadowed-rule.ts";
 import { weakAuthentication } from "./weak-authentication.ts";
 import { wideKubernetes } from "./wide-kubernetes.ts";
@@ -40,6 +41,7 @@ export const LINTS = {
   MASK_WITHOUT_READER: maskWithoutReader,
   INLINE_CREDENTIAL: inlineCredential,
   WEAK_AUTHENTICATION: weakAuthentication,
+  TRUSTING_UPSTREAM: trustingUpstream,
   RULE_WITHOUT_REASON: ruleWithoutReason,
 } as const satisfies Record<string, Lint>;
 

@@ -23,6 +23,7 @@ import { securedClient } from "../tls.ts";
 import { PeerBroke, PeerLeft, sayLast, write } from "../peer.ts";
 import { readFrame } from "./handshake.ts";
 import { refusalFatal } from "./refusals.ts";
+import { unsuited } from "./start-up.ts";
 import { type ClientStartup, readClientStartup } from "./startup-settings.ts";
 
 /** A client that has been greeted: what the session needs of it. */
@@ -226,6 +227,7 @@ function greeting(
     welcome() {
       socket.write(authenticationOk());
     },
+    unsuited: (connection) => unsuited(startup, connection),
     connect: (target, signal) => connect(client, target, signal),
   };
 }

@@ -98,9 +98,23 @@ async function signIn(
     if (frame.type === "E") return loginRefused(frame);
     if (frame.type !== "R") throw new PeerBroke("the upstream did not ask for authentication");
     const request = readAuthentication(frame.bytes, 0, frame.bytes.length);
+    if (connection.spec.credential === "none") return trusted(socket, request, signal);
     const refused = await authenticate(socket, request, target, signal);
-    return refused ?? untilReady(socket, signal);
+    return refused ?? untilReady(socket, false, signal);
   }
+}
+
+/** Without a credential the upstream has to ask for none. */
+async function trusted(
+  socket: Socket,
+  { kind }: AuthenticationRequest,
+  signal: AbortSignal,
+): Promise<UpstreamLogin | Refusal> {
+  if (kind === AUTHENTICATION.ok) return untilReady(socket, true, signal);
+  return refusal(
+    "CREDENTIAL_UNAVAILABLE",
+    "the upstream asks for a credential, and this connection has none (spec.credential.mode)",
+  );
 }
 
 async function authenticate(
@@ -167,10 +181,14 @@ async function saslText(socket: Socket, kind: number, signal: AbortSignal): Prom
   return request.data.toString("utf8");
 }
 
-async function untilReady(socket: Socket, signal: AbortSignal): Promise<UpstreamLogin | Refusal> {
+async function untilReady(
+  socket: Socket,
+  isAuthenticated: boolean,
+  signal: AbortSignal,
+): Promise<UpstreamLogin | Refusal> {
   const parameters = new Map<string, string>();
   let key: BackendKey | undefined;
-  let authenticated = false;
+  let authenticated = isAuthenticated;
   for (;;) {
     const { type, bytes } = await readFrame(socket, signal);
     if (type === "E") return loginRefused({ type, bytes });

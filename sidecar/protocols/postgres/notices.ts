@@ -3,7 +3,8 @@ import { noticeOrError, readNoticeOrError } from "#core/wire/postgres/messages.t
 
 /** Names of the upstream that agents have no use for. */
 export interface Withheld {
-  readonly user: string;
+  /** Undefined: the client has named it itself. */
+  readonly user: string | undefined;
   readonly host: string;
 }
 
@@ -53,7 +54,7 @@ function dropValues(fields: Map<string, string>): boolean {
 
 function withoutNames(text: string, { user, host }: Withheld): string {
   let shown = text;
-  if (user.length >= NAME_CHARS_MIN) shown = shown.replaceAll(user, "[upstream user]");
+  if (user !== undefined && user.length >= NAME_CHARS_MIN) shown = shown.replaceAll(user, "[upstream user]");
   if (host.length >= NAME_CHARS_MIN) shown = shown.replaceAll(host, "[upstream host]");
   return shown;
 }

@@ -13,7 +13,7 @@ import type { MemoryBudget } from "./long-row.ts";
 import type { SessionCatalog } from "./masking.ts";
 import { Relay } from "./relay.ts";
 import { SearchPath } from "./search-path.ts";
-import { markedApplicationName } from "./startup-settings.ts";
+import { type StartUp, startUp } from "./start-up.ts";
 
 export interface CatalogOpening {
   readonly target: UpstreamTarget;
@@ -46,19 +46,12 @@ async function connect(
   target: UpstreamTarget,
   signal: AbortSignal,
 ): Promise<Session | Refusal> {
-  const { database } = client.startup;
-  const only = target.connection.spec.postgres?.database;
-  if (database !== undefined && database !== only)
-    return refusal(
-      "DENY_UNKNOWN_CONNECTION",
-      `this connection leads to the database ${only} and to no other`,
-    );
-  const name = markedApplicationName(target.sessionMark, client.startup.applicationName);
-  const settings = new Map(client.startup.settings).set("application_name", name);
-  const login = await logIn(target, settings, signal);
+  const start = startUp(client.startup, target);
+  if (isRefusal(start)) return start;
+  const login = await logIn(start.target, start.settings, signal);
   if (isRefusal(login)) return login;
   try {
-    return await prepare(parts, client, target, login, signal);
+    return await prepare(parts, client, start, login, signal);
   } catch (error) {
     login.socket.destroy();
     const why = upstreamFault(error);
@@ -71,22 +64,22 @@ async function connect(
 async function prepare(
   parts: PostgresParts,
   client: GreetedClient,
-  target: UpstreamTarget,
+  start: StartUp,
   login: UpstreamLogin,
   signal: AbortSignal,
 ): Promise<Session | Refusal> {
+  const { target } = start;
   const { parameters, socket } = login;
   // Texts are judged as UTF-8 with standard strings; a server that cannot hold to that cannot be judged.
-  if (
-    parameters.get("client_encoding") !== "UTF8" ||
-    parameters.get("standard_conforming_strings") !== "on"
-  ) {
+  const isReadable =
+    parameters.get("client_encoding") === "UTF8" && parameters.get("standard_conforming_strings") === "on";
+  if (!isReadable && !start.isRequested) {
     socket.destroy();
     return refusal("UPSTREAM_PROTOCOL", "the upstream does not keep to UTF-8 and standard strings");
   }
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_MS_MAX)]);
-  const start = await askStart(login, bounded);
-  const path = new SearchPath(start.searchPath, start.currentUser, parameters.has("search_path"));
+  const { searchPath, currentUser } = await askStart(login, bounded);
+  const path = new SearchPath(searchPath, currentUser, parameters.has("search_path"));
   const plain = new Map([
     ["client_encoding", "UTF8"],
     ["standard_conforming_strings", "on"],
@@ -98,13 +91,16 @@ async function prepare(
     socket.destroy();
     return catalog;
   }
-  return session(parts, client, target, { login, path, catalog });
+  const isTainted = start.isTainted || !isReadable;
+  return session(parts, client, target, { login, path, catalog, isTainted, isRequested: start.isRequested });
 }
 
 interface Opened {
   readonly login: UpstreamLogin;
   readonly path: SearchPath;
   readonly catalog: SessionCatalog;
+  readonly isTainted: boolean;
+  readonly isRequested: boolean;
 }
 
 function session(
@@ -113,7 +109,7 @@ function session(
   target: UpstreamTarget,
   opened: Opened,
 ): Session {
-  const { login, path, catalog } = opened;
+  const { login, path, catalog, isTainted, isRequested } = opened;
   const { key } = login;
   let cancelling: Promise<boolean> | undefined;
   const cancel = (): Promise<boolean> => {
@@ -131,7 +127,8 @@ function session(
     async relay(tap, signal) {
       await using held = catalog;
       const { analyse, budget } = parts;
-      const withheld = { user: target.lease.user, host: target.connection.spec.address.host };
+      const { host } = target.connection.spec.address;
+      const withheld = { user: isRequested ? undefined : target.lease.user, host };
       relay = new Relay(
         {
           client: client.socket,
@@ -141,6 +138,7 @@ function session(
           path,
           budget,
           withheld,
+          isTainted,
           opening: openingOf(client, target, login),
           cancel,
           whenClientCloses: target.connection.spec.postgres?.whenClientCloses ?? "finish",

@@ -25,6 +25,8 @@ export interface RelayParts {
   readonly path: SearchPath;
   readonly budget: MemoryBudget;
   readonly withheld: Withheld;
+  /** The session began with settings under which texts may mean something else. */
+  readonly isTainted?: boolean;
   /** What the client gets before anything else. */
   readonly opening: Buffer;
   readonly cancel: () => Promise<boolean>;
@@ -75,6 +77,7 @@ export class Relay {
       poke: () => this.#poke(),
       fail: (why) => this.#fail(why),
     });
+    this.#core.isTainted = parts.isTainted ?? false;
     this.#intake = new Intake(this.#core, frontend, onBug);
     this.#backend = new Backend(this.#core, this.#intake, onBug);
     tap.onChange(() => this.#changed());

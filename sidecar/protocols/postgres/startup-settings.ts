@@ -1,6 +1,6 @@
-/** Which startup parameters of a client reach the upstream. Everything that is not known to be safe is refused. */
+/** What a client's startup packet asks for, and whether all of it is known to be safe. */
 import { isSafeSetting } from "#core/statements/postgres/settings.ts";
-import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { parseOptions } from "#core/wire/postgres/options.ts";
 
 export interface ClientStartup {
@@ -8,8 +8,10 @@ export interface ClientStartup {
   /** Undefined when the client named none, or only repeated its user name as libpq does. */
   readonly database: string | undefined;
   readonly applicationName: string;
-  /** For the upstream's startup message. */
-  readonly settings: ReadonlyMap<string, string>;
+  /** For the upstream's startup message; a refusal when one of them is not known to be safe. */
+  readonly settings: ReadonlyMap<string, string> | Refusal;
+  /** The client's own parameters as they came, `options` among them. */
+  readonly requested: ReadonlyMap<string, string>;
 }
 
 /** Held as they are whatever the server's files or the role's settings say: analysis relies on each of them. */
@@ -27,9 +29,25 @@ export function readClientStartup(parameters: ReadonlyMap<string, string>): Clie
   if (isReplication(parameters.get("replication")))
     return refusal("NOT_SUPPORTED", "replication connections are not carried");
   const asked = askedSettings(parameters);
-  if ("code" in asked) return asked;
+  const names = isRefusal(asked) ? [...parameters] : asked;
+  const named = names.findLast(([name]) => name.toLowerCase() === "application_name");
+  const database = parameters.get("database");
+  return {
+    user,
+    database: database === user || database === "" ? undefined : database,
+    applicationName: printable(named?.[1] ?? ""),
+    settings: isRefusal(asked) ? asked : safeSettings(asked),
+    requested: new Map(
+      [...parameters].filter(([name]) => !["user", "database", "replication"].includes(name)),
+    ),
+  };
+}
+
+type Settings = readonly (readonly [name: string, value: string])[];
+
+function safeSettings(asked: Settings): ReadonlyMap<string, string> | Refusal {
   const settings = new Map<string, string>(FIXED_SETTINGS);
-  for (const [name, value] of asked.settings) {
+  for (const [name, value] of asked) {
     const safe = safeValue(name, value);
     if (safe === undefined)
       return refusal(
@@ -38,30 +56,20 @@ export function readClientStartup(parameters: ReadonlyMap<string, string>): Clie
       );
     settings.set(name, safe);
   }
-  const database = parameters.get("database");
-  const applicationName = printable(settings.get("application_name") ?? "");
-  settings.delete("application_name");
-  return {
-    user,
-    database: database === user || database === "" ? undefined : database,
-    applicationName,
-    settings,
-  };
+  return settings;
 }
 
 const isReplication = (value: string | undefined): boolean =>
   value !== undefined && !["false", "off", "no", "0", "f", "n"].includes(value.toLowerCase());
 
-type Asked = { readonly settings: readonly (readonly [string, string])[] };
-
 /** `options` first: PostgreSQL applies the packet's own parameters after it. */
-function askedSettings(parameters: ReadonlyMap<string, string>): Asked | Refusal {
+function askedSettings(parameters: ReadonlyMap<string, string>): Settings | Refusal {
   const options = parseOptions(parameters.get("options") ?? "");
   if ("fault" in options) return refusal("NOT_SUPPORTED", options.fault);
   const own = [...parameters]
     .filter(([name]) => !["user", "database", "options", "replication"].includes(name))
     .map(([name, value]) => [name.toLowerCase(), value] as const);
-  return { settings: [...options.settings, ...own] };
+  return [...options.settings, ...own];
 }
 
 function safeValue(name: string, value: string): string | undefined {

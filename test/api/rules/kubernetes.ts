@@ -60,6 +60,10 @@ const connections = [
     { ...foreign, tls: { mode: "verify-full" } },
     { ...foreign, tls: { mode: "verify-ca" } },
   ),
+  pair("Connection", "spec", "this protocol signs in with a credential", foreign, {
+    ...foreign,
+    credential: { mode: "none" },
+  }),
   pair("Connection", "spec", "the cluster's own API server is known", api, {
     ...api,
     tls: { mode: "verify-full" },

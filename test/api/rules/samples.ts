@@ -173,6 +173,7 @@ const minted = (change: Spec): Spec =>
   credential("minted", { postgresRole: { template: "t", minter: { user: "m", ...change } } });
 const RELAY: Spec = { protocol: "tcp", credential: { mode: "none" }, postgres: undefined, tcp: {} };
 const UNENCRYPTED: Spec = { tls: { mode: "disable" } };
+const trusting = (postgres: Spec): Spec => ({ credential: { mode: "none" }, postgres });
 const weak = (...ways: string[]): Spec => ({ postgres: { database: "orders", weakAuthentication: ways } });
 const CONNECTION: KindName = "Connection";
 const tls = "mode is disable, so no certificate is checked: remove";
@@ -206,6 +207,27 @@ const connections: readonly RuleSample[] = [
     ...RELAY,
     ...credential("static", { file }),
   }),
+  pair(CONNECTION, "spec", "no credential names the role", trusting({ database: "orders", user: "app" }), {
+    ...trusting({ database: "orders" }),
+  }),
+  pair(CONNECTION, "spec", "a credential is for one role", trusting({ user: "asRequested" }), {
+    ...credential("static", { file }),
+    postgres: { user: "asRequested" },
+  }),
+  pair(
+    CONNECTION,
+    "spec",
+    "there is no password to give away",
+    trusting({ database: "orders", user: "app" }),
+    trusting({ database: "orders", user: "app", weakAuthentication: ["md5"] }),
+  ),
+  pair(
+    CONNECTION,
+    "spec.postgres",
+    "say which database",
+    trusting({ user: "asRequested" }),
+    trusting({ user: "app" }),
+  ),
   pair(CONNECTION, "spec", "tcp relays bytes as they are", RELAY, { ...RELAY, tls: { mode: "disable" } }),
   pair(CONNECTION, "spec", "tls is off, so", weak("cleartext"), { ...UNENCRYPTED, ...weak("cleartext") }),
   pair(
