@@ -69,7 +69,7 @@ export const visitNotify: Visitor<"NotifyStmt"> = notification;
 export const visitPrepare: Visitor<"PrepareStmt"> = (work, stmt, scope) => {
   const name = stmt.name ?? "";
   work.children("PrepareStmt", stmt, scope);
-  work.facts.define("prepared", name);
+  work.facts.define({ kind: "prepared", name });
   if (stmt.query !== undefined) work.flow.prepared.set(name, stmt.query);
 };
 
@@ -92,11 +92,15 @@ export const visitExecute: Visitor<"ExecuteStmt"> = (work, stmt, scope) => {
   work.visit(stmt.params, scope);
 };
 
+/** Of `DeclareCursorStmt.options` (PostgreSQL's parsenodes.h). */
+const CURSOR_OPT_HOLD = 0x20;
+
 /** A cursor is judged as its query, and fetching from it as the query again. */
 export const visitDeclareCursor: Visitor<"DeclareCursorStmt"> = (work, stmt, scope) => {
   const name = stmt.portalname ?? "";
   work.visit(stmt.query, scope);
-  work.facts.define("cursor", name);
+  const holds = ((stmt.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
+  work.facts.define({ kind: "cursor", name, ...(holds ? { holds } : {}) });
   if (stmt.query !== undefined) work.flow.cursors.set(name, work.again(stmt.query));
 };
 

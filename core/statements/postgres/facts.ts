@@ -111,8 +111,11 @@ export interface StatementFacts {
    * runs. What is judged next needs the path as the server then has it.
    */
   readonly movesSearchPath?: true;
-  /** A name that this statement prepares or declares, so that the session can remember its facts. */
-  readonly defines?: { readonly kind: "prepared" | "cursor"; readonly name: string };
+  /**
+   * A name that this statement prepares or declares, so that the session can remember its facts. `holds`: a cursor that
+   * outlives its transaction.
+   */
+  readonly defines?: { readonly kind: "prepared" | "cursor"; readonly name: string; readonly holds?: true };
 }
 
 /** One protocol request: a simple Query string, or the text of one Parse. Empty `statements`: may the session exist at all. */

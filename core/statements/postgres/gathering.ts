@@ -30,7 +30,7 @@ export interface Gathering {
   doubt(code: DoubtCode, text: string): void;
   column(use: ColumnUse): void;
   literal(offsetBytes: number): void;
-  define(kind: "prepared" | "cursor", name: string): void;
+  define(defined: NonNullable<StatementFacts["defines"]>): void;
   movesSearchPath(): void;
   /** Takes over what another statement does, as EXECUTE does. */
   adopt(other: StatementFacts): void;
@@ -80,8 +80,8 @@ export function gathering(): Gathering {
     literal(offsetBytes) {
       if (literals.length < LITERALS_MAX) literals.push(offsetBytes);
     },
-    define(what, name) {
-      defines = { kind: what, name };
+    define(defined) {
+      defines = defined;
     },
     movesSearchPath() {
       movesPath = true;

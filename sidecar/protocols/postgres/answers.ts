@@ -25,6 +25,7 @@ const simple =
       return core.breach(`an answer to a ${asked} that was not asked for`);
     if (!slot.own) core.parts.toClient.pass(frame.bytes, frame.start, frame.end);
     done(core, slot);
+    core.keep(slot);
     finish(backend, slot);
   };
 
@@ -144,21 +145,23 @@ function statementEnd(backend: Backend, frame: Frame): void {
   }
   if (slot.stop === undefined) toClient(backend, frame);
   else stoppedTooLate(backend, slot);
-  if (frame.bytes[frame.start] === 0x43) forget(core, frame);
+  if (frame.bytes[frame.start] === 0x43) forget(core, slot, frame);
   if (slot.asked === "query") {
     slot.description = undefined;
     return;
   }
   result(core, slot, undefined);
+  core.keep(slot);
   finish(backend, slot);
 }
 
-/** DISCARD ALL and DEALLOCATE ALL leave nothing of what was prepared. */
-function forget(core: SessionCore, { bytes, start, end }: Frame): void {
+/** DISCARD ALL and DEALLOCATE ALL leave nothing of what was prepared, unless more of the same text has done so since. */
+function forget(core: SessionCore, slot: Slot, { bytes, start, end }: Frame): void {
   // Both begin with D, as DELETE does; every other tag is not read at all.
   if (bytes[start + 5] !== 0x44) return;
   const tag = readCommandTag(bytes, start, end);
-  if (tag === "DEALLOCATE ALL" || tag === "DISCARD ALL") core.names.forgetPrepared();
+  const isAlone = slot.facts?.statements.length === 1;
+  if (isAlone && (tag === "DEALLOCATE ALL" || tag === "DISCARD ALL")) core.names.forgetPrepared();
 }
 
 /** It ended before the cancel reached it. The client hears of an error all the same, so the transaction must have one. */
@@ -195,8 +198,7 @@ function error(backend: Backend, { bytes, start, end }: Frame): void {
   if (slot.asked === "query") {
     slot.failed = true;
     core.copyingIn = false;
-    slot.undoDefines?.();
-    slot.undoDefines = undefined;
+    core.failed(slot);
     result(core, slot, code);
     return;
   }
@@ -245,10 +247,8 @@ function skipToSync(backend: Backend, failed: Slot, code: string): void {
     if (slot === undefined || slot.asked === "sync") break;
     dropped.push(slot);
   }
+  if (failed.asked === "parse") dropUnnamed(core, failed);
   for (const slot of dropped.toReversed()) core.undo(slot);
-  // A failed Parse of the unnamed statement drops the one before it, too.
-  if (failed.asked === "parse" && failed.name === "" && !failed.own && failed.previous !== undefined)
-    core.names.setStatement("", undefined);
   for (const slot of dropped) {
     if (slot !== failed) result(core, slot, undefined, "error");
     core.settled(slot);
@@ -260,6 +260,14 @@ function skipToSync(backend: Backend, failed: Slot, code: string): void {
     intake.skipping = true;
     intake.barrier = -1;
   }
+}
+
+/** A failed Parse of the unnamed statement drops the one before it, too. */
+function dropUnnamed(core: SessionCore, failed: Slot): void {
+  if (failed.names?.of !== "statement" || failed.names.change.name !== "") return;
+  failed.names.change.value = undefined;
+  core.names.keep(failed.names);
+  failed.names = undefined;
 }
 
 function result(
@@ -309,6 +317,7 @@ function ready(backend: Backend, frame: Frame): void {
   const abort = backend.mustAbort;
   backend.mustAbort = "no";
   result(core, slot, undefined);
+  core.keep(slot);
   const { own, passesReady } = slot;
   const why = backend.stopped ?? refusal("POLICY_CHANGED");
   const isLast = core.expected.length === 1;

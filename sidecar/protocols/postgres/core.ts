@@ -1,6 +1,6 @@
 /** What both directions of one session share: what is expected, what names mean, what policy holds it to. */
 import type { ColumnMask, Decision, Limits } from "#core/policy/decision.ts";
-import type { DoubtCode, PostgresRequest } from "#core/statements/postgres/facts.ts";
+import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { TransactionStatus } from "#core/wire/postgres/messages.ts";
@@ -9,10 +9,11 @@ import { Expected, type Slot } from "./expected.ts";
 import type { MemoryBudget } from "./long-row.ts";
 import { ASK_PATH, ASK_PATH_SLOTS, COPY_FAIL, FLUSH, SYNC } from "./marker.ts";
 import type { SessionCatalog } from "./masking.ts";
-import { Names } from "./names.ts";
+import { Names, type Statement } from "./names.ts";
 import type { Withheld } from "./notices.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SearchPath } from "./search-path.ts";
+import { failedToDefine, renew } from "./statements.ts";
 
 /** Tells what a text does. A value when it was seen before; a promise when it has to be parsed first. */
 export type Analyse = (text: Buffer, context: SessionContext) => PostgresRequest | Promise<PostgresRequest>;
@@ -34,11 +35,16 @@ export interface CoreParts {
   readonly fail: (refusal: Refusal) => void;
 }
 
+/** What names mean may change while it is found out. */
+const RENEWALS_MAX = 3;
+
 export class SessionCore {
   readonly parts: CoreParts;
   readonly expected = new Expected();
   readonly names = new Names();
   #context: SessionContext | undefined;
+  /** Prepared statements that a text runs and that were analysed under other names. */
+  readonly #outdated = new Set<Statement>();
   status: TransactionStatus = "I";
   /** Grows with every change of policy. */
   generation = 0;
@@ -76,8 +82,8 @@ export class SessionCore {
     this.#context = {
       searchPath: path.current,
       searchPathAfterTransaction: path.afterTransaction,
-      prepared: (name) => this.names.preparedFacts(name),
-      cursor: (name) => this.names.cursorFacts(name),
+      prepared: (name) => this.#preparedFacts(name),
+      cursor: (name) => this.names.portal(name)?.request.statements[0],
       catalog: catalog.names,
     };
     return this.#context;
@@ -109,8 +115,33 @@ export class SessionCore {
 
   analyse(text: Buffer): PostgresRequest | Promise<PostgresRequest> {
     const analysed = this.parts.analyse(text, this.context);
-    if (!this.isTainted) return analysed;
-    return analysed instanceof Promise ? analysed.then(withTaint) : withTaint(analysed);
+    if (analysed instanceof Promise || this.#outdated.size > 0) return this.#analyseAgain(text, analysed);
+    return this.isTainted ? withTaint(analysed) : analysed;
+  }
+
+  /** A text that runs prepared statements is analysed again once it is known what those mean now. */
+  async #analyseAgain(
+    text: Buffer,
+    analysed: PostgresRequest | Promise<PostgresRequest>,
+  ): Promise<PostgresRequest> {
+    let request = await analysed;
+    for (let count = 0; count < RENEWALS_MAX && this.#outdated.size > 0; count += 1) {
+      const outdated = [...this.#outdated];
+      this.#outdated.clear();
+      for (const statement of outdated)
+        renew(this, statement, await this.parts.analyse(statement.text, this.context));
+      request = await this.parts.analyse(text, this.context);
+    }
+    // Whatever is unknown still, the analysis has counted it as such.
+    this.#outdated.clear();
+    return this.isTainted ? withTaint(request) : request;
+  }
+
+  #preparedFacts(name: string): StatementFacts | undefined {
+    const statement = this.names.statement(name);
+    if (statement === undefined || statement.epoch === this.epoch) return statement?.request.statements[0];
+    if (statement.text.length > 0) this.#outdated.add(statement);
+    return undefined;
   }
 
   /** Something was forwarded whose end may change what texts mean. */
@@ -127,12 +158,23 @@ export class SessionCore {
     if (slot.facts !== undefined) this.parts.catalog.changed(slot.facts);
   }
 
+  /** What its message and its text define stands. */
+  keep(slot: Slot): void {
+    if (slot.names !== undefined) this.names.keep(slot.names);
+    if (slot.defines !== undefined) for (const change of slot.defines) this.names.keep(change);
+  }
+
+  /** Its text was carried out in part or not at all. */
+  failed(slot: Slot): void {
+    if (slot.defines === undefined || slot.facts === undefined) return;
+    failedToDefine(this, slot.defines, slot.facts);
+    slot.defines = undefined;
+  }
+
   /** Puts back what a message would have changed that is never carried out. */
   undo(slot: Slot): void {
-    slot.undoDefines?.();
-    slot.undoDefines = undefined;
-    if (slot.names === "statement") this.names.setStatement(slot.name, slot.previous as never);
-    else if (slot.names === "portal") this.names.setPortal(slot.name, slot.previous as never);
+    this.failed(slot);
+    if (slot.names !== undefined) this.names.undo(slot.names);
     slot.names = undefined;
     if (slot.asked === "describe" && slot.statement !== undefined) slot.statement.describing = false;
   }
@@ -186,21 +228,6 @@ export function refusalOf(decision: Decision): Refusal {
 
 const ruleName = ({ by }: Decision): string | undefined =>
   by === undefined ? undefined : `${by.policy}/${by.rule}`;
-
-/** A request of which only this is known. */
-export function doubtful(code: DoubtCode, text: string): PostgresRequest {
-  const facts = {
-    class: "unknown",
-    accesses: [],
-    calls: [],
-    doubts: [{ code, text }],
-    columns: [],
-    literalOffsetsBytes: [],
-    startByte: 0,
-    lengthBytes: 0,
-  } as const;
-  return { protocol: "postgres", statements: [facts] };
-}
 
 const TAINT = {
   code: "UNSAFE_SETTING",

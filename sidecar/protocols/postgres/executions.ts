@@ -5,7 +5,7 @@ import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { readExecute, readRowDescription } from "#core/wire/postgres/messages.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import type { Verdict } from "../protocol.ts";
-import { doubtful, refusalOf } from "./core.ts";
+import { refusalOf } from "./core.ts";
 import type { Slot } from "./expected.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { describePortal, FLUSH, MARKER_PARSE } from "./marker.ts";
@@ -14,7 +14,7 @@ import { hasMeaning } from "./meaning.ts";
 import type { Portal, Statement } from "./names.ts";
 import { takesEffect } from "./requests.ts";
 import { type RowMask, rowMask } from "./rows.ts";
-import { newStatement } from "./statements.ts";
+import { elsewhere, portalOf, renew, unknownPortal, unknownStatement } from "./statements.ts";
 import { traitsOf } from "./traits.ts";
 
 /** In the place of a message that is no Parse: fails, and leaves statements and portals alone. */
@@ -58,7 +58,7 @@ function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
     return;
   }
   if (!hasMeaning(intake, () => judgeBind(intake, frame, names))) return;
-  const statement = core.names.statement(names.statement) ?? preparedByText(intake, names.statement);
+  const statement = core.names.statement(names.statement) ?? absentStatement(intake);
   // Nothing of that name can exist: the upstream says so in its own words.
   if (statement === undefined) return forwardBind(intake, frame, names, undefined);
   if (statement.epoch === core.epoch) return forwardBind(intake, frame, names, statement);
@@ -78,9 +78,7 @@ function decideBind(
   request: PostgresRequest,
 ): void {
   const { core } = intake;
-  statement.request = request;
-  statement.traits = traitsOf(request, statement.text);
-  statement.epoch = core.epoch;
+  renew(core, statement, request);
   const finish = (verdict: Verdict): void => {
     if (intake.skipping) return;
     if (!verdict.pass) {
@@ -91,36 +89,21 @@ function decideBind(
     forwardBind(intake, frame, names, statement);
   };
   statement.generation = core.generation;
-  const verdict = core.parts.tap.decide(request, statement.text);
+  const verdict = core.parts.tap.decide(statement.request, statement.text);
   if (verdict instanceof Promise) intake.await(verdict, finish);
   else finish(verdict);
 }
 
-/** Made by PREPARE, or unknown although something of that name may exist; undefined: nothing of that name exists. */
-function preparedByText(intake: Intake, name: string): Statement | undefined {
-  const { names } = intake.core;
-  const facts = name === "" ? undefined : names.preparedFacts(name);
-  if (facts !== undefined)
-    return newStatement(intake.core, NO_TEXT, { protocol: "postgres", statements: [facts] });
-  return names.complete ? undefined : newStatement(intake.core, NO_TEXT, elsewhere());
-}
-
-const NO_TEXT = Buffer.alloc(0);
-const elsewhere = (): PostgresRequest =>
-  doubtful("PREPARED_ELSEWHERE", "runs a statement that this session did not define before");
+/** Unknown although something of that name may exist; undefined: nothing of that name exists. */
+const absentStatement = ({ core }: Intake): Statement | undefined =>
+  core.names.complete ? undefined : unknownStatement(core);
 
 function forwardBind(intake: Intake, frame: Frame, names: BindNames, statement: Statement | undefined): void {
   const { core } = intake;
   const slot = core.expected.push("bind");
   intake.groupOpen = true;
-  slot.name = names.portal;
-  slot.names = "portal";
-  slot.previous = core.names.portal(names.portal);
-  const portal =
-    statement === undefined
-      ? undefined
-      : { statement, request: statement.request, started: false, generation: -1, recorded: -1 };
-  core.names.setPortal(names.portal, portal);
+  const portal = statement === undefined ? undefined : portalOf(statement, false);
+  slot.names = core.names.setPortal(names.portal, portal);
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
 }
 
@@ -133,7 +116,7 @@ export function execute(intake: Intake, frame: Frame): void {
 function judgeExecute(intake: Intake, frame: Frame, name: string): void {
   if (intake.skipping) return;
   const { core } = intake;
-  const portal = core.names.portal(name) ?? cursorPortal(intake, name);
+  const portal = core.names.portal(name) ?? absentPortal(intake);
   if (portal === undefined) {
     core.expected.push("execute");
     intake.groupOpen = true;
@@ -176,16 +159,8 @@ function decideExecute(intake: Intake, frame: Frame, name: string, portal: Porta
   else finish(verdict);
 }
 
-/** DECLARE makes a portal that Execute can run as well as FETCH. */
-function cursorPortal(intake: Intake, name: string): Portal | undefined {
-  const { names } = intake.core;
-  const facts = name === "" ? undefined : names.cursorFacts(name);
-  if (facts === undefined && names.complete) return undefined;
-  const request =
-    facts === undefined ? elsewhere() : ({ protocol: "postgres", statements: [facts] } as const);
-  const statement = newStatement(intake.core, NO_TEXT, request);
-  return { statement, request, started: false, generation: -1, recorded: -1 };
-}
+const absentPortal = ({ core }: Intake): Portal | undefined =>
+  core.names.complete ? undefined : unknownPortal(core);
 
 function runPortal(intake: Intake, frame: Frame, name: string, portal: Portal): void {
   if (intake.skipping) return;
@@ -253,7 +228,7 @@ function forwardExecute(
     slot.masked = true;
   }
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
-  if (!portal.started) takesEffect(intake, slot, portal.request, slot.traits);
+  if (!portal.started) takesEffect(intake, slot, portal.request, slot.traits, portal.statement.text);
   portal.started = true;
   afterExecute(intake, slot);
 }

@@ -5,7 +5,7 @@
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 import type { ResultCounts } from "../protocol.ts";
-import type { Portal, Statement } from "./names.ts";
+import type { NameChange, Statement } from "./names.ts";
 import type { RowMask } from "./rows.ts";
 import type { Traits } from "./traits.ts";
 
@@ -48,11 +48,10 @@ export interface Slot {
   rows: number;
   bytes: number;
   maskedValues: number;
-  /** Which name it sets or drops, and what stood there before. */
-  name: string;
-  names: "statement" | "portal" | undefined;
-  previous: Statement | Portal | undefined;
-  undoDefines: (() => void) | undefined;
+  /** The name that its message sets or drops. */
+  names: NameChange | undefined;
+  /** The names that its text defines. */
+  defines: readonly NameChange[] | undefined;
 }
 
 export const SLOTS_MAX = 4096;
@@ -141,10 +140,8 @@ function blank(): Slot {
     rows: 0,
     bytes: 0,
     maskedValues: 0,
-    name: "",
     names: undefined,
-    previous: undefined,
-    undoDefines: undefined,
+    defines: undefined,
   };
 }
 

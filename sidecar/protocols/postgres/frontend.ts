@@ -148,16 +148,10 @@ function close(intake: Intake, frame: Frame): void {
   if (target === undefined) return intake.protocolError("a Close of neither a statement nor a portal");
   const slot = core.expected.push("close");
   intake.groupOpen = true;
-  slot.name = target.name;
-  if (target.kind === "S") {
-    slot.names = "statement";
-    slot.previous = core.names.statement(target.name);
-    core.names.setStatement(target.name, undefined);
-  } else {
-    slot.names = "portal";
-    slot.previous = core.names.portal(target.name);
-    core.names.setPortal(target.name, undefined);
-  }
+  slot.names =
+    target.kind === "S"
+      ? core.names.setStatement(target.name, undefined)
+      : core.names.setPortal(target.name, undefined);
   pass(intake, frame);
 }
 

@@ -1,14 +1,17 @@
 /**
  * Prepared statements, portals and cursors of one session, as they will be when everything that was forwarded has been
- * carried out. What fails or is skipped is undone, latest first.
+ * carried out. PostgreSQL has one space of names for Parse and PREPARE, and one for Bind and DECLARE.
  */
-import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
+import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
+import { type Change, Namespace } from "./namespace.ts";
 import type { Traits } from "./traits.ts";
 
 export interface Statement {
   request: PostgresRequest;
   traits: Traits;
   readonly text: Buffer;
+  /** Made by PREPARE or DECLARE: its text is that of the whole command. */
+  readonly byText: boolean;
   /** What its names meant when it was analysed; another epoch may have other meanings. */
   epoch: number;
   /** The plan under which it was decided. */
@@ -30,90 +33,66 @@ export interface Portal {
   started: boolean;
   generation: number;
   recorded: number;
+  /** A cursor that outlives its transaction. */
+  readonly isHeld: boolean;
 }
 
-export type Undo = () => void;
+/** What a message does to one name. */
+export type NameChange =
+  | { readonly of: "statement"; readonly change: Change<Statement> }
+  | { readonly of: "portal"; readonly change: Change<Portal> };
 
 export const NAMES_MAX = 10_000;
 
 export class Names {
-  readonly #statements = new Map<string, Statement>();
-  readonly #portals = new Map<string, Portal>();
-  /** Of PREPARE and DECLARE, by name. */
-  readonly #prepared = new Map<string, StatementFacts>();
-  readonly #cursors = new Map<string, StatementFacts>();
-  #unnamedStatement: Statement | undefined;
-  #unnamedPortal: Portal | undefined;
+  readonly #statements = new Namespace<Statement>();
+  readonly #portals = new Namespace<Portal>();
   /** False once unknown code ran: it may have prepared, closed or replaced anything. */
   complete = true;
 
   statement(name: string): Statement | undefined {
-    return name === "" ? this.#unnamedStatement : this.#statements.get(name);
+    return this.#statements.get(name);
   }
 
   portal(name: string): Portal | undefined {
-    return name === "" ? this.#unnamedPortal : this.#portals.get(name);
+    return this.#portals.get(name);
   }
 
-  preparedFacts(name: string): StatementFacts | undefined {
-    return this.#prepared.get(name) ?? this.#statements.get(name)?.request.statements[0];
+  setStatement(name: string, statement: Statement | undefined): NameChange {
+    return { of: "statement", change: this.#statements.set(name, statement) };
   }
 
-  cursorFacts(name: string): StatementFacts | undefined {
-    return this.#cursors.get(name) ?? this.#portals.get(name)?.request.statements[0];
+  setPortal(name: string, portal: Portal | undefined): NameChange {
+    return { of: "portal", change: this.#portals.set(name, portal) };
   }
 
-  setStatement(name: string, statement: Statement | undefined): void {
-    if (name === "") this.#unnamedStatement = statement;
-    else put(this.#statements, name, statement);
-    if (name !== "" && statement !== undefined) this.#prepared.delete(name);
+  keep(changed: NameChange): void {
+    if (changed.of === "statement") this.#statements.keep(changed.change);
+    else this.#portals.keep(changed.change);
   }
 
-  setPortal(name: string, portal: Portal | undefined): void {
-    if (name === "") this.#unnamedPortal = portal;
-    else put(this.#portals, name, portal);
-  }
-
-  /** Remembers what a text prepares or declares. */
-  define({ statements }: PostgresRequest): Undo {
-    const undos = statements.flatMap((facts) => {
-      if (facts.defines === undefined) return [];
-      const { kind, name } = facts.defines;
-      const map = kind === "prepared" ? this.#prepared : this.#cursors;
-      const before = map.get(name);
-      put(map, name, facts);
-      return [(): void => put(map, name, before)];
-    });
-    return () => {
-      for (const undo of undos.reverse()) undo();
-    };
+  undo(changed: NameChange): void {
+    if (changed.of === "statement") this.#statements.undo(changed.change);
+    else this.#portals.undo(changed.change);
   }
 
   /** DEALLOCATE ALL, DISCARD ALL. */
   forgetPrepared(): void {
-    this.#statements.clear();
-    this.#prepared.clear();
-    this.#unnamedStatement = undefined;
+    this.#statements.forget();
   }
 
+  /** With its transaction every portal ends, but cursors that were declared to be held. */
   forgetPortals(): void {
-    this.#portals.clear();
-    this.#unnamedPortal = undefined;
+    this.#portals.forget((portal) => portal?.isHeld !== true);
   }
 
   forgetEverything(): void {
-    this.forgetPrepared();
-    this.forgetPortals();
-    this.#cursors.clear();
+    this.#statements.forget();
+    this.#portals.forget();
     this.complete = false;
   }
 
   get size(): number {
-    return this.#statements.size + this.#portals.size + this.#prepared.size + this.#cursors.size;
+    return this.#statements.size + this.#portals.size;
   }
-}
-
-function put<Value>(map: Map<string, Value>, name: string, value: Value | undefined): void {
-  if (value === undefined) map.delete(name);
-  else map.set(name, value);
 }

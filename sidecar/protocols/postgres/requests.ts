@@ -11,7 +11,7 @@ import type { Frame, Intake } from "./intake.ts";
 import { MARKER_QUERY, markerParse } from "./marker.ts";
 import { hasMeaning } from "./meaning.ts";
 import { NAMES_MAX, type Statement } from "./names.ts";
-import { newStatement } from "./statements.ts";
+import { define, newStatement } from "./statements.ts";
 import { type Traits, traitsOf } from "./traits.ts";
 
 export function query(intake: Intake, { bytes, start, end }: Frame): void {
@@ -61,8 +61,9 @@ function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
 }
 
 function refuseQuery(intake: Intake, why: Refusal, request: number): void {
-  const slot = intake.core.expected.push("query");
-  dropUnnamed(intake, slot);
+  const { core } = intake;
+  const slot = core.expected.push("query");
+  slot.names = core.names.setStatement("", undefined);
   slot.refusal = why;
   slot.request = request;
   // A Query is answered with ReadyForQuery, and nothing is kept back after it.
@@ -80,12 +81,12 @@ function forwardQuery(
 ): void {
   const { core } = intake;
   const slot = core.expected.push("query");
-  dropUnnamed(intake, slot);
+  slot.names = core.names.setStatement("", undefined);
   slot.request = number;
   slot.facts = request;
   slot.traits = traits;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
-  takesEffect(intake, slot, request, traits);
+  takesEffect(intake, slot, request, traits, frame.bytes.subarray(frame.start + HEADER_BYTES, frame.end - 1));
   intake.groupOpen = false;
   intake.mayRevive = false;
   if (traits.copiesIn) {
@@ -102,24 +103,21 @@ function mayStop({ core }: Intake, { statements }: PostgresRequest): boolean {
 
 const nothing = (): void => undefined;
 
-/** A simple query ends the unnamed statement and portal, whether it succeeds or not. */
-function dropUnnamed({ core }: Intake, slot: Slot): void {
-  const unnamed = core.names.statement("");
-  if (unnamed === undefined) return;
-  slot.name = "";
-  slot.names = "statement";
-  slot.previous = unnamed;
-  core.names.setStatement("", undefined);
-}
-
 /** What the session must know of a text that is now on its way. */
-export function takesEffect(intake: Intake, slot: Slot, request: PostgresRequest, traits: Traits): void {
+// oxlint-disable-next-line max-params -- the five are what was forwarded
+export function takesEffect(
+  intake: Intake,
+  slot: Slot,
+  request: PostgresRequest,
+  traits: Traits,
+  text: Buffer,
+): void {
   const { core } = intake;
   if (traits.endsTransaction) intake.mayRevive = true;
   const undoes = traits.endsTransaction && core.parts.path.mayMoveBack;
   if (traits.movesPath || traits.changesCatalog || undoes) core.moves(slot);
   if (traits.runsUnknown) core.names.forgetEverything();
-  if (traits.defines) slot.undoDefines = core.names.define(request);
+  if (traits.defines) slot.defines = define(core, request, text);
 }
 
 export function parse(intake: Intake, { bytes, start, end }: Frame): void {
@@ -167,13 +165,10 @@ function finishParse(
   if (intake.skipping) return;
   const slot = core.expected.push("parse");
   intake.groupOpen = true;
-  slot.name = name;
-  slot.names = "statement";
-  slot.previous = core.names.statement(name);
   const room = core.names.size < NAMES_MAX || name === "";
   if (verdict.pass && room) {
     statement.unspent = verdict.request;
-    core.names.setStatement(name, statement);
+    slot.names = core.names.setStatement(name, statement);
     core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
     return;
   }
@@ -183,6 +178,8 @@ function finishParse(
         `the session has prepared as many statements as the gateway keeps (${NAMES_MAX})`,
       )
     : verdict.refusal;
+  // The marker that stands in its place ends the unnamed statement, as it would have itself.
+  if (name === "") slot.names = core.names.setStatement("", undefined);
   core.parts.toUpstream.put(markerParse(name));
   intake.skipping = true;
 }

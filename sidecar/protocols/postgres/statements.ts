@@ -1,14 +1,29 @@
-import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
-import type { SessionCore } from "./core.ts";
-import type { Statement } from "./names.ts";
+/** Statements as they are analysed, and again when their names may mean something else. */
+import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
+import type { NameChange, Names, Portal, Statement } from "./names.ts";
 import { traitsOf } from "./traits.ts";
 
+/** What a statement needs to know of its session. */
+interface Moment {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly names: Names;
+}
+
+const NO_TEXT = Buffer.alloc(0);
+
 /** A statement that was just analysed, before anything is decided of it. */
-export function newStatement(core: SessionCore, text: Buffer, request: PostgresRequest): Statement {
+export function newStatement(
+  core: Moment,
+  text: Buffer,
+  request: PostgresRequest,
+  byText = false,
+): Statement {
   return {
     request,
     traits: traitsOf(request, text),
     text,
+    byText,
     epoch: core.epoch,
     generation: core.generation,
     unspent: -1,
@@ -16,4 +31,84 @@ export function newStatement(core: SessionCore, text: Buffer, request: PostgresR
     descriptionVersion: -1,
     describing: false,
   };
+}
+
+/** It was analysed again: whatever was decided of it before was decided of something else. */
+export function renew(core: Moment, statement: Statement, request: PostgresRequest): void {
+  statement.request = statement.byText ? whatRuns(request) : request;
+  statement.traits = traitsOf(statement.request, statement.text);
+  statement.epoch = core.epoch;
+  statement.unspent = -1;
+}
+
+/** A statement of which only that is known. */
+export const elsewhere = (): PostgresRequest => ({ protocol: "postgres", statements: [ELSEWHERE] });
+
+const ELSEWHERE: StatementFacts = {
+  class: "unknown",
+  accesses: [],
+  calls: [],
+  doubts: [{ code: "PREPARED_ELSEWHERE", text: "runs a statement that this session did not define before" }],
+  columns: [],
+  literalOffsetsBytes: [],
+  startByte: 0,
+  lengthBytes: 0,
+};
+
+export const unknownStatement = (core: Moment): Statement => newStatement(core, NO_TEXT, elsewhere());
+
+export function unknownPortal(core: Moment): Portal {
+  return portalOf(unknownStatement(core), false);
+}
+
+/** `isHeld`: it outlives its transaction. */
+export function portalOf(statement: Statement, isHeld: boolean): Portal {
+  return { statement, request: statement.request, started: false, generation: -1, recorded: -1, isHeld };
+}
+
+/** Remembers what a text prepares and declares. */
+export function define(
+  core: Moment,
+  { statements }: PostgresRequest,
+  text: Buffer,
+): NameChange[] | undefined {
+  const changes = statements.flatMap((facts) => {
+    if (facts.defines === undefined) return [];
+    const { kind, name, holds } = facts.defines;
+    // Its own part of the text, and a copy: the text goes with its message.
+    const own = Buffer.from(text.subarray(facts.startByte, facts.startByte + facts.lengthBytes));
+    const statement = newStatement(core, own, whatRuns({ protocol: "postgres", statements: [facts] }), true);
+    return kind === "prepared"
+      ? core.names.setStatement(name, statement)
+      : core.names.setPortal(name, portalOf(statement, holds === true));
+  });
+  return changes.length === 0 ? undefined : changes;
+}
+
+/**
+ * A text that defines something has failed. One of several statements may have done so all the same: what PREPARE and
+ * a cursor WITH HOLD make does not go with the rest. Then nobody knows what the names stand for.
+ */
+export function failedToDefine(
+  core: Moment,
+  changes: readonly NameChange[],
+  { statements }: PostgresRequest,
+): void {
+  if (statements.length === 1) for (const change of changes.toReversed()) core.names.undo(change);
+  else
+    for (const changed of changes) {
+      if (changed.of === "statement") changed.change.value = unknownStatement(core);
+      else changed.change.value = { ...unknownPortal(core), isHeld: true };
+      core.names.keep(changed);
+    }
+}
+
+/** Of a statement that defines: what is run by the name that it gives. */
+function whatRuns(request: PostgresRequest): PostgresRequest {
+  return { ...request, statements: request.statements.map(withoutDefinition) };
+}
+
+function withoutDefinition(facts: StatementFacts): StatementFacts {
+  const { defines: _, ...others } = facts;
+  return others;
 }

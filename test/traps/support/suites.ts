@@ -1,0 +1,22 @@
+/** All traps, on one version. */
+import { after, before, describe } from "node:test";
+import type { PostgresVersion } from "#tools/postgres/binaries.ts";
+import { skipWithoutPostgres } from "#test/support/postgres.ts";
+import { nameTraps } from "../live/names.ts";
+import { openStage, type Stage } from "./stage.ts";
+
+export function onEveryTrap(version: PostgresVersion): void {
+  describe(`traps on ${version}`, { skip: skipWithoutPostgres(version) }, () => {
+    let stage: Stage | undefined;
+    before(async () => {
+      stage = await openStage(version);
+    });
+    after(() => stage?.[Symbol.asyncDispose]());
+    const there = (): Stage => {
+      if (stage === undefined) throw new Error("the server did not start");
+      return stage;
+    };
+
+    nameTraps(there);
+  });
+}
