@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
+.PHONY: bypass help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -66,13 +66,15 @@ fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUT
 bypass: clients native cluster-binaries ## every way around that somebody has thought of, with and without what is in it, as a table
 	@node tools/bypass/table.ts
 
-bench: setup ## side-by-side figures: decisions, what a pod's gateway weighs, how long it waits for a credential, 2,000 gateways that lose their broker, and the gateway beside haproxy and pgbouncer
+bench: setup ## what the gateway costs beside haproxy, pgbouncer and a bare relay, in one run
+	@tools/setup/proxies.sh
+	@node bench/performance.ts
+
+bench-decisions: setup ## what a decision costs, what a pod's gateway weighs, how long it waits for a credential, and 2,000 gateways that lose their broker
 	@node bench/policy.ts
 	@node bench/sidecar.ts
 	@node bench/exchange.ts --model
 	@node bench/storm.ts
-	@tools/setup/proxies.sh
-	@node bench/proxies.ts
 
 bench-admission: clients ## what admission adds to the making of a pod, at 10,000 pods and 50 a second
 	@node tools/cluster/build.ts --for='test/webhook/*.test.ts'

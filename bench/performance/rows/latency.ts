@@ -1,0 +1,45 @@
+/** What one client waits for one row, over what it waits without anything in between. */
+import type { Query } from "../probe.ts";
+import { Collected, type RowFigures } from "../results.ts";
+import { ONE_ROW } from "../schema.ts";
+import { figure, quantile } from "../statistics.ts";
+import type { Bench, Row } from "./row.ts";
+
+const ROUNDS = { long: 3_000, short: 1_000 } as const;
+/** The rounds are looked at in as many parts as tell how far one differs from the next. */
+const PARTS = 5;
+
+export const LATENCY_SIMPLE: Row = row("latency-simple", ONE_ROW.simple, false);
+export const LATENCY_PREPARED: Row = row("latency-prepared", ONE_ROW.prepared, false);
+export const LATENCY_STRICT: Row = row("latency-strict", ONE_ROW.strict, true);
+
+function row(id: string, query: Query, isStrict: boolean): Row {
+  return {
+    id,
+    async measure({ probe, targets, length }: Bench): Promise<RowFigures> {
+      const asked = targets.filter(({ name, strict }) => name === "direct" || strict === isStrict);
+      const rounds = ROUNDS[length];
+      const times = await probe.paired(asked, query, rounds);
+      const collected = new Collected(asked);
+      for (let part = 0; part < PARTS; part += 1) addPart(collected, times, part, rounds / PARTS);
+      return collected.figures(figure);
+    },
+  };
+}
+
+function addPart(
+  collected: Collected,
+  times: ReadonlyMap<string, readonly number[]>,
+  part: number,
+  size: number,
+): void {
+  const partOf = (us: readonly number[]): readonly number[] => us.slice(part * size, (part + 1) * size);
+  const direct = partOf(times.get("direct") ?? []);
+  const base = { p50: quantile(direct, 0.5), p99: quantile(direct, 0.99) };
+  for (const [name, us] of times) {
+    const own = partOf(us);
+    const p50Us = quantile(own, 0.5);
+    const p99Us = quantile(own, 0.99);
+    collected.add(name, { p50Us, p99Us, addedP50Us: p50Us - base.p50, addedP99Us: p99Us - base.p99 });
+  }
+}

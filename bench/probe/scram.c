@@ -1,0 +1,53 @@
+/* SCRAM-SHA-256 of a client, RFC 7677, without channel binding. */
+#include "probe.h"
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_BYTES 32
+
+static void hmac(const uint8_t key[KEY_BYTES], const char *text, uint8_t out[KEY_BYTES])
+{
+	unsigned int length = KEY_BYTES;
+	if (HMAC(EVP_sha256(), key, KEY_BYTES, (const uint8_t *)text, strlen(text), out, &length) == NULL)
+		fail("HMAC failed");
+}
+
+size_t scram_first(char *message, char nonce[33])
+{
+	uint8_t random[24];
+	if (RAND_bytes(random, sizeof random) != 1)
+		fail("no random bytes");
+	EVP_EncodeBlock((uint8_t *)nonce, random, sizeof random);
+	return (size_t)sprintf(message, "n,,n=,r=%s", nonce);
+}
+
+size_t scram_final(const char *server_first, const char nonce[33], const char *password, char *message)
+{
+	char joint[256], salt_text[256];
+	int iterations = 0;
+	if (sscanf(server_first, "r=%255[^,],s=%255[^,],i=%d", joint, salt_text, &iterations) != 3)
+		fail("the challenge cannot be read");
+	uint8_t salt[256];
+	int salt_bytes = EVP_DecodeBlock(salt, (const uint8_t *)salt_text, (int)strlen(salt_text));
+	for (size_t at = strlen(salt_text); at > 0 && salt_text[at - 1] == '='; at -= 1)
+		salt_bytes -= 1;
+	uint8_t salted[KEY_BYTES], client_key[KEY_BYTES], stored_key[KEY_BYTES], signature[KEY_BYTES];
+	if (salt_bytes < 1 || PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, salt_bytes, iterations,
+						EVP_sha256(), KEY_BYTES, salted) != 1)
+		fail("the key cannot be derived");
+	hmac(salted, "Client Key", client_key);
+	if (EVP_Digest(client_key, KEY_BYTES, stored_key, NULL, EVP_sha256(), NULL) != 1)
+		fail("SHA-256 failed");
+	char signed_text[1024];
+	snprintf(signed_text, sizeof signed_text, "n=,r=%s,%s,c=biws,r=%s", nonce, server_first, joint);
+	hmac(stored_key, signed_text, signature);
+	for (size_t at = 0; at < KEY_BYTES; at += 1)
+		client_key[at] ^= signature[at];
+	char proof[64];
+	EVP_EncodeBlock((uint8_t *)proof, client_key, KEY_BYTES);
+	return (size_t)sprintf(message, "c=biws,r=%s,p=%s", joint, proof);
+}
