@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent } from "node:https";
-import { connect as connectTcp } from "node:net";
+import { type Socket, connect as connectTcp } from "node:net";
 import { test } from "node:test";
 import { connect } from "node:tls";
 import fc from "fast-check";
@@ -238,27 +238,23 @@ test("when it is full it says so at once, and takes more when it is not", async 
 test("whoever sends too slowly is cut off: in the handshake, the head and the body", async () => {
   await using port = await openPort(
     {},
-    { limits: { handshakeMs: 50, headMs: 200, bodyMs: 50, idleMs: 10_000 } },
+    { limits: { handshakeMs: 1_000, headMs: 1_000, bodyMs: 1_000, idleMs: 60_000 } },
   );
-  const silent = connectTcp(port.server.port, "127.0.0.1");
-  await once(silent, "close");
-  const begun = connectTcp(port.server.port, "127.0.0.1");
-  begun.on("error", () => undefined).resume();
-  // The beginning of a ClientHello that never goes on.
-  begun.write(Buffer.from("1603010200010001fc0303", "hex"));
-  await once(begun, "close");
-
-  const ca = authority.certificatePem;
-  for (const begin of [
-    "POST /mutate/pods HTTP/1.1\r\nhost: x\r\n",
-    "POST /mutate/pods HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
-  ]) {
-    const socket = connect({ host: "127.0.0.1", port: port.server.port, ca });
-    socket.on("error", () => undefined);
-    socket.resume();
-    socket.write(begin);
-    await once(socket, "close");
-  }
+  const cut = async (socket: Socket, begin: Buffer | string): Promise<void> => {
+    socket.on("error", () => undefined).resume();
+    if (begin.length > 0) socket.write(begin);
+    await new Promise((resume) => void socket.on("close", resume));
+  };
+  const connectTls = () =>
+    connect({ host: "127.0.0.1", port: port.server.port, ca: authority.certificatePem });
+  const head = "POST /mutate/pods HTTP/1.1\r\nhost: x\r\n";
+  await Promise.all([
+    cut(connectTcp(port.server.port, "127.0.0.1"), ""),
+    // A ClientHello that never goes on.
+    cut(connectTcp(port.server.port, "127.0.0.1"), Buffer.from("1603010200010001fc0303", "hex")),
+    cut(connectTls(), head),
+    cut(connectTls(), `${head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{`),
+  ]);
   assert.equal((await ask(port.server, { body: review() })).status, 200);
 });
 
@@ -296,7 +292,7 @@ for (const [what, sent] of [
     const socket = connect({ host: "127.0.0.1", port: port.server.port, ca: authority.certificatePem });
     using _ = { [Symbol.dispose]: () => void socket.destroy() };
     socket.on("error", () => undefined).resume();
-    const cut = once(socket, "close");
+    const cut = new Promise((resume) => void socket.on("close", resume));
     await once(socket, "secureConnect");
     if (sent !== "") socket.write(sent);
     // It is known there: what came after it is answered.
@@ -311,7 +307,8 @@ test("it ends although somebody has not even begun to shake hands", async () => 
   socket.on("error", () => undefined).resume();
   await once(socket, "connect");
   assert.equal((await ask(port.server, { body: review() })).status, 200);
-  await Promise.all([port.server[Symbol.asyncDispose](), once(socket, "close")]);
+  const cut = new Promise((resume) => void socket.on("close", resume));
+  await Promise.all([port.server[Symbol.asyncDispose](), cut]);
 });
 
 test("where a client certificate is asked for, only the API server's own gets an answer", async () => {
