@@ -49,7 +49,7 @@ export function bundleOf(
   folder: string,
 ): InputOptions & { output: OutputOptions } {
   const needsParser = programs.includes("aside-worker");
-  const needsAddon = programs.includes("gateway");
+  const needsAddon = programs.some((name) => name === "gateway" || name === "broker-worker");
   return {
     input: Object.fromEntries(programs.map((name) => [name, PROGRAMS[name]])),
     platform: "node",

@@ -1,6 +1,6 @@
 /** The broker: who asks, what they may have, and for how long. It opens no listener and reads no file of kinds. */
 import { randomBytes } from "node:crypto";
-import type { Ancestor, ConnectionRef } from "#core/policy/facts.ts";
+import type { Ancestor, Caller, ConnectionRef } from "#core/policy/facts.ts";
 import type { PlanPush, Report, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type BrokerConfig, type ConfigProblem, type Prepared, prepare } from "./config.ts";
@@ -90,6 +90,10 @@ export interface Broker extends AsyncDisposable {
   permits(asker: Asker, connection: ConnectionRef, signal: AbortSignal): Promise<Exchanged | Refusal>;
   /** Ends the session's lease and tells its data plane; false when it has none. */
   revoke(session: SessionId, why: Refusal): boolean;
+  /** Whose session it is; undefined when there is none. */
+  callerOf(session: SessionId): Caller | undefined;
+  /** Of a revocation that is about to go, so that the record says who lifted it. */
+  lifting(guardrail: string, by: string): void;
   /** Ends every session of the pod, and tells its data plane. Of pods below it, those that policy does not let finish. */
   endPod(uid: string, why: Refusal): void;
   /** Ends sessions of pods that have become somebody else's since. */
@@ -225,6 +229,14 @@ class LiveBroker implements Broker {
 
   revoke(session: SessionId, why: Refusal): boolean {
     return this.#desk.revokeSession(session, why);
+  }
+
+  callerOf(session: SessionId): Caller | undefined {
+    return this.#sessions.get(session)?.caller;
+  }
+
+  lifting(guardrail: string, by: string): void {
+    this.#revocations.lifting(guardrail, by);
   }
 
   endPod(uid: string, why: Refusal): void {

@@ -10,6 +10,10 @@ import type { CommandTable } from "./frame/run.ts";
 import { gateway } from "./gateway.ts";
 import { kill } from "./kill.ts";
 import { lint } from "./lint.ts";
+import { revokeLift } from "./revoke-lift.ts";
+import { revokeList } from "./revoke-list.ts";
+import { revokeSession } from "./revoke-session.ts";
+import { revokeSubject } from "./revoke-subject.ts";
 import { sessions } from "./sessions.ts";
 import { status } from "./status.ts";
 import { test } from "./test.ts";
@@ -27,6 +31,10 @@ export const commands = {
   status,
   sessions,
   kill,
+  "revoke subject": revokeSubject,
+  "revoke session": revokeSession,
+  "revoke list": revokeList,
+  "revoke lift": revokeLift,
   "audit tail": auditTail,
   "audit grep": auditGrep,
   "audit show": auditShow,

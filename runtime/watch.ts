@@ -19,8 +19,13 @@ const INTERVAL_MS = 500;
 /** An editor's save is several events; a first look right after the first of them often meets half a file. */
 const SETTLE_MS = 25;
 
+export interface Watched {
+  /** Reads now, for whoever has just changed something. Resolves when `onChange` has been called with what there is. */
+  look(): Promise<void>;
+}
+
 /** Reads once, calls `onChange` with that, then with every later content that differs. Resolves after the first. */
-export async function watchFolder<Content>(options: WatchOptions<Content>): Promise<void> {
+export async function watchFolder<Content>(options: WatchOptions<Content>): Promise<Watched> {
   const { signal } = options;
   let key: string | undefined;
   let looking: Promise<void> | undefined;
@@ -34,19 +39,18 @@ export async function watchFolder<Content>(options: WatchOptions<Content>): Prom
     options.onChange(content);
   };
   // One look at a time: a change that arrives during one is looked at right after it.
+  const begin = (): Promise<void> => {
+    looking = look().finally(() => {
+      looking = undefined;
+      if (!lookAgain || signal.aborted) return;
+      lookAgain = false;
+      request();
+    });
+    return looking;
+  };
   const request = (): void => {
-    if (looking !== undefined) {
-      lookAgain = true;
-      return;
-    }
-    looking = look()
-      .catch(options.onError)
-      .finally(() => {
-        looking = undefined;
-        if (!lookAgain || signal.aborted) return;
-        lookAgain = false;
-        request();
-      });
+    if (looking === undefined) begin().catch(options.onError);
+    else lookAgain = true;
   };
 
   await look();
@@ -57,6 +61,13 @@ export async function watchFolder<Content>(options: WatchOptions<Content>): Prom
     clearInterval(timer);
     watcher?.close();
   });
+  return {
+    look: async () => {
+      // One that has begun may have read before the change. Its own error is heard where it was begun.
+      for (let other = looking; other !== undefined; other = looking) await other.catch(() => undefined);
+      await begin();
+    },
+  };
 }
 
 function openWatcher<Content>(options: WatchOptions<Content>, onEvent: () => void): FSWatcher | undefined {

@@ -25,6 +25,8 @@ export class Revocations {
   readonly #deps: RevocationsDeps;
   #known: ReadonlyMap<string, Revocation> = new Map();
   readonly #over = new Set<string>();
+  /** Who takes it away, where that is known, until it is gone. */
+  readonly #liftedBy = new Map<string, string>();
   /** Sessions that have ended since the last event, by guardrail. */
   readonly #ended = new Map<string, SessionId[]>();
   readonly #waiting: EventBody[] = [];
@@ -44,6 +46,10 @@ export class Revocations {
     this.#known = new Map(found.map((one) => [one.name, one]));
     for (const name of before.keys()) if (!this.#known.has(name)) this.#lifted(name);
     for (const one of found) if (!before.has(one.name)) this.#enforced(one);
+  }
+
+  lifting(guardrail: string, by: string): void {
+    if (this.#known.has(guardrail)) this.#liftedBy.set(guardrail, by);
   }
 
   /** `by`: the rule that denies the session what it has. */
@@ -79,7 +85,9 @@ export class Revocations {
   }
 
   #lifted(guardrail: string): void {
-    if (!this.#over.delete(guardrail)) this.#endedBy(guardrail, "lifted");
+    const by = this.#liftedBy.get(guardrail);
+    this.#liftedBy.delete(guardrail);
+    if (!this.#over.delete(guardrail)) this.#endedBy(guardrail, "lifted", by);
   }
 
   #expired(guardrail: string): void {
@@ -88,9 +96,10 @@ export class Revocations {
     this.#endedBy(guardrail, "expired");
   }
 
-  #endedBy(guardrail: string, how: "expired" | "lifted"): void {
-    this.#deps.note("revocation.ended", { guardrail, how });
-    this.#queue({ kind: "revocation.ended", guardrail, how });
+  #endedBy(guardrail: string, how: "expired" | "lifted", who?: string): void {
+    const by = who === undefined ? {} : { by: who };
+    this.#deps.note("revocation.ended", { guardrail, how, ...by });
+    this.#queue({ kind: "revocation.ended", guardrail, how, ...by });
   }
 
   #tellEnded(guardrail: string, sessions: readonly SessionId[]): void {

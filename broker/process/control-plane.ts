@@ -1,12 +1,14 @@
 /** One broker with everything that it needs of this process: its files, its trail, its sockets. */
 import { join } from "node:path";
-import { watchFolder } from "#runtime/watch.ts";
+import { type Watched, watchFolder } from "#runtime/watch.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { serveAdmin } from "../api/admin.ts";
 import { type PortServer, servePort } from "../api/serve.ts";
 import { type Broker, createBroker } from "../broker.ts";
 import { brokerIdentifier } from "../identifier.ts";
 import type { Note } from "../note.ts";
+import type { Revoking } from "../revoking/asked.ts";
+import { openRevocations } from "../revoking/files.ts";
 import type { Disk } from "../trail/disk.ts";
 import { openTrail } from "../trail/file-trail.ts";
 import { directoryKeyring } from "../trail/keyring.ts";
@@ -47,7 +49,8 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const { settings, disk, log, variables } = options;
   const note = noteIn(log);
   // First of all, since nothing else makes sense without it, and its faults are the likeliest.
-  const reader = folderReader(settings.config);
+  const revocations = await openRevocations(join(settings.state, "broker", "revocations"), disk, Date.now);
+  const reader = folderReader(settings.config, revocations.directory);
   const first = firstReading(reader.read(), settings.config);
   await using opened = new AsyncDisposableStack();
   const name = await brokerIdentifier(join(settings.state, "broker"), disk);
@@ -70,10 +73,17 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
     }),
   );
   const files = new ConfigInForce(broker, options, first);
-  await watch(settings.config, reader.read, files, opened, log);
+  const watched = await watch(settings.config, reader.read, files, opened, log);
   opened.use(await servePortOf(broker, settings, note));
   const missing = (): readonly string[] => [...files.problems(), ...trailProblem(trail)];
-  opened.use(await serveAdmin({ path: settings.adminPath, broker, trail, missing, note }));
+  const revoking: Revoking = {
+    revocations,
+    providers: () => files.providers,
+    callerOf: (session) => broker.callerOf(session),
+    inForce: () => watched.look(),
+    lifting: (guardrail, by) => broker.lifting(guardrail, by),
+  };
+  opened.use(await serveAdmin({ path: settings.adminPath, broker, trail, missing, revoking, note }));
   const metrics: BrokerMetrics = openBrokerMetrics(broker, trail, missing, counted);
   const kept = opened.move();
   return {
@@ -108,6 +118,7 @@ class ConfigInForce {
   readonly #options: ControlPlaneOptions;
   #gateway: GatewayPlan;
   #problems: readonly string[] = [];
+  #providers: readonly string[] = [];
   #said = "";
 
   constructor(broker: Broker, options: ControlPlaneOptions, { gateway }: FirstReading) {
@@ -124,6 +135,7 @@ class ConfigInForce {
     const errors = loaded.diagnostics.filter(({ severity }) => severity === "error");
     const { identities, listeners } = this.#gateway;
     const { planVersion } = this.#broker.update({ loaded, listeners: identities, authorities });
+    this.#providers = loaded.identityProviders.map(({ metadata }) => metadata.name);
     const lost = Object.keys(identities).filter((name) => !listeners.some((one) => one.name === name));
     this.#problems = [
       ...(typeof gateway === "string" ? [gateway] : []),
@@ -134,6 +146,10 @@ class ConfigInForce {
     const text = JSON.stringify(listeners);
     if (text !== this.#said) onListeners(listeners);
     this.#said = text;
+  }
+
+  get providers(): readonly string[] {
+    return this.#providers;
   }
 
   problems(): readonly string[] {
@@ -148,10 +164,10 @@ async function watch(
   files: ConfigInForce,
   opened: AsyncDisposableStack,
   log: Log,
-): Promise<void> {
+): Promise<Watched> {
   const stop = new AbortController();
   opened.defer(() => stop.abort());
-  await watchFolder({
+  return await watchFolder({
     folder,
     read: () => Promise.resolve(read()),
     keyOf,

@@ -19,12 +19,15 @@ export interface FolderReader {
   read(): Folder;
 }
 
-export function folderReader(directory: string): FolderReader {
+/** `revocations`: of the broker's own, read as if they were there too. */
+export function folderReader(directory: string, revocations?: string): FolderReader {
   /** The last text of each file in which nothing was wrong. */
   let good: ReadonlyMap<string, string> = new Map();
   return {
     read() {
-      const files = readConfigFiles(directory);
+      const files = [directory, ...(revocations === undefined ? [] : [revocations])].flatMap((folder) =>
+        readConfigFiles(folder),
+      );
       const fresh = loadKinds(files);
       const isBroken = brokenPaths(files, fresh);
       const kept = [...good].filter(([path]) => isBroken(path));

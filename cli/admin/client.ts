@@ -39,13 +39,23 @@ export async function askBroker<Answer>(
     response.on("end", () => {
       const text = Buffer.concat(pieces).toString("utf8");
       if (response.statusCode === 200) return settle({ ok: true, value: JSON.parse(text) as Answer });
-      settle({ ok: false, message: `the broker answered with ${response.statusCode}: ${text.trim()}` });
+      settle({ ok: false, message: problemIn(text) ?? `the broker answered with ${response.statusCode}` });
     });
   });
   asking.on("timeout", () => asking.destroy(new Error("the broker does not answer")));
   asking.on("error", failed);
   asking.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
+}
+
+function problemIn(text: string): string | undefined {
+  try {
+    const { problem } = JSON.parse(text) as { readonly problem?: unknown };
+    return typeof problem === "string" ? problem : undefined;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
 }
 
 function wordsFor({ code, message }: NodeJS.ErrnoException, path: string): string {

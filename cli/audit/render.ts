@@ -104,7 +104,12 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
   "sessions.killed": ({ event }) => join(`by ${word(event, "by")}`, list(event, "sessions")),
   "revocation.enforced": ({ event }) =>
     join(word(event, "guardrail"), word(event, "whom"), `by ${word(event, "by")}`, word(event, "because")),
-  "revocation.ended": ({ event }) => join(word(event, "guardrail"), word(event, "how")),
+  "revocation.ended": ({ event }) =>
+    join(
+      word(event, "guardrail"),
+      word(event, "how"),
+      event["by"] === undefined ? "" : `by ${word(event, "by")}`,
+    ),
   "sessions.revoked": ({ event }) =>
     join(
       word(event, "guardrail"),

@@ -156,6 +156,8 @@ export type RevocationEnforced = Head<"revocation.enforced"> & {
 export type RevocationEnded = Head<"revocation.ended"> & {
   readonly guardrail: string;
   readonly how: "expired" | "lifted";
+  /** Who lifted it, of a host. In a cluster its API server's own log knows. */
+  readonly by?: string;
 };
 /** Whom it reached here. In the sessions' own records stands the code with which they closed. */
 export type SessionsRevoked = Head<"sessions.revoked"> & {

@@ -5,6 +5,7 @@
  * - `text output` right behind it: exactly what the commands print. Where a command is meant to fail, the fence says
  *   `sh test exit=1`.
  * - `sh cluster`: run in the order of its page on a real cluster, by test/installed. Its output may be told in part: `text excerpt`.
+ * - `sh host`: the same with a gateway that runs, by test/gateway.
  * - `sh manual`: for what a test cannot do, such as `make demo`; kept rare.
  * - `yaml test`: kinds that load without an error.
  */
@@ -16,7 +17,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { loadKinds } from "#core/api/load.ts";
 import { ROOT, repositoryFiles, textOf } from "../architecture/sources.ts";
-import { CLUSTER_PAGES, type Fence, fencesOf } from "./fences.ts";
+import { CLUSTER_PAGES, type Fence, HOST_PAGES, fencesOf } from "./fences.ts";
 
 const bin = mkdtempSync(join(tmpdir(), "sallyport-bin-"));
 writeFileSync(
@@ -84,7 +85,12 @@ test("an output fence stands behind the commands that print it", () => {
   assert.deepEqual(orphans, []);
 });
 
-test("every page with commands for a cluster is one whose commands are run there", () => {
-  const withCommands = fences.filter(({ info }) => info.startsWith("sh cluster")).map(({ page }) => page);
-  assert.deepEqual([...new Set(withCommands)].toSorted(), [...CLUSTER_PAGES].toSorted());
+test("every page with commands for a cluster or a host is one whose commands are run there", () => {
+  for (const [info, known] of [
+    ["sh cluster", CLUSTER_PAGES],
+    ["sh host", HOST_PAGES],
+  ] as const) {
+    const withCommands = fences.filter((fence) => fence.info.startsWith(info)).map(({ page }) => page);
+    assert.deepEqual([...new Set(withCommands)].toSorted(), [...known].toSorted());
+  }
 });

@@ -11,6 +11,9 @@ export interface Fence {
 /** Pages whose `sh cluster` is run, from top to bottom, by test/installed. */
 export const CLUSTER_PAGES = ["README.md", "docs/operations.md"] as const;
 
+/** Pages whose `sh host` is run, from top to bottom, by test/gateway. */
+export const HOST_PAGES = ["docs/operations/misbehaving.md"] as const;
+
 const FENCE = /^(?<indent> *)```(?<info>[^\n`]*)\n(?<text>[\s\S]*?)^\k<indent>```[ \t]*$/gm;
 
 export function fencesOf(page: string, markdown: string): Fence[] {
