@@ -54,7 +54,13 @@ export function runTests(
     const startMs = Date.now();
     const { status, stdout } = spawnSync(
       process.execPath,
-      ["--test", "--test-concurrency=3", "--test-reporter=./tools/test/reporter.ts", ...globs],
+      [
+        "--test",
+        "--test-concurrency=3",
+        "--test-timeout=1800000",
+        "--test-reporter=./tools/test/reporter.ts",
+        ...globs,
+      ],
       {
         encoding: "utf8",
         maxBuffer: 64 * 1024 * 1024,
