@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { nameTraps } from "../live/names.ts";
+import { startupTraps } from "../live/startup.ts";
 import { openStage, type Stage } from "./stage.ts";
 
 export function onEveryTrap(version: PostgresVersion): void {
@@ -17,6 +18,7 @@ export function onEveryTrap(version: PostgresVersion): void {
       return stage;
     };
 
+    startupTraps(there);
     nameTraps(there);
   });
 }
