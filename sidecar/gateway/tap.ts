@@ -54,6 +54,7 @@ export function openTap(options: TapOptions): SessionTap {
   const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
   const changed = new Set<() => void>();
   const describe = describer();
+  const say = sayer();
   let policy = openPolicy(options, options.plan);
   let opening = consider(options.opening);
 
@@ -80,7 +81,14 @@ export function openTap(options: TapOptions): SessionTap {
       totals.requests += 1;
       const decision = meters.decided(() => consider(request));
       const description = describe(request);
-      const body = requestBody(number, decision, description, recorder.digest(text), text.length);
+      const body = requestBody(
+        number,
+        decision,
+        say(decision),
+        description,
+        recorder.digest(text),
+        text.length,
+      );
       const statementsMax = opening.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
       if (decision.outcome === "deny") return refuse(body, text, refusalOf(decision));
       if (totals.requests > statementsMax) return refuse(body, text, refusal("LIMIT_STATEMENTS"));
@@ -165,9 +173,34 @@ function openPolicy({ caller, connection }: TapOptions, { plan }: ActivePlan): P
   return openSession(plan, caller, connection);
 }
 
+/** What a decision leaves in the trail, whichever request it was made of. */
+interface SaidDecision {
+  readonly by: { readonly by?: string };
+  readonly observed: readonly string[];
+}
+
+/** Decisions are remembered by whoever makes them, and so is what is said of them. */
+function sayer(): (decision: Decision) => SaidDecision {
+  const known = new WeakMap<Decision, SaidDecision>();
+  return (decision) => {
+    let said = known.get(decision);
+    if (said === undefined) known.set(decision, (said = sayDecision(decision)));
+    return said;
+  };
+}
+
+function sayDecision({ by, observations }: Decision): SaidDecision {
+  return {
+    by: by === undefined ? {} : { by: `${by.policy}/${by.rule}@${by.hash}` },
+    observed: observations.map((observation) => `${observation.outcome} ${observation.policy}`),
+  };
+}
+
+// oxlint-disable-next-line max-params -- the six are what a request leaves in the trail
 function requestBody(
   number: number,
-  { outcome, code, by, observations }: Decision,
+  { outcome, code }: Decision,
+  { by, observed }: SaidDecision,
   { classes, accesses, doubts }: RequestDescription,
   textDigest: string,
   textBytes: number,
@@ -177,11 +210,11 @@ function requestBody(
     request: number,
     outcome,
     code,
-    ...(by === undefined ? {} : { by: `${by.policy}/${by.rule}@${by.hash}` }),
+    ...by,
     classes,
     accesses,
     doubts,
-    observed: observations.map((observation) => `${observation.outcome} ${observation.policy}`),
+    observed,
     textDigest,
     textBytes,
   };

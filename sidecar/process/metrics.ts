@@ -3,7 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerPort } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { lookedUp } from "#runtime/metrics.ts";
-import type { MeteredListener, MeteredRequest, Meters } from "../gateway/meters.ts";
+import type { MeteredListener, Meters } from "../gateway/meters.ts";
+import { type Counted, type Tallies, type Tally, countDecided, openTallies } from "./tallies.ts";
 
 /** What is looked up at the moment of asking. */
 export interface WorkerGauges {
@@ -90,24 +91,32 @@ function sessionMeters(registry: Registry): Meters {
     "Clients that were refused before they had a session.",
     ["listener", "connection", "code"],
   );
-  const requests = counter("sallyport_requests_total", "Requests, by what was decided of them.", [
-    "protocol",
-    "connection",
-    "outcome",
-    "code",
-  ]);
+  const tallies = openTallies();
+  const counted = talliedCounters(registry, tallies);
+  counted(
+    "sallyport_requests_total",
+    "Requests, by what was decided of them.",
+    [...OF_REQUESTS, "outcome", "code"],
+    ({ decided }) => decided.values(),
+  );
   const seconds = new Histogram({
     name: "sallyport_decision_seconds",
     help: "Time that policy takes to decide one request.",
     buckets: DECISION_SECONDS,
     registers,
   });
-  const rows = counter("sallyport_result_rows_total", "Rows of results.", ["protocol", "connection"]);
-  const bytes = counter("sallyport_result_bytes_total", "Bytes of results.", ["protocol", "connection"]);
-  const masked = counter("sallyport_masked_values_total", "Values that a mask replaced.", [
-    "protocol",
-    "connection",
+  counted("sallyport_result_rows_total", "Rows of results.", OF_REQUESTS, ({ labels, rows }) => [
+    { labels, count: rows },
   ]);
+  counted("sallyport_result_bytes_total", "Bytes of results.", OF_REQUESTS, ({ labels, bytes }) => [
+    { labels, count: bytes },
+  ]);
+  counted(
+    "sallyport_masked_values_total",
+    "Values that a mask replaced.",
+    OF_REQUESTS,
+    ({ labels, maskedValues }) => [{ labels, count: maskedValues }],
+  );
   return {
     turnedAway: (listener, code) => refused.inc({ ...arrivedAt(listener), code }),
     opened: (listener) => open.inc(arrivedAt(listener)),
@@ -116,31 +125,45 @@ function sessionMeters(registry: Registry): Meters {
       ended.inc({ ...arrivedAt(listener), code });
     },
     decided: (request, outcome, code, tookMs) => {
-      requests.inc({ ...askedOf(request), outcome, code });
+      countDecided(tallies.of(request), outcome, code);
       seconds.observe(tookMs / 1_000);
     },
     result: (request, counts) => {
-      const labels = askedOf(request);
-      rows.inc(labels, counts.rows);
-      bytes.inc(labels, counts.bytes);
-      masked.inc(labels, counts.maskedValues);
+      const tally = tallies.of(request);
+      tally.rows += counts.rows;
+      tally.bytes += counts.bytes;
+      tally.maskedValues += counts.maskedValues;
     },
   };
 }
 
+const OF_REQUESTS = ["protocol", "connection"] as const;
+
+/** Counters that take over what was tallied when somebody looks at them. */
+function talliedCounters(registry: Registry, tallies: Tallies) {
+  return (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    countsOf: (tally: Tally) => Iterable<Counted>,
+  ): void => {
+    const collect = function (this: Counter): void {
+      this.reset();
+      for (const tally of tallies.all())
+        for (const { labels, count } of countsOf(tally)) this.inc({ ...labels }, count);
+    };
+    registry.registerMetric(new Counter({ name, help, labelNames, registers: [], collect }));
+  };
+}
+
 type ListenerLabels = Record<"listener" | "connection", string>;
-type RequestLabels = Record<"protocol" | "connection", string>;
 
 function arrivedAt({ name, connection }: MeteredListener): ListenerLabels {
   return { listener: name, connection: sayConnection(connection) };
 }
 
-function askedOf({ protocol, connection }: MeteredRequest): RequestLabels {
-  return { protocol, connection: sayConnection(connection) };
-}
-
 /** There are no more of them than the plan has. */
-function sayConnection({ namespace, name }: MeteredRequest["connection"]): string {
+function sayConnection({ namespace, name }: MeteredListener["connection"]): string {
   return `${namespace}/${name}`;
 }
 

@@ -1,5 +1,5 @@
 /** A session's record as the session runner sees it. */
-import { createSecretKey } from "node:crypto";
+import { type KeyObject, createSecretKey } from "node:crypto";
 import type { EventBody } from "#core/audit/event.ts";
 import { textDigest } from "#core/audit/digest.ts";
 import { TEXT_BYTES_MAX } from "#core/audit/leaf.ts";
@@ -20,7 +20,7 @@ export interface Recorder {
    * it is not in time; a request is then recorded as refused, and must not be forwarded.
    */
   recordStrictly(body: EventBody, text?: Uint8Array): Promise<Refusal | undefined>;
-  /** The text's digest under the session's key, hex. */
+  /** The text's digest under the session's key, hex. What was shown here once is never written to. */
   digest(text: Uint8Array): string;
   /** True while too much is unacknowledged: read no more from either side. */
   readonly isFull: boolean;
@@ -51,7 +51,7 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
   const { sender } = tools;
   sender.register(outbox);
 
-  const digest = (text: Uint8Array): string => textDigest(outbox.digestingKey, text);
+  const digest = digester(outbox);
 
   function put(body: EventBody, urgency: Urgency, text?: Uint8Array): number {
     // What is longer keeps its beginning; digest and length are those of all of it.
@@ -93,6 +93,16 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
     room: async () => {
       while ((outbox.isFull || sender.isFull) && outbox.ended === undefined) await outbox.nextRoom();
     },
+  };
+}
+
+/** A prepared statement is run again and again, each time with the one text that it was prepared with. */
+function digester(outbox: SessionOutbox): (text: Uint8Array) => string {
+  let last: { readonly text: Uint8Array; readonly key: KeyObject; readonly digest: string } | undefined;
+  return (text) => {
+    const key = outbox.digestingKey;
+    if (last?.text !== text || last.key !== key) last = { text, key, digest: textDigest(key, text) };
+    return last.digest;
   };
 }
 

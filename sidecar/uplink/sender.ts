@@ -33,9 +33,12 @@ export interface Sender extends AsyncDisposable {
 const BATCH_EVENTS_MAX = 256;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const BATCHES_IN_FLIGHT_MAX = 4;
-/** How long, and how many of them, events wait for each other while nobody waits for them. */
-const LINGER_MS = 4;
-const LINGERING_EVENTS_MAX = 64;
+/**
+ * How long, and how many of them, events wait for each other while nobody waits for them. A batch costs both processes about
+ * a millisecond before its first event does, so that at a few statements a second nearly all of the trail's price is this one.
+ */
+const LINGER_MS = 20;
+const LINGERING_EVENTS_MAX = 192;
 const PROCESS_BYTES_MAX = 64 * 1024 * 1024;
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 1_000;
