@@ -1,5 +1,5 @@
 /** The messages that the gateway makes in a server's place, and the readers of those that it looks into. */
-import { BodyReader, cstring, int16, int32, message } from "./fields.ts";
+import { BodyReader, cstring, int16, int32, MalformedMessage, message } from "./fields.ts";
 import { HEADER_BYTES } from "./frames.ts";
 import { objectName } from "./object-name.ts";
 
@@ -59,10 +59,16 @@ export function readNoticeOrError(bytes: Buffer, start: number, end: number): Ma
   const fields = new Map<string, string>();
   for (;;) {
     const letter = reader.byte();
-    if (letter === 0) return fields;
+    if (letter === 0) break;
     fields.set(String.fromCharCode(letter), reader.cstring());
   }
+  // It goes on record, and into texts for people who are to see none of the server's.
+  if (!SQL_STATE.test(fields.get("C") ?? NO_STATE)) throw new MalformedMessage("an error has no SQLSTATE");
+  return fields;
 }
+
+const SQL_STATE = /^[0-9A-Z]{5}$/;
+const NO_STATE = "XX000";
 
 /** The SQLSTATE alone, without reading the rest into strings. */
 export function sqlStateOf(bytes: Buffer, start: number, end: number): string {
@@ -91,7 +97,9 @@ export interface OutputColumn {
 export function readRowDescription(bytes: Buffer, start: number, end: number): OutputColumn[] {
   const reader = new BodyReader(bytes, start + HEADER_BYTES, end);
   const columns: OutputColumn[] = [];
-  for (let count = reader.int16(); count > 0; count -= 1) {
+  let count = reader.int16();
+  if (count < 0) throw new MalformedMessage("a description of fewer columns than none");
+  for (; count > 0; count -= 1) {
     const name = reader.cstring();
     const tableOid = reader.uint32();
     const attributeNumber = reader.int16();

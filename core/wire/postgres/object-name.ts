@@ -13,5 +13,5 @@ export function objectName(bytes: Buffer, start: number, end: number): string {
   for (let at = start; at < end; at += 1)
     if ((bytes[at] as number) > 0x7f)
       throw new MalformedMessage("the name of a statement or portal is not in ASCII");
-  return bytes.latin1Slice(start, Math.min(end, start + NAME_BYTES_MAX));
+  return bytes.toString("latin1", start, Math.min(end, start + NAME_BYTES_MAX));
 }

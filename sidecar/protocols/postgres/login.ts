@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { serialize } from "pg-protocol";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import {
   AUTHENTICATION,
   type AuthenticationRequest,
@@ -67,7 +68,7 @@ export async function logIn(
 
 /** What an upstream did wrong, or undefined when it was not the upstream. */
 export function upstreamFault(error: unknown): Refusal | undefined {
-  if (error instanceof PeerBroke) return refusal("UPSTREAM_PROTOCOL");
+  if (error instanceof PeerBroke || error instanceof MalformedMessage) return refusal("UPSTREAM_PROTOCOL");
   return error instanceof PeerLeft || isSystemError(error) ? refusal("UPSTREAM_UNREACHABLE") : undefined;
 }
 

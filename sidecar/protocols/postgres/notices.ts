@@ -9,6 +9,8 @@ export interface Withheld {
 }
 
 const TEXTS = ["M", "D", "H", "W", "q"] as const;
+/** Severity, SQLSTATE, the message (which is looked at), names of the schema, and places. No field that may come to be. */
+const SAID_WITHOUT_VALUES: ReadonlySet<string> = new Set("SVCMPstcdnFLR");
 /** Shorter names are words of the language sooner than names. */
 const NAME_CHARS_MIN = 4;
 /** SQLSTATEs whose MESSAGE speaks of the server and of names of the schema, never of values. */
@@ -42,7 +44,8 @@ export function filterNotice(frame: Buffer, type: "E" | "N", withheld: Withheld,
 
 function dropValues(fields: Map<string, string>): boolean {
   let changed = false;
-  for (const letter of ["D", "W", "q", "p", "H"]) changed = fields.delete(letter) || changed;
+  for (const letter of fields.keys())
+    if (!SAID_WITHOUT_VALUES.has(letter)) changed = fields.delete(letter) || changed;
   const code = fields.get("C") ?? "";
   const isPlaced = fields.has("P") && code !== SYNTAX_ERROR;
   if (WORDS_ONLY.test(code) || (isPlaced && WORDS_AT_POSITION.test(code))) return changed;
