@@ -38,6 +38,8 @@ for (const version of [15, 18] as const)
       await admin.query(`
         create table people (id int primary key, email text not null, age int, note text, code varchar(2), city text);
         create table plain (id int, email text);
+        create schema elsewhere;
+        create table elsewhere.people as select 'open'::text as email;
         create table big (id int, blob text, note text);
         create table many as select n as id, 'm' || n as note, repeat('x', 2000) as pad from generate_series(1, 15000) n;
         insert into people select n, 'p' || n || '@example.com', 20 + n, 'note ' || n, 'ab', 'Riga' from generate_series(1, 3) n;
@@ -77,6 +79,47 @@ for (const version of [15, 18] as const)
         ["***"],
       ]);
       assert.deepEqual(await once(Q("select email from plain")), [["open@example.com"]]);
+    });
+
+    test("what is prepared once is masked as what its names stand for when it runs", async () => {
+      const client = await wireClient(gateway.port);
+      const run = (...messages: Buffer[]) => rowsOf(client, ...messages, S);
+      await rowsOf(client, Q("prepare sp as select city from people where id = 1"));
+      assert.deepEqual(await run(P("execute sp", "again"), D("S", "again"), B("", "again"), E()), [["Riga"]]);
+      await rowsOf(client, Q("deallocate sp; prepare sp as select email from people where id = 1"));
+      assert.deepEqual(await run(B("", "again"), E()), [["***"]]);
+      // Bound before, and executed behind, a change of what the name stands for.
+      await rowsOf(client, Q("deallocate sp; prepare sp as select city from people where id = 1"));
+      const rebound = await run(
+        P("deallocate sp"),
+        P("prepare sp as select email from people where id = 1", "make"),
+        B("late", "again"),
+        B(),
+        E(),
+        P("deallocate sp"),
+        B(),
+        E(),
+        B("", "make"),
+        E(),
+        E("late"),
+      );
+      assert.ok(!rebound.flat().some((value) => value?.includes("example.com")), JSON.stringify(rebound));
+
+      await rowsOf(client, Q("begin; declare cur cursor for select city from people where id = 1"));
+      assert.deepEqual(await run(P("fetch all from cur", "fetching"), B("", "fetching"), E()), [["Riga"]]);
+      await rowsOf(client, Q("close cur; declare cur cursor for select email from people where id = 1"));
+      assert.deepEqual(await run(B("", "fetching"), E()), [["***"]]);
+      client.close();
+    });
+
+    test("what is prepared under one search path is masked as what it reads under another", async () => {
+      const client = await wireClient(gateway.port);
+      const run = (...messages: Buffer[]) => rowsOf(client, ...messages, S);
+      await rowsOf(client, Q("set search_path to elsewhere, public"));
+      assert.deepEqual(await run(P("select email from people", "named"), B("", "named"), E()), [["open"]]);
+      await rowsOf(client, Q("set search_path to public"));
+      assert.deepEqual(new Set((await run(B("", "named"), E())).flat()), new Set(["***"]));
+      client.close();
     });
 
     test("extended queries, however the client asks: described or not, named, text and binary, both column orders", async () => {

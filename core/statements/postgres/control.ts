@@ -69,7 +69,7 @@ export const visitNotify: Visitor<"NotifyStmt"> = notification;
 export const visitPrepare: Visitor<"PrepareStmt"> = (work, stmt, scope) => {
   const name = stmt.name ?? "";
   work.children("PrepareStmt", stmt, scope);
-  work.facts.define({ kind: "prepared", name });
+  work.facts.name({ defines: { kind: "prepared", name } });
   if (stmt.query !== undefined) work.flow.prepared.set(name, stmt.query);
 };
 
@@ -82,6 +82,7 @@ export const visitExecute: Visitor<"ExecuteStmt"> = (work, stmt, scope) => {
   const here = work.flow.prepared.get(name);
   if (here !== undefined) became(work, work.again(here));
   else {
+    work.facts.name({ runs: { kind: "prepared", name } });
     const before = work.context.prepared(name);
     const pathMoved = work.flow.pathUnknown || work.flow.paths.length > 1;
     if (before === undefined) preparedElsewhere(work, "runs a prepared statement");
@@ -100,13 +101,15 @@ export const visitDeclareCursor: Visitor<"DeclareCursorStmt"> = (work, stmt, sco
   const name = stmt.portalname ?? "";
   work.visit(stmt.query, scope);
   const holds = ((stmt.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
-  work.facts.define({ kind: "cursor", name, ...(holds ? { holds } : {}) });
+  work.facts.name({ defines: { kind: "cursor", name, ...(holds ? { holds } : {}) } });
   if (stmt.query !== undefined) work.flow.cursors.set(name, work.again(stmt.query));
 };
 
 export const visitFetch: Visitor<"FetchStmt"> = (work, stmt) => {
   const name = stmt.portalname ?? "";
-  const query = work.flow.cursors.get(name) ?? work.context.cursor(name);
+  const here = work.flow.cursors.get(name);
+  if (here === undefined) work.facts.name({ runs: { kind: "cursor", name } });
+  const query = here ?? work.context.cursor(name);
   if (query === undefined) preparedElsewhere(work, "fetches from a cursor");
   else became(work, query);
 };

@@ -116,6 +116,8 @@ export interface StatementFacts {
    * outlives its transaction.
    */
   readonly defines?: { readonly kind: "prepared" | "cursor"; readonly name: string; readonly holds?: true };
+  /** It runs what the session knows by a name: these facts hold for as long as that stands for the same. */
+  readonly runs?: { readonly kind: "prepared" | "cursor"; readonly name: string };
 }
 
 /** One protocol request: a simple Query string, or the text of one Parse. Empty `statements`: may the session exist at all. */

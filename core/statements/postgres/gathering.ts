@@ -30,7 +30,8 @@ export interface Gathering {
   doubt(code: DoubtCode, text: string): void;
   column(use: ColumnUse): void;
   literal(offsetBytes: number): void;
-  define(defined: NonNullable<StatementFacts["defines"]>): void;
+  /** What it has to do with names of the session. */
+  name(named: Pick<StatementFacts, "defines" | "runs">): void;
   movesSearchPath(): void;
   /** Takes over what another statement does, as EXECUTE does. */
   adopt(other: StatementFacts): void;
@@ -39,7 +40,7 @@ export interface Gathering {
 
 export function gathering(): Gathering {
   let kind: StatementClass | undefined;
-  let defines: StatementFacts["defines"];
+  let names: Pick<StatementFacts, "defines" | "runs"> = {};
   let movesPath = false;
   const deeds: Deed[] = [];
   const calls = new Map<string, Call>();
@@ -80,8 +81,8 @@ export function gathering(): Gathering {
     literal(offsetBytes) {
       if (literals.length < LITERALS_MAX) literals.push(offsetBytes);
     },
-    define(defined) {
-      defines = defined;
+    name(named) {
+      names = { ...names, ...named };
     },
     movesSearchPath() {
       movesPath = true;
@@ -102,7 +103,7 @@ export function gathering(): Gathering {
         lengthBytes,
         // Unknown code may set it as well.
         ...(movesPath || calls.size > 0 || doubts.size > 0 ? { movesSearchPath: true as const } : {}),
-        ...(defines === undefined ? {} : { defines }),
+        ...names,
       };
     },
   };

@@ -13,7 +13,7 @@ import { Names, type Statement } from "./names.ts";
 import type { Withheld } from "./notices.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SearchPath } from "./search-path.ts";
-import { failedToDefine, renew } from "./statements.ts";
+import { failedToDefine, renewed } from "./statements.ts";
 
 /** Tells what a text does. A value when it was seen before; a promise when it has to be parsed first. */
 export type Analyse = (text: Buffer, context: SessionContext) => PostgresRequest | Promise<PostgresRequest>;
@@ -44,7 +44,7 @@ export class SessionCore {
   readonly names = new Names();
   #context: SessionContext | undefined;
   /** Prepared statements that a text runs and that were analysed under other names. */
-  readonly #outdated = new Set<Statement>();
+  readonly #outdated = new Map<string, Statement>();
   status: TransactionStatus = "I";
   /** Grows with every change of policy. */
   generation = 0;
@@ -128,8 +128,10 @@ export class SessionCore {
     for (let count = 0; count < RENEWALS_MAX && this.#outdated.size > 0; count += 1) {
       const outdated = [...this.#outdated];
       this.#outdated.clear();
-      for (const statement of outdated)
-        renew(this, statement, await this.parts.analyse(statement.text, this.context));
+      for (const [name, statement] of outdated) {
+        const again = await this.parts.analyse(statement.text, this.context);
+        this.names.renew(name, statement, renewed(this, statement, again));
+      }
       request = await this.parts.analyse(text, this.context);
     }
     // Whatever is unknown still, the analysis has counted it as such.
@@ -140,7 +142,7 @@ export class SessionCore {
   #preparedFacts(name: string): StatementFacts | undefined {
     const statement = this.names.statement(name);
     if (statement === undefined || statement.epoch === this.epoch) return statement?.request.statements[0];
-    if (statement.text.length > 0) this.#outdated.add(statement);
+    if (statement.text.length > 0) this.#outdated.set(name, statement);
     return undefined;
   }
 
@@ -176,6 +178,7 @@ export class SessionCore {
     this.failed(slot);
     if (slot.names !== undefined) this.names.undo(slot.names);
     slot.names = undefined;
+    if (slot.starts !== undefined) slot.starts.started = false;
     if (slot.asked === "describe" && slot.statement !== undefined) slot.statement.describing = false;
   }
 

@@ -3,7 +3,7 @@ import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { BIND_HEAD_BYTES_MAX, type BindNames, readBindNames } from "#core/wire/postgres/bind.ts";
 import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { readExecute, readRowDescription } from "#core/wire/postgres/messages.ts";
-import { type Refusal, isRefusal } from "#core/values/refusal.ts";
+import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { Verdict } from "../protocol.ts";
 import { refusalOf } from "./core.ts";
 import type { Slot } from "./expected.ts";
@@ -14,7 +14,15 @@ import { hasMeaning } from "./meaning.ts";
 import type { Portal, Statement } from "./names.ts";
 import { takesEffect } from "./requests.ts";
 import { type RowMask, rowMask } from "./rows.ts";
-import { elsewhere, portalOf, renew, unknownPortal, unknownStatement } from "./statements.ts";
+import {
+  elsewhere,
+  isOutdated,
+  portalOf,
+  renewed,
+  runsAnother,
+  unknownPortal,
+  unknownStatement,
+} from "./statements.ts";
 import { traitsOf } from "./traits.ts";
 
 /** In the place of a message that is no Parse: fails, and leaves statements and portals alone. */
@@ -57,11 +65,12 @@ function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
     intake.streaming = "drop";
     return;
   }
-  if (!hasMeaning(intake, () => judgeBind(intake, frame, names))) return;
+  const again = (): void => judgeBind(intake, frame, names);
+  if (!hasMeaning(intake, again) || !isCertain(intake, "statement", names.statement, again)) return;
   const statement = core.names.statement(names.statement) ?? absentStatement(intake);
   // Nothing of that name can exist: the upstream says so in its own words.
   if (statement === undefined) return forwardBind(intake, frame, names, undefined);
-  if (statement.epoch === core.epoch) return forwardBind(intake, frame, names, statement);
+  if (!isOutdated(core, statement)) return forwardBind(intake, frame, names, statement);
   // PostgreSQL plans it anew under what names mean now, so it is judged anew.
   const analysed = statement.text.length === 0 ? elsewhere() : core.analyse(statement.text);
   if (analysed instanceof Promise)
@@ -69,16 +78,31 @@ function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
   decideBind(intake, frame, names, statement, analysed);
 }
 
+/** True when it is known what the name stands for; else waits until the groups before this one have come to their end. */
+// oxlint-disable-next-line max-params -- which name, and what to do when it is known
+function isCertain(intake: Intake, of: "statement" | "portal", name: string, then: () => void): boolean {
+  const { names } = intake.core;
+  if (!names.isUncertain(of, name)) return true;
+  intake.waitUntil(() => intake.skipping || !names.isUncertain(of, name), then);
+  return false;
+}
+
 // oxlint-disable-next-line max-params -- the five are what a Bind under judgement is
 function decideBind(
   intake: Intake,
   frame: Frame,
   names: BindNames,
-  statement: Statement,
+  outdated: Statement,
   request: PostgresRequest,
 ): void {
   const { core } = intake;
-  renew(core, statement, request);
+  if (core.names.runsUncertain(request))
+    return intake.waitUntil(
+      () => intake.skipping || !core.names.runsUncertain(request),
+      () => judgeBind(intake, frame, names),
+    );
+  const statement = renewed(core, outdated, request);
+  core.names.renew(names.statement, outdated, statement);
   const finish = (verdict: Verdict): void => {
     if (intake.skipping) return;
     if (!verdict.pass) {
@@ -104,6 +128,7 @@ function forwardBind(intake: Intake, frame: Frame, names: BindNames, statement: 
   intake.groupOpen = true;
   const portal = statement === undefined ? undefined : portalOf(statement, false);
   slot.names = core.names.setPortal(names.portal, portal);
+  slot.statement = statement;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
 }
 
@@ -116,6 +141,7 @@ export function execute(intake: Intake, frame: Frame): void {
 function judgeExecute(intake: Intake, frame: Frame, name: string): void {
   if (intake.skipping) return;
   const { core } = intake;
+  if (!isCertain(intake, "portal", name, () => judgeExecute(intake, frame, name))) return;
   const portal = core.names.portal(name) ?? absentPortal(intake);
   if (portal === undefined) {
     core.expected.push("execute");
@@ -131,6 +157,7 @@ function judgeExecute(intake: Intake, frame: Frame, name: string): void {
     portal.generation = core.generation;
     return runPortal(intake, frame, name, portal);
   }
+  if (runsAnother(core, statement)) return refuseInGroup(intake, BOUND_TO_ANOTHER);
   if (
     statement.unspent >= 0 &&
     statement.generation === core.generation &&
@@ -143,6 +170,12 @@ function judgeExecute(intake: Intake, frame: Frame, name: string): void {
   }
   decideExecute(intake, frame, name, portal);
 }
+
+/** The server would describe it as what it was, and run what it has become. */
+const BOUND_TO_ANOTHER = refusal(
+  "DENY_UNANALYSED",
+  "what it runs by its name has become something else since it was bound; bind it again",
+);
 
 /** Every execution is a request of its own: the first uses the record of its Parse, the next ones make theirs. */
 function decideExecute(intake: Intake, frame: Frame, name: string, portal: Portal): void {
@@ -228,8 +261,11 @@ function forwardExecute(
     slot.masked = true;
   }
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
-  if (!portal.started) takesEffect(intake, slot, portal.request, slot.traits, portal.statement.text);
-  portal.started = true;
+  if (!portal.started) {
+    takesEffect(intake, slot, portal.request, slot.traits, portal.statement.text);
+    slot.starts = portal;
+    portal.started = true;
+  }
   afterExecute(intake, slot);
 }
 

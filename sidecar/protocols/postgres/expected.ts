@@ -5,7 +5,7 @@
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import type { Refusal } from "#core/values/refusal.ts";
 import type { ResultCounts } from "../protocol.ts";
-import type { NameChange, Statement } from "./names.ts";
+import type { NameChange, Portal, Statement } from "./names.ts";
 import type { RowMask } from "./rows.ts";
 import type { Traits } from "./traits.ts";
 
@@ -50,6 +50,8 @@ export interface Slot {
   maskedValues: number;
   /** The name that its message sets or drops. */
   names: NameChange | undefined;
+  /** What it begins to execute. */
+  starts: Portal | undefined;
   /** The names that its text defines. */
   defines: readonly NameChange[] | undefined;
 }
@@ -141,6 +143,7 @@ function blank(): Slot {
     bytes: 0,
     maskedValues: 0,
     names: undefined,
+    starts: undefined,
     defines: undefined,
   };
 }

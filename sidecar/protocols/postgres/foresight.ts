@@ -113,6 +113,7 @@ function endGroup(intake: Intake): void {
   const sync = intake.core.expected.push("sync");
   sync.own = true;
   sync.passesReady = true;
+  intake.core.names.nextGroup();
   intake.core.parts.toUpstream.put(SYNC);
   intake.skipping = false;
   intake.groupOpen = false;

@@ -1,10 +1,13 @@
 /** What becomes of each message of a client. */
 import { readTarget } from "#core/wire/postgres/messages.ts";
 import { refusal } from "#core/values/refusal.ts";
+import type { SessionCore } from "./core.ts";
 import { bind, bindPiece, execute } from "./executions.ts";
 import type { Frame, Handlers, Intake } from "./intake.ts";
 import { MARKER_PARSE, SYNC } from "./marker.ts";
+import type { Statement } from "./names.ts";
 import { parse, query } from "./requests.ts";
+import { isOutdated } from "./statements.ts";
 
 const code = (letter: string): number => letter.charCodeAt(0);
 const TYPE = {
@@ -98,7 +101,8 @@ function duringCopy(intake: Intake, type: number, frame: Frame): void {
     case TYPE.copyDone:
     case TYPE.copyFail:
       core.copyingIn = false;
-      return pass(intake, frame);
+      pass(intake, frame);
+      return untilNextCopy(intake);
     case TYPE.sync:
     case TYPE.flush:
       return undefined;
@@ -108,6 +112,18 @@ function duringCopy(intake: Intake, type: number, frame: Frame): void {
     default:
       return intake.protocolError("a request in the middle of COPY FROM STDIN");
   }
+}
+
+/** The string may hold another COPY, whose data a client may send as soon as that of this one has ended. */
+function untilNextCopy(intake: Intake): void {
+  const { core } = intake;
+  const slot = core.expected.head;
+  if (slot?.asked !== "query" || slot.facts === undefined || slot.facts.statements.length < 2) return;
+  const { serial } = slot;
+  intake.waitUntil(
+    () => core.copyingIn || core.expected.isDone(serial),
+    () => undefined,
+  );
 }
 
 function pass({ core }: Intake, { bytes, start, end }: Frame): void {
@@ -122,6 +138,7 @@ function copyPiece(intake: Intake, frame: Frame, first: boolean): void {
 
 function sync(intake: Intake, frame: Frame): void {
   intake.core.expected.push("sync");
+  intake.core.names.nextGroup();
   intake.skipping = false;
   intake.groupOpen = false;
   intake.mayRevive = false;
@@ -136,10 +153,20 @@ function describe(intake: Intake, frame: Frame): void {
   const slot = core.expected.push("describe");
   intake.groupOpen = true;
   const { kind, name } = target;
-  slot.statement = kind === "S" ? core.names.statement(name) : core.names.portal(name)?.statement;
+  slot.statement = kind === "S" ? describedStatement(core, name) : describedPortal(core, name);
   if (slot.statement !== undefined) slot.statement.describing = true;
   pass(intake, frame);
 }
+
+/** Nothing is learnt of a statement by a description that may be of another one, or of another meaning. */
+function describedStatement(core: SessionCore, name: string): Statement | undefined {
+  const statement = core.names.statement(name);
+  if (statement === undefined || core.names.isUncertain("statement", name)) return undefined;
+  return core.parts.path.isKnown && !isOutdated(core, statement) ? statement : undefined;
+}
+
+const describedPortal = ({ names }: SessionCore, name: string): Statement | undefined =>
+  names.isUncertain("portal", name) ? undefined : names.portal(name)?.statement;
 
 function close(intake: Intake, frame: Frame): void {
   if (intake.skipping) return;
@@ -159,12 +186,23 @@ function close(intake: Intake, frame: Frame): void {
 function functionCall(intake: Intake): void {
   const { core } = intake;
   if (intake.skipping) return;
+  if (intake.groupOpen) {
+    // Behind an error it is read over like the rest of its group, and then it has no answer.
+    intake.demandAnswers();
+    intake.groupOpen = false;
+    return intake.waitUntil(
+      () => intake.skipping || core.expected.length === 0,
+      () => functionCall(intake),
+    );
+  }
+  intake.mayRevive = false;
   const slot = core.expected.push("parse");
   slot.refusal = refusal(
     "NOT_SUPPORTED",
     "function calls by number are not carried; call the function in SQL",
   );
   core.expected.push("sync");
+  core.names.nextGroup();
   core.parts.toUpstream.put(MARKER_PARSE);
   core.parts.toUpstream.put(SYNC);
 }

@@ -2,7 +2,7 @@
  * Prepared statements, portals and cursors of one session, as they will be when everything that was forwarded has been
  * carried out. PostgreSQL has one space of names for Parse and PREPARE, and one for Bind and DECLARE.
  */
-import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
+import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
 import { type Change, Namespace } from "./namespace.ts";
 import type { Traits } from "./traits.ts";
 
@@ -12,6 +12,8 @@ export interface Statement {
   readonly text: Buffer;
   /** Made by PREPARE or DECLARE: its text is that of the whole command. */
   readonly byText: boolean;
+  /** What the name that it runs stood for when it was analysed, if it runs one. */
+  readonly ran: StatementFacts | undefined;
   /** What its names meant when it was analysed; another epoch may have other meanings. */
   epoch: number;
   /** The plan under which it was decided. */
@@ -49,6 +51,7 @@ export class Names {
   readonly #portals = new Namespace<Portal>();
   /** False once unknown code ran: it may have prepared, closed or replaced anything. */
   complete = true;
+  #group = 0;
 
   statement(name: string): Statement | undefined {
     return this.#statements.get(name);
@@ -59,11 +62,42 @@ export class Names {
   }
 
   setStatement(name: string, statement: Statement | undefined): NameChange {
-    return { of: "statement", change: this.#statements.set(name, statement) };
+    return { of: "statement", change: this.#statements.set(name, statement, this.#group) };
   }
 
   setPortal(name: string, portal: Portal | undefined): NameChange {
-    return { of: "portal", change: this.#portals.set(name, portal) };
+    return { of: "portal", change: this.#portals.set(name, portal, this.#group) };
+  }
+
+  /** The same statement, analysed anew: portals that are bound to the old one run what that was. */
+  renew(name: string, statement: Statement, by: Statement): void {
+    this.#statements.replace(name, statement, by);
+  }
+
+  /** A Sync or a Query was forwarded: what follows is carried out whether or not what came before was. */
+  nextGroup(): void {
+    this.#group += 1;
+  }
+
+  /** Whether it is still open what the name stands for, because a group before this one may have failed. */
+  isUncertain(of: "statement" | "portal", name: string): boolean {
+    return of === "statement"
+      ? this.#statements.isUncertain(name, this.#group)
+      : this.#portals.isUncertain(name, this.#group);
+  }
+
+  /** What EXECUTE or FETCH of that name would run. */
+  standsFor({ kind, name }: NonNullable<StatementFacts["runs"]>): StatementFacts | undefined {
+    const known = kind === "prepared" ? this.#statements.get(name) : this.#portals.get(name);
+    return known?.request.statements[0];
+  }
+
+  /** Whether a text of these facts can be judged before it is known what the groups before this one came to. */
+  runsUncertain({ statements }: PostgresRequest): boolean {
+    return statements.some(
+      ({ runs }) =>
+        runs !== undefined && this.isUncertain(runs.kind === "prepared" ? "statement" : "portal", runs.name),
+    );
   }
 
   keep(changed: NameChange): void {

@@ -12,6 +12,10 @@ export interface Change<Value> {
   /** What comes back if this is undone; undefined once that cannot be any more. */
   before: Change<Value> | undefined;
   isUndone: boolean;
+  /** Nobody has said yet whether it was carried out. */
+  isOpen: boolean;
+  /** In which group of messages it stands: what fails takes the rest of its group with it, and nothing beyond. */
+  readonly group: number;
 }
 
 export class Namespace<Value> {
@@ -21,14 +25,27 @@ export class Namespace<Value> {
     return this.#latest.get(name)?.value;
   }
 
-  set(name: string, value: Value | undefined): Change<Value> {
-    const change = { name, value, before: this.#latest.get(name), isUndone: false };
+  set(name: string, value: Value | undefined, group: number): Change<Value> {
+    const change = { name, value, before: this.#latest.get(name), isUndone: false, isOpen: true, group };
     this.#latest.set(name, change);
     return change;
   }
 
+  /** The same thing, analysed anew. Whoever holds the old one goes on with that. */
+  replace(name: string, value: Value, by: Value): void {
+    const latest = this.#latest.get(name);
+    if (latest?.value === value) latest.value = by;
+  }
+
+  /** Whether somebody in that group must wait to know what the name stands for. */
+  isUncertain(name: string, group: number): boolean {
+    const latest = this.#latest.get(name);
+    return latest?.isOpen === true && latest.group !== group;
+  }
+
   /** It was carried out. */
   keep(change: Change<Value>): void {
+    change.isOpen = false;
     change.before = undefined;
     if (change.value === undefined && this.#isLatest(change)) this.#latest.delete(change.name);
   }
@@ -36,6 +53,7 @@ export class Namespace<Value> {
   /** It never was. */
   undo(change: Change<Value>): void {
     change.isUndone = true;
+    change.isOpen = false;
     if (!this.#isLatest(change)) return;
     let { before } = change;
     while (before?.isUndone === true) ({ before } = before);

@@ -32,6 +32,12 @@ function judgeQuery(intake: Intake, frame: Frame, text: Buffer): void {
 }
 
 function decideQuery(intake: Intake, frame: Frame, text: Buffer, request: PostgresRequest): void {
+  const { names } = intake.core;
+  if (names.runsUncertain(request))
+    return intake.waitUntil(
+      () => intake.skipping || !names.runsUncertain(request),
+      () => judgeQuery(intake, frame, text),
+    );
   const verdict = intake.core.parts.tap.decide(request, text);
   const traits = traitsOf(request, text);
   if (verdict instanceof Promise)
@@ -64,6 +70,7 @@ function refuseQuery(intake: Intake, why: Refusal, request: number): void {
   const { core } = intake;
   const slot = core.expected.push("query");
   slot.names = core.names.setStatement("", undefined);
+  core.names.nextGroup();
   slot.refusal = why;
   slot.request = request;
   // A Query is answered with ReadyForQuery, and nothing is kept back after it.
@@ -87,6 +94,7 @@ function forwardQuery(
   slot.traits = traits;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
   takesEffect(intake, slot, request, traits, frame.bytes.subarray(frame.start + HEADER_BYTES, frame.end - 1));
+  core.names.nextGroup();
   intake.groupOpen = false;
   intake.mayRevive = false;
   if (traits.copiesIn) {
@@ -145,6 +153,12 @@ function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): v
 }
 
 function decideParse(intake: Intake, frame: Frame, name: string, statement: Statement): void {
+  const { names } = intake.core;
+  if (names.runsUncertain(statement.request))
+    return intake.waitUntil(
+      () => intake.skipping || !names.runsUncertain(statement.request),
+      () => judgeParse(intake, frame, name, statement.text),
+    );
   const { generation } = intake.core;
   const verdict = intake.core.parts.tap.decide(statement.request, statement.text);
   statement.generation = generation;
@@ -169,6 +183,7 @@ function finishParse(
   if (verdict.pass && room) {
     statement.unspent = verdict.request;
     slot.names = core.names.setStatement(name, statement);
+    slot.statement = statement;
     core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
     return;
   }

@@ -24,6 +24,7 @@ export function newStatement(
     traits: traitsOf(request, text),
     text,
     byText,
+    ran: ranBy(core, request),
     epoch: core.epoch,
     generation: core.generation,
     unspent: -1,
@@ -33,12 +34,22 @@ export function newStatement(
   };
 }
 
-/** It was analysed again: whatever was decided of it before was decided of something else. */
-export function renew(core: Moment, statement: Statement, request: PostgresRequest): void {
-  statement.request = statement.byText ? whatRuns(request) : request;
-  statement.traits = traitsOf(statement.request, statement.text);
-  statement.epoch = core.epoch;
-  statement.unspent = -1;
+/** It was analysed again: whatever was decided, or described, of it before was of something else. */
+export function renewed(core: Moment, { text, byText }: Statement, request: PostgresRequest): Statement {
+  return newStatement(core, text, byText ? whatRuns(request) : request, byText);
+}
+
+/** Whether it means something else now than when it was analysed. */
+export const isOutdated = (core: Moment, statement: Statement): boolean =>
+  statement.epoch !== core.epoch || runsAnother(core, statement);
+
+/** Whether the name that it runs stands for something else by now. */
+export const runsAnother = (core: Moment, { request, ran }: Statement): boolean =>
+  ran !== ranBy(core, request);
+
+function ranBy({ names }: Moment, { statements }: PostgresRequest): StatementFacts | undefined {
+  const runs = statements[0]?.runs;
+  return runs === undefined ? undefined : names.standsFor(runs);
 }
 
 /** A statement of which only that is known. */
