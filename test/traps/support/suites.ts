@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { nameTraps } from "../live/names.ts";
+import { pipelineTraps } from "../live/pipelines.ts";
 import { startupTraps } from "../live/startup.ts";
 import { openStage, type Stage } from "./stage.ts";
 
@@ -20,5 +21,6 @@ export function onEveryTrap(version: PostgresVersion): void {
 
     startupTraps(there);
     nameTraps(there);
+    pipelineTraps(there);
   });
 }
