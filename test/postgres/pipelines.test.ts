@@ -6,7 +6,7 @@ import { connect as connectAdmin } from "#tools/postgres/client.ts";
 import { startPostgres, type PostgresServer } from "#tools/postgres/server.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { type Gateway, type Judge, startGateway } from "./support/gateway.ts";
-import { B, E, P, Q, S, valuesOf, wireClient } from "./support/wire.ts";
+import { B, C, D, E, P, Q, S, valuesOf, wireClient } from "./support/wire.ts";
 
 const EMAIL: ColumnMask = { schema: "public", table: "people", column: "email", action: "redact" };
 const notElsewhere: Judge = ({ accesses }) =>
@@ -76,6 +76,16 @@ for (const version of [15, 18] as const)
         await values(Q("deallocate sp"), Q("prepare sp as select 1 + 1"), P("execute sp"), B(), E(), S),
         [["2"]],
       );
+      close();
+    });
+
+    test("a question of the gateway's own makes no pipeline of what the client sends", async () => {
+      const { talk, close } = await client();
+      for (const first of [C("S", "absent"), D("S", "known")]) {
+        await talk(P("select 1", "known"), Q("set search_path to public"));
+        assert.match(await talk(first, P("vacuum"), B(), E(), S), /1 2 C\(VACUUM\) Z\(I\)$/);
+        await talk(C("S", "known"), S);
+      }
       close();
     });
 

@@ -5,6 +5,7 @@ import type { SessionCore } from "./core.ts";
 import { bind, bindPiece, execute } from "./executions.ts";
 import type { Frame, Handlers, Intake } from "./intake.ts";
 import { MARKER_PARSE, SYNC } from "./marker.ts";
+import { hasMeaning } from "./meaning.ts";
 import type { Statement } from "./names.ts";
 import { parse, query } from "./requests.ts";
 import { isOutdated } from "./statements.ts";
@@ -145,8 +146,17 @@ function sync(intake: Intake, frame: Frame): void {
   pass(intake, frame);
 }
 
+/**
+ * True when a group may begin with this message. The search path is asked for before: within the group the question
+ * would make a pipeline of it, in which VACUUM and its like are not allowed.
+ */
+function mayBegin(intake: Intake, { bytes, start, end }: Frame, then: typeof close): boolean {
+  if (intake.groupOpen || intake.core.parts.path.isKnown) return true;
+  return hasMeaning(intake, () => then(intake, { bytes, start, end }));
+}
+
 function describe(intake: Intake, frame: Frame): void {
-  if (intake.skipping) return;
+  if (intake.skipping || !mayBegin(intake, frame, describe)) return;
   const { core } = intake;
   const target = readTarget(frame.bytes, frame.start, frame.end);
   if (target === undefined) return intake.protocolError("a Describe of neither a statement nor a portal");
@@ -169,7 +179,7 @@ const describedPortal = ({ names }: SessionCore, name: string): Statement | unde
   names.isUncertain("portal", name) ? undefined : names.portal(name)?.statement;
 
 function close(intake: Intake, frame: Frame): void {
-  if (intake.skipping) return;
+  if (intake.skipping || !mayBegin(intake, frame, close)) return;
   const { core } = intake;
   const target = readTarget(frame.bytes, frame.start, frame.end);
   if (target === undefined) return intake.protocolError("a Close of neither a statement nor a portal");
