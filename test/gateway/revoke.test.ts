@@ -1,8 +1,8 @@
 /** `sallyport revoke` on a host: who is out, for how long, and that nothing forgets it. */
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { userInfo } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
@@ -11,8 +11,9 @@ import { run } from "#cli/frame/run.ts";
 import { textOf } from "#test/architecture/sources.ts";
 import { HOST_PAGES, fencesOf } from "#test/docs/fences.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
-import { connected, once } from "./support/clients.ts";
-import { type Rig, startRig, until } from "./support/in-process.ts";
+import { connect } from "#tools/postgres/client.ts";
+import { connected, once, rows } from "./support/clients.ts";
+import { type Rig, sharedUpstream, startRig, until } from "./support/in-process.ts";
 import { policy } from "./support/kinds.ts";
 import { startGateway } from "./support/processes.ts";
 import { running } from "./support/running.ts";
@@ -117,6 +118,51 @@ async function listed({ root }: Rig, count: number): Promise<readonly string[]> 
   });
   return found.map(({ session }) => session);
 }
+
+test(
+  "a role that was minted for somebody who is revoked is gone, and whoever is signed in by it is out",
+  real,
+  async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "sallyport-minter-"));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "password");
+    writeFileSync(path, "canary-minter-7c20", { mode: 0o600 });
+    await using root = await connect(await sharedUpstream());
+    await root.query(`
+    CREATE ROLE revoked_agent NOLOGIN;
+    GRANT SELECT ON orders TO revoked_agent;
+    CREATE ROLE revoked_minter LOGIN CREATEROLE PASSWORD 'canary-minter-7c20';
+    GRANT revoked_agent TO revoked_minter WITH ADMIN OPTION`);
+    const postgresRole = { template: "revoked_agent", minter: { user: "revoked_minter", file: { path } } };
+    const rig = await startRig(context, {
+      connection: {
+        credential: { mode: "minted", source: { postgresRole } },
+        postgres: { database: "postgres" },
+      },
+    });
+    const client = await connected(rig);
+    const [who] = await rows(client, "select session_user as name");
+    const minted = async (): Promise<readonly string[]> => {
+      const of = "select usename from pg_user where usename like 'sp\\_%'";
+      return (await root.query(of)).map(({ usename }) => String(usename));
+    };
+    const signedIn = async (): Promise<unknown> => {
+      const [row] = await root.query(
+        "select count(*)::int as n from pg_stat_activity where usename like 'sp\\_%'",
+      );
+      return row?.["n"];
+    };
+    assert.deepEqual(await minted(), [who?.["name"]]);
+  // The session itself, and the gateway's own beside it.
+  assert.ok(Number(await signedIn()) > 0);
+    const ended = endOf(client);
+    await revoked(rig.root, "subject", "oidc:test,sub=agent");
+    assert.match((await ended).message, REVOKED);
+    await until(async () => (await minted()).length === 0 && (await signedIn()) === 0);
+    assert.match(await refused(rig), REVOKED);
+    assert.deepEqual(await minted(), []);
+  },
+);
 
 test("docs/operations/misbehaving.md, command by command", real, async (context) => {
   const [page] = HOST_PAGES;
