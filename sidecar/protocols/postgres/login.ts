@@ -25,7 +25,12 @@ import {
   SCRAM_SHA_256,
   SCRAM_SHA_256_PLUS,
 } from "#core/wire/postgres/scram.ts";
-import { PROTOCOL_3_0, PROTOCOL_3_2, startupMessage } from "#core/wire/postgres/startup.ts";
+import {
+  CANCEL_KEY_BYTES_MAX,
+  PROTOCOL_3_0,
+  PROTOCOL_3_2,
+  startupMessage,
+} from "#core/wire/postgres/startup.ts";
 import type { UpstreamTarget } from "../protocol.ts";
 import { PeerBroke, PeerLeft, write } from "../peer.ts";
 import { certificateHash } from "./certificate-hash.ts";
@@ -43,6 +48,10 @@ export interface UpstreamLogin {
 export const LOGIN_MS_MAX = 15_000;
 const NONCE_BYTES = 18;
 const PARAMETERS_MAX = 200;
+/** What an upstream may say before the session is ready: its parameters are held for as long as that lasts. */
+const LOGIN_BYTES_MAX = 128 * 1024;
+/** Beside the parameters: notices, the key. Each is read by itself, which costs more than its bytes. */
+export const LOGIN_MESSAGES_MAX: number = PARAMETERS_MAX + 200;
 
 /** Dials and signs in; every failure leaves nothing open. */
 export async function logIn(
@@ -74,6 +83,12 @@ export function upstreamFault(error: unknown): Refusal | undefined {
 
 const isSystemError = (error: unknown): boolean => error instanceof Error && "code" in error;
 
+/** The next message of an upstream that has not said too much yet. */
+export function readLogin(socket: Socket, signal: AbortSignal): Promise<Frame> {
+  if (socket.bytesRead > LOGIN_BYTES_MAX) throw new PeerBroke("too much is said before the session is ready");
+  return readFrame(socket, signal);
+}
+
 async function signIn(
   socket: Socket,
   target: UpstreamTarget,
@@ -89,9 +104,9 @@ async function signIn(
   };
   // Servers before 18 answer 3.2 with NegotiateProtocolVersion and go on with 3.0: no second connection is needed.
   await write(socket, startupMessage(PROTOCOL_3_2, parameters));
-  for (;;) {
-    const frame = await readFrame(socket, signal);
-    if (frame.type === "v") {
+  for (let isNegotiated = false; ; isNegotiated = true) {
+    const frame = await readLogin(socket, signal);
+    if (frame.type === "v" && !isNegotiated) {
       if ((readNegotiatedMinor(frame.bytes, 0, frame.bytes.length) | PROTOCOL_3_0) > PROTOCOL_3_2)
         throw new PeerBroke("the upstream negotiates upwards");
       continue;
@@ -172,7 +187,7 @@ function bindingOf(socket: Socket, offered: readonly string[]): Binding {
 }
 
 async function saslText(socket: Socket, kind: number, signal: AbortSignal): Promise<string | Refusal> {
-  const frame = await readFrame(socket, signal);
+  const frame = await readLogin(socket, signal);
   if (frame.type === "E") return loginRefused(frame);
   if (frame.type !== "R") throw new PeerBroke("the upstream left the SASL exchange");
   const request = readAuthentication(frame.bytes, 0, frame.bytes.length);
@@ -190,8 +205,8 @@ async function untilReady(
   const parameters = new Map<string, string>();
   let key: BackendKey | undefined;
   let authenticated = isAuthenticated;
-  for (;;) {
-    const { type, bytes } = await readFrame(socket, signal);
+  for (let count = 0; count < LOGIN_MESSAGES_MAX; count += 1) {
+    const { type, bytes } = await readLogin(socket, signal);
     if (type === "E") return loginRefused({ type, bytes });
     if (type === "R") {
       const isOk = readAuthentication(bytes, 0, bytes.length).kind === AUTHENTICATION.ok;
@@ -202,10 +217,17 @@ async function untilReady(
       const { name, value } = readParameterStatus(bytes, 0, bytes.length);
       parameters.set(name, value);
       if (parameters.size > PARAMETERS_MAX) throw new PeerBroke("too many parameters");
-    } else if (type === "K") key = readBackendKeyData(bytes, 0, bytes.length);
+    } else if (type === "K") key = keyIn(bytes);
     else if (type === "Z") return { parameters, key, socket };
     else if (type !== "N") throw new PeerBroke(`a message of type ${type} before the session is ready`);
   }
+  throw new PeerBroke("the session does not become ready");
+}
+
+function keyIn(bytes: Buffer): BackendKey {
+  const key = readBackendKeyData(bytes, 0, bytes.length);
+  if (key.key.length > CANCEL_KEY_BYTES_MAX) throw new PeerBroke("the key of the session is too long");
+  return key;
 }
 
 /** The upstream's words name its user, database and host rules, so they are replaced; the SQLSTATE says enough. */

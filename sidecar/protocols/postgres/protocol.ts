@@ -7,8 +7,14 @@ import { PeerBroke, write } from "../peer.ts";
 import { cancelUpstream } from "./cancel.ts";
 import type { Analyse } from "./core.ts";
 import { type GreetedClient, greetClient } from "./greeting.ts";
-import { readFrame } from "./handshake.ts";
-import { LOGIN_MS_MAX, logIn, type UpstreamLogin, upstreamFault } from "./login.ts";
+import {
+  LOGIN_MESSAGES_MAX,
+  LOGIN_MS_MAX,
+  logIn,
+  readLogin,
+  type UpstreamLogin,
+  upstreamFault,
+} from "./login.ts";
 import type { MemoryBudget } from "./long-row.ts";
 import type { SessionCatalog } from "./masking.ts";
 import { Relay } from "./relay.ts";
@@ -170,13 +176,14 @@ interface Start {
 async function askStart({ socket }: UpstreamLogin, signal: AbortSignal): Promise<Start> {
   await write(socket, serialize.query("SHOW search_path; SELECT current_user"));
   const values: string[] = [];
-  for (;;) {
-    const { type, bytes } = await readFrame(socket, signal);
+  for (let count = 0; count < LOGIN_MESSAGES_MAX; count += 1) {
+    const { type, bytes } = await readLogin(socket, signal);
     if (type === "D") values.push(bytes.toString("utf8", 11));
     if (type === "E") throw new PeerBroke("the upstream does not tell its search path");
     if (type !== "Z") continue;
     const [searchPath, currentUser] = values;
     if (searchPath !== undefined && currentUser !== undefined) return { searchPath, currentUser };
-    throw new PeerBroke("the upstream does not tell its search path");
+    break;
   }
+  throw new PeerBroke("the upstream does not tell its search path");
 }

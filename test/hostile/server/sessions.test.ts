@@ -236,7 +236,10 @@ test("an upstream that was taken over", { skip: skipWithoutPostgres(18) }, async
   });
 
   await context.test("each of them is on record", async () => {
-    const closes = (await rig.events()).filter(({ kind }) => kind === "session.close");
+    let closes: Awaited<ReturnType<typeof rig.events>> = [];
+    const read = async (): Promise<typeof closes> =>
+      (closes = (await rig.events()).filter(({ kind }) => kind === "session.close"));
+    await until(async () => (await read()).length >= codes.length);
     assert.deepEqual(closes.map(({ code }) => code).slice(0, codes.length), codes);
   });
 });

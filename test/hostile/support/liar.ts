@@ -14,7 +14,8 @@ export interface Hands {
 export interface Lie {
   /** Before the session is ready: in the place of what the server says of this type. Undefined: it passes. */
   readonly login?: (type: string, frame: Buffer, hands: Hands) => Buffer | "silence" | undefined;
-  /** In the place of an answer to a request that speaks of `lie`. */
+  /** In the place of an answer to a request that speaks of `asked`, or else of a lie. */
+  readonly asked?: string;
   readonly answer?: (hands: Hands, request: Buffer) => void;
 }
 
@@ -43,11 +44,11 @@ export async function startLiar(serverPort: number): Promise<Liar> {
       });
     }
     const hands = handsOf(socket);
-    const { login, answer } = liar.lie;
+    const { login, answer, asked } = liar.lie;
     relayAnswers(server, hands, login);
     socket.on("data", (chunk: Buffer) => {
       const lies = liar.lie.answer ?? answer;
-      if (lies !== undefined && chunk.includes(" lie")) lies(hands, chunk);
+      if (lies !== undefined && chunk.includes(liar.lie.asked ?? asked ?? " lie")) lies(hands, chunk);
       else server.write(chunk);
     });
   }).listen(0, "127.0.0.1");
@@ -73,13 +74,26 @@ function handsOf(socket: Socket): Hands {
     async flood(make) {
       for (;;) {
         if (socket.destroyed) return;
-        const bytes = make();
-        if (bytes === undefined) return;
+        const bytes = manyOf(make);
+        if (bytes.length === 0) return;
         if (!socket.write(bytes))
           await Promise.race([once(socket, "drain"), once(socket, "close")]).catch(() => undefined);
       }
     },
   };
+}
+
+const WRITTEN_BYTES = 32 * 1024;
+
+function manyOf(make: () => Buffer | undefined): Buffer {
+  const parts: Buffer[] = [];
+  for (let bytes = 0; bytes < WRITTEN_BYTES; ) {
+    const part = make();
+    if (part === undefined) break;
+    parts.push(part);
+    bytes += part.length;
+  }
+  return Buffer.concat(parts);
 }
 
 /** Message by message while there is something to lie about, then as it comes. */
