@@ -1,6 +1,6 @@
 /** Takes what the upstream sends, matches it with what was asked, and lets through what the client may see. */
 import { MalformedMessage } from "#core/wire/postgres/fields.ts";
-import { BACKEND_FRAMES, FrameScanner } from "#core/wire/postgres/frames.ts";
+import { BACKEND_FRAMES, FrameScanner, HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { answer } from "./answers.ts";
 import type { SessionCore } from "./core.ts";
@@ -114,11 +114,12 @@ export class Backend {
   #data(start: number, end: number): void {
     const slot = this.#owner();
     if (slot === undefined) return;
+    const { bytes, type } = this.#scanner;
+    const { toClient } = this.core.parts;
+    if (type === COPY_DATA && isCopyEnd(bytes, start, end)) return toClient.pass(bytes, start, end);
     if (this.#needsMask(slot)) return this.#findMask(slot, () => this.#data(start, end));
     if (!this.#counts(slot, end - start)) return;
-    const { bytes } = this.#scanner;
-    const { toClient } = this.core.parts;
-    if (slot.mask === undefined || this.#scanner.type === COPY_DATA) toClient.pass(bytes, start, end);
+    if (slot.mask === undefined || type === COPY_DATA) toClient.pass(bytes, start, end);
     else slot.maskedValues += maskRow(bytes, start, end, slot.mask, toClient);
   }
 
@@ -241,6 +242,21 @@ export class Backend {
     }
   }
 }
+
+/** Behind its rows a binary COPY has a count of -1, which is no row; where there are none its header stands before it. */
+function isCopyEnd(bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start - HEADER_BYTES;
+  if (length !== COPY_END_BYTES && length !== COPY_HEADER_BYTES + COPY_END_BYTES) return false;
+  if (bytes.readInt16BE(end - COPY_END_BYTES) !== -1) return false;
+  const at = start + HEADER_BYTES;
+  return (
+    length === COPY_END_BYTES || bytes.toString("latin1", at, at + COPY_SIGNATURE.length) === COPY_SIGNATURE
+  );
+}
+
+const COPY_END_BYTES = 2;
+const COPY_HEADER_BYTES = 19;
+const COPY_SIGNATURE = "PGCOPY\n\xff\r\n\0";
 
 /** The answer to our own SHOW search_path: one column. */
 function ownRow(core: SessionCore, { bytes, start, end }: FrameScanner): void {

@@ -25,6 +25,7 @@ const SETUP = `
   insert into people values (1, 'Canary-1@x', 'Riga'), (2, 'Canary-2@x', 'Oslo');
   create table plain (id int, email text);
   insert into plain values (1, 'open@x'), (2, 'open@y');
+  create table copied as select id, city, 'a,b' as odd from people;
   create table kept (n int);
   create table forbidden (secret text);
   insert into forbidden values ('Canary-3');`;
