@@ -12,6 +12,7 @@ const PROGRAMS = {
   gateway: "sidecar/pod/main.ts",
   operator: "operator/main.ts",
   broker: "operator/broker/main.ts",
+  audit: "cli/audit-program.ts",
   "aside-worker": "sidecar/statements/aside-worker.ts",
   "broker-worker": "broker/process/broker-worker.ts",
   "sidecar-worker": "sidecar/process/sidecar-worker.ts",

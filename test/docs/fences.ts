@@ -9,7 +9,12 @@ export interface Fence {
 }
 
 /** Pages whose `sh cluster` is run, from top to bottom, by test/installed. */
-export const CLUSTER_PAGES = ["README.md", "docs/operations.md"] as const;
+export const CLUSTER_PAGES = [
+  "README.md",
+  "docs/lineage.md",
+  "docs/operations.md",
+  "docs/operations/misbehaving.md",
+] as const;
 
 /** Pages whose `sh host` is run, from top to bottom, by test/gateway. */
 export const HOST_PAGES = ["docs/operations/misbehaving.md"] as const;

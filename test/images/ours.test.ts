@@ -98,6 +98,16 @@ describe("the images of a release", { skip: problem }, () => {
     assert.ok(!existsSync(join(root("control"), "app/gateway.js")));
   });
 
+  test("beside the broker there is what reads its trail, and no other command", () => {
+    const helped = run("control", ["audit.js", "--help"]);
+    assert.equal(helped.status, 0, helped.stderr);
+    assert.match(helped.stdout, /sallyport audit[^]*tail[^]*grep[^]*show[^]*verify/);
+    const { status, stderr } = run("control", ["audit.js", "tail", "/nowhere"]);
+    assert.equal(status, 2);
+    assert.match(stderr, /\/nowhere cannot be read/);
+    assert.ok(!existsSync(join(root("control"), "app/sallyport.js")));
+  });
+
   test("the broker runs with what is in its image", () => {
     const { status, stderr } = run("control", ["broker.js"]);
     assert.equal(status, 64, stderr);

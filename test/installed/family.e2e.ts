@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { type V1Deployment, type V1Job, type V1Pod, Watch } from "@kubernetes/client-node";
 import { AUTHOR, ORIGIN } from "#operator/names.ts";
+import type { CLUSTER_PAGES } from "#test/docs/fences.ts";
 import { skipWithoutNodeTier } from "#test/support/cluster.ts";
 import {
   type Account,
@@ -25,6 +26,7 @@ import {
 } from "./support/family.ts";
 import { openLive } from "./support/live.ts";
 import { asOwner, mintedRoles, psql, psqlOfAgent } from "./support/orders.ts";
+import { commandsOf, meant, runAsWritten } from "./support/pages.ts";
 import { PIPELINE, type Pipeline, type Pipelines, ROOTS, openPipelines } from "./support/pipelines.ts";
 import { EDIT, claiming, owned, refused, standby, suspended } from "./support/pretences.ts";
 import { type Release, installRelease } from "./support/release.ts";
@@ -66,6 +68,15 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
     });
     assert.match(said, wanted, `${pod} asks for ${question}`);
   };
+  /** As the page has it, with the names that pods have got here. */
+  const written = async (page: (typeof CLUSTER_PAGES)[number], which: RegExp): Promise<string> => {
+    const names = { "planner-x7k2p": pods.planner, "summarise-q9w4d": pods.summariser };
+    const found = commandsOf(page).filter(({ script }) => which.test(script));
+    assert.ok(found.length > 0, `${page} has nothing like ${which}`);
+    let said = "";
+    for (const commands of found) said += await runAsWritten(release, meant(commands, names));
+    return said;
+  };
   const ANSWERS = { orders: /^paid\n$/, customers: /^Ada Becker\n$/, insert: /^$/ } as const;
 
   test("is launched by a pipeline, from pod to pod, and everybody is known by whoever launched them", async () => {
@@ -86,9 +97,8 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
       const pod = await read<V1Pod>(`pod ${pods[below]}`);
       assert.equal(pod.metadata?.annotations?.[AUTHOR.podUid], parent.metadata?.uid);
     }
-    const tree = await release.sh(`node cli/kubectl-sallyport.ts lineage --namespace ${SHOP}`);
     assert.match(
-      tree,
+      await written("docs/lineage.md", /sallyport lineage/),
       new RegExp(
         `user ${PIPELINE}\\s[^]*─ ${SHOP}/${pods.planner} [^]*─ ${SHOP}/${pods.summariser} [^]*─ ${SHOP}/${pods.fetcher} `,
       ),
@@ -102,6 +112,9 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
         await answers(pods[account], question, handedOn.includes(question) ? ANSWERS[question] : WITHHELD);
       handedOn = handedOn.filter((question) => (HANDS_ON[account] as readonly Question[]).includes(question));
     }
+    const pins = await written("docs/lineage.md", /get leases/);
+    assert.match(pins, /GENERATION +PARENT +ROOT/);
+    assert.match(pins, new RegExp(` 2 +\\S+ +ci`));
     // By whom it was launched is what it has its rights from.
     await release.apply(agentJob("person", "planner"));
     await answers(await podOf(release, "person"), "orders", /DENY_NO_POLICY/);
@@ -166,9 +179,7 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
       "select count(*) from pg_stat_activity where state = 'active' and usename like 'sp\\_%' and query like '%o39%'";
     await until("all of them run", async () => (await asOwner(release, active)) === `${FAMILY.length}\n`);
     const { atMs } = await firstRevocation(release);
-    await release.sh(
-      `node cli/kubectl-sallyport.ts revoke pod ${pods.planner} --namespace ${SHOP} --for 1h --reason 'incident 4711'`,
-    );
+    await written("docs/lineage.md", /revoke pod/);
     const writtenMs = await atMs;
     const ends = (await Promise.all(running)).map((said) => {
       assert.match(said, /access is revoked until/);
@@ -179,6 +190,11 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
     for (const account of FAMILY)
       assert.match(await ask(release, pods[account], "orders"), /access is revoked/);
     assert.match(await inPod("summariser", "get pods"), /access is revoked/);
+    const told = await written("docs/lineage.md", /audit\.js/);
+    assert.match(told, /session\.open/);
+    assert.ok(told.includes(pods.summariser), told);
+    assert.match(told, /revocation\.enforced .*incident 4711/);
+    assert.match(told, /sessions\.revoked .*incident 4711/);
     // Who is not of the family goes on.
     const one = "select name from customers where id = 1";
     assert.equal(await release.sh(psqlOfAgent(one)), "Ada Becker\n");
@@ -200,6 +216,17 @@ describe("a family of agents", { skip: skipWithoutNodeTier() }, () => {
     }
     await release.inAgent(SHOP, helper, `touch ${DONE}`);
     await release.kubectl(`wait job helper --namespace ${SHOP} --for=condition=Complete --timeout=50s`);
+  });
+
+  test("docs/operations/misbehaving.md, command by command", async () => {
+    const page = commandsOf("docs/operations/misbehaving.md");
+    assert.ok(page.length > 0);
+    let name = "";
+    for (const commands of page) {
+      const names = { "revoked-planner-x7k2p-3f9a2c": name, "planner-x7k2p": pods.planner };
+      const said = await runAsWritten(release, meant(commands, names));
+      name = /revoke lift (revoked-planner-\S+)/.exec(said)?.[1] ?? name;
+    }
   });
 });
 

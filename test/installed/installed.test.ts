@@ -53,7 +53,7 @@ describe("a release on a node", { skip: skipWithoutNodeTier() }, () => {
   });
 
   for (const commands of commandsOf("README.md").slice(1))
-    test(`${commands.place} does what it says`, () => runAsWritten(release, commands));
+    test(`${commands.place} does what it says`, async () => void (await runAsWritten(release, commands)));
 
   for (const at of [SHOP, ROOT]) {
     test(`in ${at} rules come first, then the gateway, then what the pod's author wrote`, async () => {

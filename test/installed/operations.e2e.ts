@@ -76,7 +76,7 @@ describe("a release through its life", { skip: skipWithoutNodeTier() }, () => {
 
   for (const commands of commandsOf(PAGE))
     test(`${commands.place} does what it says`, async (t) => {
-      const asWritten = (): Promise<void> => runAsWritten(release, commands);
+      const asWritten = (): Promise<unknown> => runAsWritten(release, commands);
       if (commands.section === "Upgrade") await unnoticed(t, asWritten);
       else if (commands.section === "Rotate") await unnoticed(t, () => rotated(release, asWritten));
       else await asWritten();
@@ -107,7 +107,7 @@ describe("a release through its life", { skip: skipWithoutNodeTier() }, () => {
 });
 
 /** Until every replica shows a certificate by the new authority. */
-async function rotated({ kubectl }: Release, rotate: () => Promise<void>): Promise<void> {
+async function rotated({ kubectl }: Release, rotate: () => Promise<unknown>): Promise<void> {
   const secret =
     "get secret sallyport-webhook-ca --namespace sallyport-system --output=jsonpath={.data.tls\\.crt}";
   const before = await kubectl(secret);

@@ -1,4 +1,7 @@
-/** Operator and broker. Which of them a pod runs, its first argument says: `operator.js` or `broker.js`. */
+/**
+ * Operator and broker. Which of them a pod runs, its first argument says: `operator.js` or `broker.js`. `audit.js` is for people: it reads
+ * the trail where it lies.
+ */
 import { APP, bundleLayer } from "./bundle-layer.ts";
 import { NODE_PATH, nodeLayer } from "./node-layer.ts";
 import type { Recipe } from "./recipe.ts";
@@ -12,6 +15,6 @@ export async function control(tag: string, folder: string): Promise<Recipe> {
       folder: `/${APP}`,
       environment: { NODE_ENV: "production" },
     },
-    layers: [nodeLayer(), await bundleLayer(["operator", "broker"], folder)],
+    layers: [nodeLayer(), await bundleLayer(["operator", "broker", "audit"], folder)],
   };
 }

@@ -34,12 +34,22 @@ export function commandsOf(page: (typeof CLUSTER_PAGES)[number]): readonly Comma
   });
 }
 
+/** Names on the page stand for those that things have got here. */
+export function meant(commands: Commands, names: Readonly<Record<string, string>>): Commands {
+  const script = Object.entries(names).reduce(
+    (text, [written, name]) => text.replaceAll(written, name),
+    commands.script,
+  );
+  return { ...commands, script };
+}
+
 export async function runAsWritten(
   { run }: Shell,
   { place, script, exit, output, excerpt }: Commands,
-): Promise<void> {
+): Promise<string> {
   const ran = await run(script);
   assert.equal(ran.code, exit, `${place}\n${ran.output}`);
   assert.ok(ran.output.includes(excerpt ?? ""), `${place}\n${ran.output}`);
   if (output !== undefined) assert.equal(ran.output.trimEnd(), output, place);
+  return ran.output;
 }

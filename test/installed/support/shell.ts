@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -30,9 +30,13 @@ const SCRIPT_MS_MAX = 180_000;
 
 export async function openShell(): Promise<Shell> {
   const folder = await mkdtemp(join(tmpdir(), "sallyport-shell-"));
+  const programs = join(folder, "bin");
+  await mkdir(programs);
+  // As docs/command-line.md has it.
+  await symlink(join(ROOT, "cli/kubectl-sallyport.ts"), join(programs, "kubectl-sallyport"));
   const environment: Record<string, string | undefined> = {
     ...process.env,
-    PATH: `${dirname(findClients().helm)}:${process.env["PATH"]}`,
+    PATH: [programs, dirname(process.execPath), dirname(findClients().helm), process.env["PATH"]].join(":"),
     SALLYPORT_CLUSTER: folder,
     // Nothing of this machine's own may matter, or be changed.
     ...Object.fromEntries(
