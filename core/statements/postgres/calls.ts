@@ -1,5 +1,5 @@
 /** Function calls and type names, as the text writes them. */
-import { called, doubtUnknownPath } from "./names.ts";
+import { called, doubtUnknownPath, isOnlyStock } from "./names.ts";
 import { currentSettingCalled } from "./readable-settings.ts";
 import { setConfigCalled } from "./settings.ts";
 import { namedOperator } from "./operators.ts";
@@ -11,6 +11,9 @@ export const visitFuncCall: Visitor<"FuncCall"> = (work, call, scope) => {
   const isStock = schema === undefined || schema === "pg_catalog";
   if (isStock && name === "set_config") setConfigCalled(work, call.args ?? [], schema);
   else if (isStock && name === "current_setting") currentSettingCalled(work, call, schema);
+  // What DISCARD ALL does too: pools let go of the locks that a session still has.
+  else if (name === "pg_advisory_unlock_all" && isStock && isOnlyStock(work, schema, name))
+    work.facts.deed("session");
   else called(work, "function", schema, name);
   if (isStock && name === "pg_notify") work.facts.deed("notify");
   work.visit(call.agg_filter, { ...scope, condition: true });

@@ -81,16 +81,21 @@ export const visitSet: Visitor<"VariableSetStmt"> = (work, stmt, scope) => {
   work.children("VariableSetStmt", stmt, scope);
 };
 
-/** The same judgement for set_config('name', 'value', …); what is not a literal could be any setting. */
+/** The same judgement for set_config('name', 'value', …); what is not a literal could be any setting, or any value of it. */
 export function setConfigCalled(work: Work, args: readonly Node[], schema: string | undefined): void {
   if (!isOnlyStock(work, schema, "set_config")) called(work, "function", schema, "set_config");
   work.facts.deed("session");
   const [name, value] = args.map((arg) => constantOf(arg));
-  if (typeof name !== "string" || typeof value !== "string") {
+  if (typeof name !== "string") {
     work.doubt("UNSAFE_SETTING", "set_config changes a setting that the text does not tell");
     return pathForgotten(work);
   }
-  doubtSetting(work, name.toLowerCase(), [value]);
+  if (typeof value === "string") doubtSetting(work, name.toLowerCase(), [value]);
+  else if (!isSafeWhatever(name.toLowerCase()))
+    work.doubt(
+      "UNSAFE_SETTING",
+      `set_config changes the setting ${name} to a value that the text does not tell`,
+    );
   if (name.toLowerCase() === "search_path") pathForgotten(work);
 }
 
@@ -102,6 +107,10 @@ export function pathForgotten(work: Work): void {
 /** To some value at least. */
 export const isSafeToSet = (name: string): boolean =>
   PLANNER_SETTING.test(name) || Object.hasOwn(SAFE_SETTINGS, name);
+
+/** Whatever value it is given. */
+const isSafeWhatever = (name: string): boolean =>
+  PLANNER_SETTING.test(name) || (Object.hasOwn(SAFE_SETTINGS, name) && SAFE_SETTINGS[name] === anything);
 
 export function isSafeSetting(name: string, values: readonly Constant[] | undefined): boolean {
   if (PLANNER_SETTING.test(name)) return true;

@@ -60,6 +60,33 @@ export const SESSION: readonly StatementCase[] = [
     notRun: "needs parameters",
   }),
   judged("select set_config('application_name', 'x', false)", "read: session"),
+  // asyncpg turns the compiler off while it looks types up, and then back to what it was.
+  judged("select current_setting('jit') as cur, set_config('jit', 'off', false) as new", "read: session"),
+  judged("select set_config('jit', $1, false)", "read: session", { notRun: "needs parameters" }),
+  judged("select set_config('enable_seqscan', $1, true)", "read: session", { notRun: "needs parameters" }),
+  judged("select set_config('search_path', $1, false)", "read: session", { notRun: "needs parameters" }),
+  judged("select set_config('standard_conforming_strings', $1, false)", "read: session, ?UNSAFE_SETTING", {
+    notRun: "needs parameters",
+  }),
+  judged("select set_config('client_encoding', $1, false)", "read: session, ?UNSAFE_SETTING", {
+    notRun: "needs parameters",
+  }),
+  judged("select set_config('role', $1, false)", "read: session, ?UNSAFE_SETTING", {
+    notRun: "needs parameters",
+  }),
+  judged("select set_config('app.tenant', $1, false)", "read: session, ?UNSAFE_SETTING", {
+    notRun: "needs parameters",
+  }),
+  // asyncpg's pool leaves a session so; the locks of others, and single ones, are another matter.
+  judged(
+    "select pg_advisory_unlock_all(); close all; unlisten *; reset all",
+    "read: session; session: session; session: session; session: session",
+  ),
+  judged("select pg_catalog.pg_advisory_unlock_all()", "read: session"),
+  judged("select pg_advisory_unlock(1)", "read: fn pg_catalog.pg_advisory_unlock"),
+  judged("select app.pg_advisory_unlock_all()", "read: fn app.pg_advisory_unlock_all", {
+    notRun: "no such function",
+  }),
   judged("select pg_catalog.set_config('ro' || 'le', 'x', false)", "read: session, ?UNSAFE_SETTING"),
   judged("explain declare c cursor for select 1; fetch c", "read:; unknown: ?PREPARED_ELSEWHERE"),
   judged("select app.set_config('a', 'b')", "read: fn app.set_config", { notRun: "no such function" }),
