@@ -97,4 +97,20 @@ for (const version of [15, 18] as const)
       assert.match(await talk(Q("select email from people")), /^E\(42501\) (S )?Z\(E\)$/);
       close();
     });
+
+    test("and so it does when nobody waits for the answers in between", async () => {
+      await using unmasked = await startGateway({ server });
+      const { talk, close } = await wireClient(unmasked.port);
+      await talk(Q("begin"), P("prepare sp as select 1", "make"), B("p", "make"));
+      await talk(P("rollback to s", "back"), B("r", "back"), S, Q("savepoint s"));
+      assert.equal(
+        await talk(E("absent"), E("p"), S, E("r"), E("p"), S),
+        "E(34000) Z(E) C(ROLLBACK) C(PREPARE) Z(T)",
+      );
+      // What it has prepared is known, so that running it is decided and on record.
+      const { length } = unmasked.tap.decided;
+      assert.equal(await talk(B("", "sp"), E(), S), "2 D C(SELECT 1) Z(T)");
+      assert.deepEqual(unmasked.tap.decided.slice(length), ["prepare sp as select 1"]);
+      close();
+    });
   });

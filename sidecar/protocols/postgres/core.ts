@@ -163,6 +163,7 @@ export class SessionCore {
   /** What its message and its text define stands. */
   keep(slot: Slot): void {
     if (slot.names !== undefined) this.names.keep(slot.names);
+    begun(slot);
     if (slot.defines !== undefined) for (const change of slot.defines) this.names.keep(change);
   }
 
@@ -179,6 +180,7 @@ export class SessionCore {
     if (slot.names !== undefined) this.names.undo(slot.names);
     slot.names = undefined;
     if (slot.starts !== undefined) slot.starts.started = false;
+    begun(slot);
     if (slot.asked === "describe" && slot.statement !== undefined) slot.statement.describing = false;
   }
 
@@ -221,6 +223,11 @@ export class SessionCore {
     this.copyingIn = false;
     this.parts.toUpstream.put(COPY_FAIL);
   }
+}
+
+/** Whether the portal has begun is known from here on. */
+function begun({ starts }: Slot): void {
+  if (starts !== undefined) starts.startingIn = -1;
 }
 
 export function refusalOf(decision: Decision): Refusal {

@@ -149,6 +149,11 @@ function judgeExecute(intake: Intake, frame: Frame, name: string): void {
     core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
     return;
   }
+  if (core.names.mayHaveStarted(portal))
+    return intake.waitUntil(
+      () => intake.skipping || !core.names.mayHaveStarted(portal),
+      () => judgeExecute(intake, frame, name),
+    );
   const { statement } = portal;
   if (portal.started && portal.generation === core.generation) return runPortal(intake, frame, name, portal);
   if (portal.started) {
@@ -265,6 +270,7 @@ function forwardExecute(
     takesEffect(intake, slot, portal.request, slot.traits, portal.statement.text);
     slot.starts = portal;
     portal.started = true;
+    portal.startingIn = core.names.group;
   }
   afterExecute(intake, slot);
 }

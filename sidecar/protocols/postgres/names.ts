@@ -33,6 +33,8 @@ export interface Portal {
   readonly request: PostgresRequest;
   /** Execution has begun, so that going on with it is not another request. */
   started: boolean;
+  /** The group in which it began, for as long as nobody has said that it did; -1: nobody has to. */
+  startingIn: number;
   generation: number;
   recorded: number;
   /** A cursor that outlives its transaction. */
@@ -77,6 +79,15 @@ export class Names {
   /** A Sync or a Query was forwarded: what follows is carried out whether or not what came before was. */
   nextGroup(): void {
     this.#group += 1;
+  }
+
+  /** Whether it is still open if a portal has begun, because a group before this one may have failed. */
+  mayHaveStarted({ startingIn }: Portal): boolean {
+    return startingIn >= 0 && startingIn !== this.#group;
+  }
+
+  get group(): number {
+    return this.#group;
   }
 
   /** Whether it is still open what the name stands for, because a group before this one may have failed. */

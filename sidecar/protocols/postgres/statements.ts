@@ -74,7 +74,8 @@ export function unknownPortal(core: Moment): Portal {
 
 /** `isHeld`: it outlives its transaction. */
 export function portalOf(statement: Statement, isHeld: boolean): Portal {
-  return { statement, request: statement.request, started: false, generation: -1, recorded: -1, isHeld };
+  const { request } = statement;
+  return { statement, request, started: false, startingIn: -1, generation: -1, recorded: -1, isHeld };
 }
 
 /** Remembers what a text prepares and declares. */
