@@ -5,6 +5,7 @@ import type { InjectionSettings } from "../admission/pod/contract.ts";
 import {
   type Read,
   absolutePath,
+  dictionary,
   host,
   list,
   oneOf,
@@ -63,6 +64,8 @@ export function parseBrokerSettings(json: string): BrokerSettings | readonly str
   return parseDocument(json, settings);
 }
 
+const CLAIM = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$/;
+
 const settings: Read<BrokerSettings> = record<BrokerSettings>({
   state: absolutePath,
   logLevel,
@@ -85,7 +88,10 @@ const settings: Read<BrokerSettings> = record<BrokerSettings>({
               provider: optional(
                 text("an IdentityProvider's name", /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/),
               ),
-              claim: optional(text("a claim's name", /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$/)),
+              claim: optional(text("a claim's name", CLAIM)),
+              claims: optional(
+                dictionary(text("the beginning of a group's name", /^[\x20-\x7e]{1,253}$/), 16, CLAIM),
+              ),
             }),
             0,
             64,

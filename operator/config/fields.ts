@@ -69,10 +69,13 @@ export function list<Value>(item: Read<Value>, itemsMin: number, itemsMax: numbe
 export function dictionary<Value>(
   value: Read<Value>,
   entriesMax: number,
+  pattern?: RegExp,
 ): Read<Readonly<Record<string, Value>>> {
   return (json, place, problems) => {
     if (!isObject(json) || Object.keys(json).length > entriesMax)
       return wrong(place, `an object with at most ${entriesMax} members`, problems);
+    if (pattern !== undefined && !Object.keys(json).every((name) => pattern.test(name)))
+      return wrong(place, `members with names like ${pattern}`, problems);
     const entries = Object.entries(json).map(([name, entry]) => [
       name,
       value(entry, `${place}.${name}`, problems),

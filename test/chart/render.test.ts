@@ -75,7 +75,15 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
     });
   }
   test("tells the broker what users are who launch agents", async () => {
-    const roots = [{ userPrefix: "github:", kind: "ci", provider: "github-actions", claim: "repository" }];
+    const claims = { ref: "github:ref=" };
+    const root = {
+      userPrefix: "github:",
+      kind: "ci",
+      provider: "github-actions",
+      claim: "repository",
+      claims,
+    };
+    const roots = [root];
     const lineage = { depthMax: 3, childrenMax: 5, roots };
     const config = find(await render({ lineage }), "ConfigMap", "sallyport-broker") as unknown as {
       readonly data: Readonly<Record<string, string>>;
@@ -88,6 +96,10 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
   const refused: readonly (readonly [Values, RegExp])[] = [
     [{ rootles: "deny" }, /additional properties 'rootles' not allowed/],
     [{ lineage: { roots: [{ userPrefix: "x", kind: "agent" }] } }, /at '\/lineage\/roots\/0\/kind'/],
+    [
+      { lineage: { roots: [{ userPrefix: "x", kind: "ci", claims: { "a claim": "x:" } }] } },
+      /at '\/lineage\/roots\/0\/claims'/,
+    ],
     [{ rootless: "maybe" }, /at '\/rootless': value must be one of 'deny', 'force', 'rootNoCaps'/],
     [{ broker: { storage: { size: "lots" } } }, /at '\/broker\/storage\/size': 'lots' does not match/],
     [{ images: { gateway: { digest: "latest" } } }, /at '\/images\/gateway\/digest'/],

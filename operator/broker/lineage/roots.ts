@@ -1,5 +1,5 @@
 /** Who stands at the root of a lineage: somebody whom the API server knows, and who is no agent. */
-import type { Ancestor, AncestorKind, Identity } from "#core/policy/facts.ts";
+import type { Ancestor, AncestorKind, ClaimValue, Identity } from "#core/policy/facts.ts";
 import type { Author } from "../../admission/origin/author.ts";
 
 /** What users of the API server are, by how their names begin: an issuer's users have a prefix of their own there. */
@@ -10,6 +10,11 @@ export interface RootSetting {
   readonly provider?: string;
   /** Of which claim the API server makes the name that follows the prefix. */
   readonly claim?: string;
+  /**
+   * Further claims, each with how those groups begin that the API server makes of it. Groups are of the same token as the name, and on
+   * record with it; what an authenticator calls `extra` is not.
+   */
+  readonly claims?: Readonly<Record<string, string>>;
 }
 
 const CLAIM_DEFAULT = "sub";
@@ -21,10 +26,24 @@ export function rootOf({ user: name, groups }: Author, settings: readonly RootSe
     .filter(({ userPrefix }) => name.startsWith(userPrefix))
     .toSorted((a, b) => b.userPrefix.length - a.userPrefix.length)[0];
   if (setting === undefined) return { kind: "person", identity: { user } };
-  const { kind, provider, claim = CLAIM_DEFAULT, userPrefix } = setting;
+  const { kind, provider, claim = CLAIM_DEFAULT, claims = {}, userPrefix } = setting;
   if (provider === undefined) return { kind, identity: { user } };
-  const oidc = { provider, claims: { [claim]: name.slice(userPrefix.length) } };
-  return { kind, identity: { user, oidc } };
+  const further = Object.entries(claims).flatMap(([of, prefix]) => {
+    const value = claimIn(groups, prefix);
+    return value === undefined ? [] : [[of, value] as const];
+  });
+  // The name is the claim's, whatever a group says.
+  const all = { ...Object.fromEntries(further), [claim]: name.slice(userPrefix.length) };
+  return { kind, identity: { user, oidc: { provider, claims: all } } };
+}
+
+/** Of a claim that is a list, every item. */
+function claimIn(groups: readonly string[], prefix: string): ClaimValue | undefined {
+  const values = groups
+    .filter((group) => group.startsWith(prefix))
+    .map((group) => group.slice(prefix.length));
+  const [value, ...more] = values;
+  return more.length === 0 ? value : values;
 }
 
 export function controllerRoot(

@@ -10,6 +10,7 @@ import {
 import type { InjectionSettings } from "#operator/admission/pod/contract.ts";
 import type { Origin } from "#operator/admission/origin/origin.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
+import type { Flags } from "#tools/cluster/control-plane.ts";
 import { agentPod, factsOf, operatorSettings, originOfUser, stamped } from "./agents.ts";
 import { CHART, helm, NAMESPACE, type Values, valueFlags } from "./helm.ts";
 import { eventually } from "./wait.ts";
@@ -35,9 +36,9 @@ export interface Guarded extends AsyncDisposable {
   agent(namespace: string, pod?: Partial<V1Pod>): V1Pod;
 }
 
-export async function startGuarded(): Promise<Guarded> {
+export async function startGuarded(flags: Flags = {}): Promise<Guarded> {
   await using started = new AsyncDisposableStack();
-  const api = started.use(await startApiTier({ flags: NEWER }));
+  const api = started.use(await startApiTier({ flags: { ...NEWER, ...flags } }));
   await install(api, VALUES);
   await people(api);
   await withoutWebhooks(api.config);

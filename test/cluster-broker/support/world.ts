@@ -17,6 +17,8 @@ import { openLog } from "#runtime/log.ts";
 import { type Guarded, startGuarded } from "#test/chart/support/cluster.ts";
 import { NAMESPACE } from "#test/chart/support/helm.ts";
 
+import type { Flags } from "#tools/cluster/control-plane.ts";
+
 export { NAMESPACE };
 export const forever = new AbortController().signal;
 export const call = { signal: forever };
@@ -54,9 +56,9 @@ export interface Agent {
   gone(): Promise<void>;
 }
 
-export async function startWorld(): Promise<World> {
+export async function startWorld(flags: Flags = {}): Promise<World> {
   await using started = new AsyncDisposableStack();
-  const guarded = started.use(await startGuarded());
+  const guarded = started.use(await startGuarded(flags));
   const { api, core, injection } = guarded;
   const kube = started.use(openKube(api.config));
   const brokerKube = started.use(openKube(await api.asServiceAccount(NAMESPACE, "sallyport-broker")));
