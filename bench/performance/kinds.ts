@@ -28,7 +28,7 @@ export interface Surroundings {
   readonly provider: string;
 }
 
-const SESSIONS_MAX = 10_000;
+export const SESSIONS_MAX = 10_000;
 
 export async function gatewayFiles(kind: GatewayKind, config: string, around: Surroundings): Promise<void> {
   const files = {

@@ -22,6 +22,8 @@ export interface Endpoint {
   readonly port: number;
   readonly user: string;
   readonly tls: boolean;
+  /** Connects to the server only when something is asked. */
+  readonly isLazy?: boolean;
 }
 
 /** What all clients of one run sign in with, where they are asked. */
@@ -43,6 +45,20 @@ export interface Probe {
   /** Clients that ask again as soon as they have their answer. */
   load(endpoint: Endpoint, query: Query, clients: number): Promise<Load>;
   bulk(endpoint: Endpoint): Promise<Bulk>;
+  /** From nothing to the first row, every endpoint once in each round, in random order: microseconds, by name. */
+  connect(endpoints: readonly Endpoint[], query: Query, rounds: number): Promise<Map<string, number[]>>;
+  /** Sessions that ask nothing until they are disposed of. */
+  hold(endpoint: Endpoint, sessions: number): Promise<Held>;
+  /** A server that signs everybody in and says nothing more; the port it listens on. */
+  upstream(): Promise<Upstream>;
+}
+
+export interface Held extends AsyncDisposable {
+  readonly tookUs: number;
+}
+
+export interface Upstream extends AsyncDisposable {
+  readonly port: number;
 }
 
 export interface Load extends AsyncDisposable {
@@ -58,11 +74,27 @@ export interface Bulk extends AsyncDisposable {
 export async function openProbe({ database, password }: SignIn): Promise<Probe> {
   const program = await compiled();
   const env = { PROBE_DATABASE: database, PROBE_PASSWORD: password };
-  return {
-    async paired(endpoints, { mode, sql, keys }, rounds) {
-      const words = ["paired", String(rounds), mode, sql, String(keys), ...endpoints.map(wordOf)];
+  const times =
+    (command: "paired" | "connect"): Probe["paired"] =>
+    async (endpoints, { mode, sql, keys }, rounds) => {
+      const words = [command, String(rounds), mode, sql, String(keys), ...endpoints.map(wordOf)];
       const { stdout } = await run(program, words, { env, maxBuffer: OUTPUT_BYTES_MAX });
       return new Map(stdout.trimEnd().split("\n").map(readTimes));
+    };
+  return {
+    paired: times("paired"),
+    connect: times("connect"),
+    async hold(endpoint, sessions) {
+      const told = await openLines(
+        program,
+        ["hold", String(sessions), endpoint.isLazy === true ? "asks" : "silent", wordOf(endpoint)],
+        env,
+      );
+      return { tookUs: Number(await told.next()) / 1_000, [Symbol.asyncDispose]: () => told.end() };
+    },
+    async upstream() {
+      const told = await openLines(program, ["upstream"], env);
+      return { port: Number(await told.next()), [Symbol.asyncDispose]: () => told.end() };
     },
     async load(endpoint, { mode, sql, keys }, clients) {
       const words = ["load", String(clients), mode, sql, String(keys), wordOf(endpoint)];
@@ -99,6 +131,7 @@ function readTimes(line: string): [string, number[]] {
 }
 
 interface Lines {
+  next(): Promise<string>;
   /** The numbers of the line that comes of it. */
   ask(line: string): Promise<number[]>;
   end(): Promise<void>;
@@ -127,6 +160,7 @@ async function openLines(
   const first = await next();
   if (first !== "ready") throw new Error(`${words[0]} says ${first}`);
   return {
+    next,
     async ask(line) {
       child.stdin.write(`${line}\n`);
       return (await next()).split(" ").map(Number);

@@ -40,6 +40,8 @@ export async function settledCpuUs(pids: readonly number[]): Promise<number> {
   return before;
 }
 
+export const residentKb = (pids: readonly number[]): number => sumOf(pids, "VmRSS");
+
 /** Forgets the peak so far. */
 export function resetPeaks(pids: readonly number[]): void {
   for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
@@ -47,6 +49,11 @@ export function resetPeaks(pids: readonly number[]): void {
 
 /** The highest that each of them has been, added up. */
 export const peakKb = (pids: readonly number[]): number => sumOf(pids, "VmHWM");
+
+/** How many sockets and files one process may have open here. */
+export function filesMax(): number {
+  return Number(/^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
+}
 
 function sumOf(pids: readonly number[], field: string): number {
   return pids

@@ -12,7 +12,7 @@ const BULK_ROWS = 1_000_000;
  * that the gateway does not know to be harmless, though the server makes a constant of it: what calls it has to be durable first.
  */
 export const SCHEMA = `
-  create role ${ROLE} login password '${ROLE}';
+  create role ${ROLE} login;
   create table accounts (id int primary key, owner text not null, email text not null, phone text not null, balance int not null);
   insert into accounts
   select i, 'owner ' || i, 'owner' || i || '@example.com', '+49 30 ' || 1000000 + i, i % 1000 from generate_series(1, ${ACCOUNTS}) i;
@@ -42,3 +42,9 @@ export const BULK = {
   plain: "select id, owner, contact, mobile, note from bulk",
   redacted: "select id, owner, email, phone, note from bulk",
 } as const;
+
+export function queryOf({ strictOf }: { readonly strictOf?: string }, mode: "simple" | "prepared"): Query {
+  return strictOf === undefined ? ONE_ROW[mode] : ONE_ROW.strict;
+}
+
+export const ACTIVE_SESSIONS = 2_000;

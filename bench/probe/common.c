@@ -81,3 +81,11 @@ struct query read_query(const char *mode, const char *text, const char *keys)
 		fail("a query is simple or prepared, and not %s", mode);
 	return query;
 }
+
+void print_times(const char *name, const uint64_t *times, uint32_t count)
+{
+	printf("%s", name);
+	for (uint32_t at = 0; at < count; at += 1)
+		printf(" %llu", (unsigned long long)times[at]);
+	printf("\n");
+}

@@ -4,7 +4,6 @@
  */
 #include "probe.h"
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,38 +11,7 @@
 
 #define CLIENTS_MAX 10000
 #define TRANSACTIONS_MAX 10000000
-#define OPENERS 16
 #define EVENTS 64
-
-struct opening {
-	const struct target *target;
-	const struct query *query;
-	struct session *sessions;
-	uint32_t clients;
-	uint32_t next;
-};
-
-static void *open_some(void *given)
-{
-	struct opening *opening = given;
-	for (;;) {
-		uint32_t at = __atomic_fetch_add(&opening->next, 1, __ATOMIC_RELAXED);
-		if (at >= opening->clients)
-			return NULL;
-		opening->sessions[at] = open_session(opening->target, opening->query);
-	}
-}
-
-static void open_all(struct opening *opening)
-{
-	pthread_t threads[OPENERS];
-	uint32_t count = opening->clients < OPENERS ? opening->clients : OPENERS;
-	for (uint32_t at = 0; at < count; at += 1)
-		if (pthread_create(&threads[at], NULL, open_some, opening) != 0)
-			fail("no thread");
-	for (uint32_t at = 0; at < count; at += 1)
-		pthread_join(threads[at], NULL);
-}
 
 struct run {
 	const struct target *target;
@@ -115,9 +83,7 @@ int run_load(int count, char **words)
 	uint32_t clients = read_number(words[0], CLIENTS_MAX);
 	struct query query = read_query(words[1], words[2], words[3]);
 	struct target target = read_target(words[4]);
-	struct session *sessions = must_allocate(sizeof *sessions * clients);
-	struct opening opening = {&target, &query, sessions, clients, 0};
-	open_all(&opening);
+	struct session *sessions = open_many(&target, &query, clients);
 	int events = epoll_create1(EPOLL_CLOEXEC);
 	for (uint32_t client = 0; client < clients; client += 1) {
 		struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = client};

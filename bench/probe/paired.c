@@ -3,10 +3,7 @@
  * of them alike. Prints a line for each target: its name and its times in nanoseconds, the first rounds left out.
  */
 #include "probe.h"
-#include <stdio.h>
-#include <stdlib.h>
 
-#define TARGETS_MAX 32
 #define ROUNDS_MAX 1000000
 
 static uint64_t ask(struct session *session, const struct query *query, const char *name)
@@ -52,10 +49,7 @@ int run_paired(int count, char **words)
 		}
 	}
 	for (uint32_t at = 0; at < targets; at += 1) {
-		printf("%s", target[at].name);
-		for (uint32_t round = 0; round < rounds; round += 1)
-			printf(" %llu", (unsigned long long)times[at][round]);
-		printf("\n");
+		print_times(target[at].name, times[at], rounds);
 		close_session(&session[at]);
 	}
 	return 0;

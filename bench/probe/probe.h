@@ -39,6 +39,7 @@ struct query {
 };
 
 #define MESSAGE_BYTES_MAX 4096
+#define TARGETS_MAX 32
 
 struct target read_target(const char *word);
 struct query read_query(const char *mode, const char *text, const char *keys);
@@ -61,9 +62,20 @@ void begin_answer(struct session *session);
 /* Ends the program where the answer is not this many rows. */
 void expect_rows(const struct session *session, const char *name, uint64_t rows);
 
-/* The answer to the server's challenge; `password` as the environment says. */
+/* The answer to the server's challenge. */
 size_t scram_first(char *message, char nonce[33]);
 size_t scram_final(const char *server_first, const char nonce[33], const char *password, char *message);
+
+/* The server's side, which shows that it knows the password and does not look whether the client does. */
+#define SCRAM_TEXT_BYTES 256
+struct challenge {
+	char client_first[SCRAM_TEXT_BYTES];
+	char server_first[SCRAM_TEXT_BYTES];
+};
+void scram_challenge(const char *client_first, struct challenge *challenge);
+void scram_server_final(const char *client_final, const struct challenge *challenge, char message[SCRAM_TEXT_BYTES]);
+/* Derives the keys, once. */
+void scram_prepare(const char *password);
 
 uint64_t now_ns(void);
 uint32_t random_below(uint32_t bound);
@@ -71,7 +83,16 @@ void shuffle(uint32_t *order, uint32_t count);
 void *must_allocate(size_t bytes);
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A line: the name and all times. */
+void print_times(const char *name, const uint64_t *times, uint32_t count);
+
+/* Opens as many sessions as it is told, several at once. */
+struct session *open_many(const struct target *target, const struct query *query, uint32_t count);
+
 int run_paired(int count, char **words);
 int run_load(int count, char **words);
 int run_bulk(int count, char **words);
+int run_connect(int count, char **words);
+int run_hold(int count, char **words);
+int run_upstream(int count, char **words);
 #endif

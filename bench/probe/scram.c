@@ -1,4 +1,4 @@
-/* SCRAM-SHA-256 of a client, RFC 7677, without channel binding. */
+/* SCRAM-SHA-256, RFC 7677, without channel binding: a client, and as much of a server as a client has to believe. */
 #include "probe.h"
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -50,4 +50,45 @@ size_t scram_final(const char *server_first, const char nonce[33], const char *p
 	char proof[64];
 	EVP_EncodeBlock((uint8_t *)proof, client_key, KEY_BYTES);
 	return (size_t)sprintf(message, "c=biws,r=%s,p=%s", joint, proof);
+}
+
+/* Of the server. Its salt may be known: nothing here is a secret. */
+#define SALT "c2FsdHlzYWx0eXNhbHQ="
+#define SALT_BYTES 14
+#define ITERATIONS 4096
+
+static uint8_t server_key[KEY_BYTES];
+
+void scram_prepare(const char *password)
+{
+	uint8_t salt[32], salted[KEY_BYTES];
+	EVP_DecodeBlock(salt, (const uint8_t *)SALT, (int)strlen(SALT));
+	if (PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, SALT_BYTES, ITERATIONS, EVP_sha256(), KEY_BYTES,
+			      salted) != 1)
+		fail("the key cannot be derived");
+	hmac(salted, "Server Key", server_key);
+}
+
+void scram_challenge(const char *client_first, struct challenge *challenge)
+{
+	/* Without its header `n,,` or `y,,`. */
+	snprintf(challenge->client_first, SCRAM_TEXT_BYTES, "%s", client_first + 3);
+	const char *nonce = strstr(client_first, "r=");
+	if (nonce == NULL)
+		fail("a client without a nonce");
+	snprintf(challenge->server_first, SCRAM_TEXT_BYTES, "%sabcdefghijklmnop,s=%s,i=%d", nonce, SALT, ITERATIONS);
+}
+
+void scram_server_final(const char *client_final, const struct challenge *challenge, char message[SCRAM_TEXT_BYTES])
+{
+	const char *proof = strstr(client_final, ",p=");
+	if (proof == NULL)
+		fail("a client without a proof");
+	char signed_text[1024];
+	snprintf(signed_text, sizeof signed_text, "%s,%s,%.*s", challenge->client_first, challenge->server_first,
+		 (int)(proof - client_final), client_final);
+	uint8_t signature[KEY_BYTES];
+	hmac(server_key, signed_text, signature);
+	memcpy(message, "v=", 2);
+	EVP_EncodeBlock((uint8_t *)message + 2, signature, KEY_BYTES);
 }

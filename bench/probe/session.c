@@ -316,7 +316,8 @@ bool read_some(struct session *session)
 			return false;
 	}
 	if (got <= 0)
-		fail("%s hung up in an answer, after %llu bytes", session->name, (unsigned long long)session->bytes);
+		fail("%s hung up in an answer, after %llu bytes: %s", session->name,
+		     (unsigned long long)session->bytes, session->failed ? session->error : "no error was told");
 	session->bytes += (uint64_t)got;
 	walk(session, buffer, (size_t)got);
 	return true;

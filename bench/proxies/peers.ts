@@ -21,6 +21,8 @@ export interface Peer extends AsyncDisposable {
   readonly pids: readonly number[];
 }
 
+/** Twice as many sockets have to fit into what one process may open. */
+const CONNECTIONS_MAX = 9_000;
 const READY_MS_MAX = 10_000;
 const SBIN = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
 
@@ -32,7 +34,7 @@ export async function startHaproxy(upstream: Upstream, folder: string): Promise<
   await writeFile(
     file,
     `global
-  maxconn 5000
+  maxconn ${CONNECTIONS_MAX}
 defaults
   mode tcp
   timeout connect 5s
@@ -67,8 +69,8 @@ unix_socket_dir =
 auth_type = trust
 auth_file = ${users}
 pool_mode = session
-max_client_conn = 5000
-default_pool_size = 500
+max_client_conn = ${CONNECTIONS_MAX}
+default_pool_size = ${CONNECTIONS_MAX}
 `,
   );
   const { uid, gid, borrowed } = serverAccount();

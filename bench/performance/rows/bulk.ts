@@ -18,7 +18,7 @@ function row(id: string, sql: string): Row {
     async measure({ probe, targets, length }: Bench): Promise<RowFigures> {
       await using opened = new AsyncDisposableStack();
       const readers: { readonly target: Target; readonly reader: Bulk }[] = [];
-      const asked = targets.filter(({ strict }) => !strict);
+      const asked = targets.filter(({ strictOf }) => strictOf === undefined);
       for (const target of asked) {
         const reader = opened.use(await probe.bulk(target));
         readers.push({ target, reader });

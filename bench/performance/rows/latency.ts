@@ -17,7 +17,9 @@ function row(id: string, query: Query, isStrict: boolean): Row {
   return {
     id,
     async measure({ probe, targets, length }: Bench): Promise<RowFigures> {
-      const asked = targets.filter(({ name, strict }) => name === "direct" || strict === isStrict);
+      const asked = targets.filter(
+        ({ name, strictOf }) => name === "direct" || (strictOf !== undefined) === isStrict,
+      );
       const rounds = ROUNDS[length];
       const times = await probe.paired(asked, query, rounds);
       const collected = new Collected(asked);

@@ -5,11 +5,15 @@ import type { Target } from "../world.ts";
 export interface Bench {
   readonly probe: Probe;
   readonly targets: readonly Target[];
+  /** The same in front of a server that only signs clients in. */
+  idle(): Promise<{ readonly targets: readonly Target[] } & AsyncDisposable>;
   /** Long for what is published, short for what is checked against it. */
   readonly length: "long" | "short";
 }
 
 export interface Row {
   readonly id: string;
+  /** Not in a short run. */
+  readonly isLong?: boolean;
   measure(bench: Bench): Promise<RowFigures>;
 }
