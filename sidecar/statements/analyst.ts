@@ -1,12 +1,14 @@
-/** From the bytes of a request to what it does: pre-scan, cache, parser, analysis. */
+/** From the bytes of a request to what it does: what is known already, pre-scan, parser, analysis. */
 import { analyse, refused } from "#core/statements/postgres/analyse.ts";
 import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
 import type { ParseOutcome } from "#core/statements/postgres/parser.ts";
 import { PRESCAN_LIMITS, prescan } from "#core/statements/postgres/prescan.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
+import { type Shape, shapeOf } from "#core/statements/postgres/shape.ts";
 import type { AsideLimits } from "./aside.ts";
-import { CACHED_TEXT_BYTES_MAX, type FactsCache, factsCache } from "./cache.ts";
+import { CACHED_TEXT_BYTES_MAX, type FactsCache, GENERATION_BYTES_MAX, factsCache } from "./cache.ts";
 import { openParser, type ParserStats } from "./parser.ts";
+import { type ShapeCache, shapeCache } from "./shapes.ts";
 
 export interface AnalystOptions {
   readonly textBytesMax?: number;
@@ -25,10 +27,18 @@ export interface Analyst extends AsyncDisposable {
   stats(): ParserStats;
 }
 
+const CACHE_BYTES_MAX = 2 * GENERATION_BYTES_MAX;
+/** Of it for what is known by its shape. */
+const SHAPES_PART = 1 / 4;
+
 /** One for each process or worker: it holds the one parser there is. */
 export function openAnalyst(options: AnalystOptions = {}): Analyst {
   const parser = openParser(options.aside ?? {}, options.treeCharsMax);
-  const cache = factsCache(options.cacheBytesMax === undefined ? undefined : options.cacheBytesMax / 2);
+  const generationBytesMax = (options.cacheBytesMax ?? CACHE_BYTES_MAX) / 2;
+  const memory: Memory = {
+    texts: factsCache(generationBytesMax * (1 - SHAPES_PART)),
+    shapes: shapeCache(generationBytesMax * SHAPES_PART),
+  };
   const limits = {
     ...PRESCAN_LIMITS,
     ...(options.textBytesMax ? { textBytesMax: options.textBytesMax } : {}),
@@ -42,16 +52,21 @@ export function openAnalyst(options: AnalystOptions = {}): Analyst {
       const bytes = typeof text === "string" ? Buffer.from(text, "utf8") : bufferOver(text);
       // One character for each byte: unlike UTF-8 decoding it keeps different bytes different.
       const key = bytes.length > CACHED_TEXT_BYTES_MAX ? undefined : bytes.toString("latin1");
-      const known = key === undefined ? undefined : cache.get(key, context);
+      const known = key === undefined ? undefined : memory.texts.get(key, context);
       if (known !== undefined) return known;
+      const isShort = bytes.length <= limits.textBytesMax;
+      const shape = key === undefined || !isShort ? undefined : shapeOf(key);
+      const alike =
+        key === undefined || shape === undefined ? undefined : memory.shapes.get(key, shape, context);
+      if (alike !== undefined) return alike;
       const scan = prescan(bytes, limits);
       if (scan.verdict === "refuse") return refused(scan.code, scan.text, bytes.length);
       // The package answers an empty text with an error of its own.
       if (bytes.length === 0) return { protocol: "postgres", statements: [] };
       const outcome = parser.parse(bytes, scan.verdict === "aside");
-      const source = bytes.toString("utf8");
-      if (!(outcome instanceof Promise)) return concluded(outcome, source, key, context, cache);
-      return outcome.then((later) => concluded(later, source, key, context, cache));
+      const parsed: Parsed = { source: bytes.toString("utf8"), key, shape };
+      if (!(outcome instanceof Promise)) return concluded(outcome, parsed, context, memory);
+      return outcome.then((later) => concluded(later, parsed, context, memory));
     },
     stats: parser.stats,
     [Symbol.asyncDispose]: () => parser[Symbol.asyncDispose](),
@@ -61,23 +76,36 @@ export function openAnalyst(options: AnalystOptions = {}): Analyst {
 const bufferOver = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+interface Parsed {
+  readonly source: string;
+  readonly key: string | undefined;
+  readonly shape: Shape | undefined;
+}
+
+interface Memory {
+  readonly texts: FactsCache;
+  readonly shapes: ShapeCache;
+}
+
 function concluded(
   outcome: ParseOutcome,
-  source: string,
-  key: string | undefined,
+  { source, key, shape }: Parsed,
   context: SessionContext,
-  cache: FactsCache,
+  { texts, shapes }: Memory,
 ): PostgresRequest {
   if (!("tree" in outcome)) {
     const request = refused(outcome.code, outcome.text, Buffer.byteLength(source));
     // How long it took says more about the machine than about the text.
-    if (outcome.code !== "TOO_SLOW" && key !== undefined) cache.set(key, context, request);
+    if (outcome.code !== "TOO_SLOW" && key !== undefined) texts.set(key, context, request);
     return request;
   }
   const watched = watch(context);
-  const request = analyse(outcome.tree, source, watched.context);
-  if (!watched.asked() && key !== undefined) cache.set(key, context, request);
-  return request;
+  const { tree } = outcome;
+  const request = analyse(tree, source, watched.context);
+  if (watched.asked() || key === undefined) return request;
+  const shared = shape && shapes.set(key, shape, context, { tree, request });
+  if (shared === undefined) texts.set(key, context, request);
+  return shared ?? request;
 }
 
 /** Facts that come from the session's own prepared statements and cursors hold for this one moment only. */

@@ -31,7 +31,14 @@ export const isNeverTrue = (node: Node | undefined): boolean => {
   return value === null || asBoolean(value) === false;
 };
 
-export function literalValue(literal: Fields<"A_Const">): Maybe {
+/** The constants whose values somebody wanted to know: what came of it may depend on them. */
+const readOnes = new WeakSet<Fields<"A_Const">>();
+
+export const wasRead = (literal: Fields<"A_Const">): boolean => readOnes.has(literal);
+
+/** Nothing else in analysis looks at the value of a number or string; a test holds the whole corpus to it. */
+function literalValue(literal: Fields<"A_Const">): Maybe {
+  readOnes.add(literal);
   if (literal.isnull === true) return null;
   if (literal.boolval !== undefined) return literal.boolval.boolval === true;
   if (literal.ival !== undefined) return literal.ival.ival ?? 0;

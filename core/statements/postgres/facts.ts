@@ -103,7 +103,10 @@ export interface StatementFacts {
   readonly columns: readonly ColumnUse[];
   /** Byte offsets in the text where literals start, for digests and masked previews. */
   readonly literalOffsetsBytes: readonly number[];
-  /** The statement's own slice of the request text. */
+  /**
+   * The statement's own slice of the request text. Of a request that is known by its shape it is empty, and so are the
+   * offsets: such a request has one statement, and it defines nothing.
+   */
   readonly startByte: number;
   readonly lengthBytes: number;
   /**

@@ -1,5 +1,6 @@
 /** What the engine must know of an analysed request to keep the session's state true. Found once for each request. */
 import type { PostgresRequest, StatementFacts, StatementVerb } from "#core/statements/postgres/facts.ts";
+import { mentionsPath } from "#core/statements/postgres/path-words.ts";
 
 export interface Traits {
   /** Prepared statements and cursors that it makes. */
@@ -63,7 +64,10 @@ function read({ statements }: PostgresRequest, text: Buffer): Traits {
   return {
     defines: has(({ defines }) => defines !== undefined),
     movesPath:
-      runsUnknown || callsOwn || has(({ class: kind }) => !KEEPS_PATH.has(kind)) || mentionsPath(text),
+      runsUnknown ||
+      callsOwn ||
+      has(({ class: kind }) => !KEEPS_PATH.has(kind)) ||
+      mentionsPath(text.toString("latin1")),
     endsTransaction: has(({ class: kind }) => kind === "transaction"),
     runsUnknown,
     changesCatalog: runsUnknown || callsOwn || does((verb) => verb === "ddl" || verb === "dcl"),
@@ -72,9 +76,4 @@ function read({ statements }: PostgresRequest, text: Buffer): Traits {
     writes: runsUnknown || callsOwn || does((verb) => WRITES.has(verb)),
     statements: statements.length,
   };
-}
-
-/** `set_config` is a function like any other to the facts, and `U&"…"` can spell its name with escapes. */
-function mentionsPath(text: Buffer): boolean {
-  return /set_config|search_path|u&"/i.test(text.toString("latin1"));
 }
