@@ -99,6 +99,13 @@ export function setConfigCalled(work: Work, args: readonly Node[], schema: strin
   if (name.toLowerCase() === "search_path") pathForgotten(work);
 }
 
+/** UPDATE pg_settings: any setting, to any value. */
+export function settingsUpdated(work: Work): void {
+  work.facts.deed("session");
+  work.doubt("UNSAFE_SETTING", "changes settings that the text does not tell");
+  pathForgotten(work);
+}
+
 export function pathForgotten(work: Work): void {
   work.facts.movesSearchPath();
   work.flow.forgetsPath = true;

@@ -1,8 +1,9 @@
 /** INSERT, UPDATE, DELETE and MERGE. Each returns the reads that its RETURNING hands on whole. */
-import type { StatementVerb } from "./facts.ts";
+import type { RelationName, StatementVerb } from "./facts.ts";
 import { relationsNamed } from "./names.ts";
 import { openReads } from "./narrow.ts";
 import { fromItem, fromItems, handOn, newLevel, withQueries } from "./queries.ts";
+import { settingsUpdated } from "./settings.ts";
 import { as, type Fields, type Node } from "./tree.ts";
 import type { Deed, Level, Scope, Source, Visitor, Work } from "./work.ts";
 
@@ -38,6 +39,7 @@ export function updateRows(work: Work, stmt: Fields<"UpdateStmt">, scope: Scope)
   const level = newLevel(inner);
   const here: Scope = { ...inner, level };
   const target = targetOf(work, stmt.relation, ["update"], stmt.returningClause);
+  if (target.relations.some(isSettings)) settingsUpdated(work);
   level.sources.push(target);
   assigned(work, target, stmt.targetList);
   fromItems(work, stmt.fromClause, here, level);
@@ -45,6 +47,10 @@ export function updateRows(work: Work, stmt: Fields<"UpdateStmt">, scope: Scope)
   work.children("UpdateStmt", stmt, here, ["relation", "withClause", "fromClause", "whereClause"]);
   return settled(openReads(level, stmt.whereClause));
 }
+
+/** Everybody may update this view, and a rule on it makes set_config of that. */
+const isSettings = ({ schema, name }: RelationName): boolean =>
+  schema === "pg_catalog" && name === "pg_settings";
 
 export function deleteRows(work: Work, stmt: Fields<"DeleteStmt">, scope: Scope): Deed[] {
   work.facts.classify("delete");

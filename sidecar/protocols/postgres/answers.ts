@@ -11,7 +11,7 @@ import type { SessionCore } from "./core.ts";
 import type { Slot } from "./expected.ts";
 import type { Frame } from "./intake.ts";
 import { MARKER_PARSE, MARKER_QUERY, MARKER_SQLSTATE } from "./marker.ts";
-import { filterNotice } from "./notices.ts";
+import { filterNotice, type Quoting } from "./notices.ts";
 import { refusalError } from "./refusals.ts";
 
 type Answer = (backend: Backend, frame: Frame) => void;
@@ -217,8 +217,7 @@ function tellError(backend: Backend, slot: Slot | undefined, frame: Buffer, code
       return undefined;
     }
   }
-  const quotes = core.masks.length > 0 && mayQuote(core, slot);
-  toClient.put(filterNotice(frame, "E", withheld, quotes));
+  toClient.put(filterNotice(frame, "E", withheld, quoting(core, slot)));
 }
 
 /** Whether the client knows nothing of the group that the head belongs to. */
@@ -229,11 +228,15 @@ function isOwnGroup({ expected }: SessionCore): boolean {
   }
 }
 
-function mayQuote(core: SessionCore, slot: Slot | undefined): boolean {
+function quoting(core: SessionCore, slot: Slot | undefined): Quoting {
+  if (core.masks.length === 0) return "never";
   const { columns } = core.parts.catalog;
   const request = slot?.facts ?? slot?.statement?.request;
-  if (request === undefined) return columns.mayQuote(undefined, core.masks);
-  return request.statements.some((facts) => columns.mayQuote(facts, core.masks));
+  const may =
+    request === undefined
+      ? columns.mayQuote(undefined, core.masks)
+      : request.statements.some((facts) => columns.mayQuote(facts, core.masks));
+  return may ? "always" : "inCode";
 }
 
 /** The upstream reads over everything up to the next Sync; so nothing of it is expected any more. */
@@ -290,8 +293,9 @@ function result(
 
 function notice(backend: Backend, { bytes, start, end }: Frame): void {
   const { core } = backend;
-  const quotes = core.masks.length > 0 && mayQuote(core, core.expected.head);
-  core.parts.toClient.put(filterNotice(bytes.subarray(start, end), "N", core.parts.withheld, quotes));
+  const { expected, parts } = core;
+  const shown = filterNotice(bytes.subarray(start, end), "N", parts.withheld, quoting(core, expected.head));
+  parts.toClient.put(shown);
 }
 
 function parameter(backend: Backend, frame: Frame): void {

@@ -20,17 +20,27 @@ const WORDS_ONLY = /^(?:23|25|2B|2D|40|42501|53|54|55|57)/;
  * taken for a name: `email::regclass`.
  */
 const WORDS_AT_POSITION = /^(?:0A|26|34|3D|3F|42)/;
+/** A context says that code was running, and code raises what it likes under any SQLSTATE. That of COPY is the server's own. */
+const CONTEXT_OF_COPY = /^(?:COPY [^\n]*)?$/;
+/** The routine of RAISE. */
+const RAISED = "exec_stmt_raise";
 /** The statement was parsed here before: what is no SQL, and where, is a value that was parsed while it ran. */
 const SYNTAX_ERROR = "42601";
 
 /**
- * The message as the client may see it; the argument's own bytes when nothing has to change. `quotes`: the statement
- * touches masked columns, so values could be in the texts.
+ * Whether masked values could be in the texts. `always`: the statement touches masked columns. `inCode`: it does not,
+ * but code that runs with it may, such as a trigger, or a foreign key's own statements.
  */
-export function filterNotice(frame: Buffer, type: "E" | "N", withheld: Withheld, quotes: boolean): Buffer {
+export type Quoting = "always" | "inCode" | "never";
+
+/** The message as the client may see it; the argument's own bytes when nothing has to change. */
+export function filterNotice(frame: Buffer, type: "E" | "N", withheld: Withheld, quoting: Quoting): Buffer {
   const fields = readNoticeOrError(frame, 0, frame.length);
+  const isOwn = CONTEXT_OF_COPY.test(fields.get("W") ?? "");
   let changed = false;
-  if (quotes) changed = dropValues(fields);
+  if (quoting === "always") changed = dropValues(fields, isOwn);
+  // What installed code raises are its owner's words; what the server says of the values in it are not.
+  else if (quoting === "inCode" && !isOwn && fields.get("R") !== RAISED) changed = dropValues(fields, true);
   for (const letter of TEXTS) {
     const text = fields.get(letter);
     if (text === undefined) continue;
@@ -42,13 +52,14 @@ export function filterNotice(frame: Buffer, type: "E" | "N", withheld: Withheld,
   return changed ? noticeOrError(type, fields) : frame;
 }
 
-function dropValues(fields: Map<string, string>): boolean {
+/** `isOwn`: it is the server itself that speaks. */
+function dropValues(fields: Map<string, string>, isOwn: boolean): boolean {
   let changed = false;
   for (const letter of fields.keys())
     if (!SAID_WITHOUT_VALUES.has(letter)) changed = fields.delete(letter) || changed;
   const code = fields.get("C") ?? "";
   const isPlaced = fields.has("P") && code !== SYNTAX_ERROR;
-  if (WORDS_ONLY.test(code) || (isPlaced && WORDS_AT_POSITION.test(code))) return changed;
+  if (isOwn && (WORDS_ONLY.test(code) || (isPlaced && WORDS_AT_POSITION.test(code)))) return changed;
   // While it runs, an error has no place in the statement: this one is in a value.
   if (code === SYNTAX_ERROR) fields.delete("P");
   fields.set("M", `the text of this message is withheld, it could quote masked columns (SQLSTATE ${code})`);

@@ -27,6 +27,10 @@ export const SESSION: readonly StatementCase[] = [
   judged("set client_min_messages = debug5", "session: session, ?UNSAFE_SETTING"),
   judged("set client_min_messages = log", "session: session, ?UNSAFE_SETTING"),
   judged("set client_min_messages = warning", "session: session"),
+  judged(
+    "update pg_settings set setting = 'x' where name = 'role'",
+    "update: session, update pg_catalog.pg_settings, ?UNSAFE_SETTING",
+  ),
   judged("set debug_print_parse = on", "session: session, ?UNSAFE_SETTING"),
   judged("set session_replication_role = replica", "session: session, ?UNSAFE_SETTING"),
   judged("set row_security = off", "session: session, ?UNSAFE_SETTING"),

@@ -27,6 +27,25 @@ const SETUP = `
   insert into plain values (1, 'open@x'), (2, 'open@y');
   create table copied as select id, city, 'a,b' as odd from people;
   create table kept (n int);
+  create table deferred (id int, email text unique deferrable initially deferred);
+  insert into deferred select id, email from people;
+  create table parents (id int primary key);
+  insert into parents values (1), (2);
+  create table kids (email text, parent int not null references parents on delete set null);
+  insert into kids values ('Canary-4', 1);
+  create table converted (n int);
+  create function converting() returns trigger language plpgsql as $$
+    begin perform (select min(email) from people)::int; return new; end $$;
+  create trigger converting after insert on converted for each row execute function converting();
+  create function tell() returns int language plpgsql as $$
+    begin raise notice 'it is %', (select min(email) from people); return 1; end $$;
+  create function fail(state text) returns int language plpgsql as $$
+    begin raise exception 'it is %', (select min(email) from people) using errcode = state; end $$;
+  create table watched (n int);
+  create function told_of() returns trigger language plpgsql as $$
+    begin raise notice 'it is %', (select min(email) from people);
+      perform pg_notify('heard', (select min(email) from people)); return new; end $$;
+  create trigger telling after insert on watched for each row execute function told_of();
   create table forbidden (secret text);
   insert into forbidden values ('Canary-3');`;
 
@@ -40,7 +59,7 @@ export interface Stage extends AsyncDisposable {
   readonly open: Gateway;
   /** Refuses what touches the table `forbidden`, and what nobody can tell the meaning of. */
   readonly strict: Gateway;
-  /** Masks `people.email`. */
+  /** Masks the column `email` of `people`, `deferred` and `kids`. */
   readonly masked: Gateway;
   gateway(options?: Partial<GatewayOptions>): Promise<Gateway>;
   /** The server itself, without a gateway. */
@@ -62,7 +81,11 @@ export async function openStage(version: PostgresVersion): Promise<Stage> {
   const strict = opening.use(
     await start({ judge: (facts, text) => denyForbidden(facts, text) ?? facts.doubts[0]?.text }),
   );
-  const masked = opening.use(await start({ obligations: { mask: [mask("public.people.email")] } }));
+  const masked = opening.use(
+    await start({
+      obligations: { mask: ["people", "deferred", "kids"].map((table) => mask(`public.${table}.email`)) },
+    }),
+  );
   const all = opening.move();
   const owned = (client: WireClient): WireClient => {
     all.defer(() => client.close());

@@ -6,6 +6,9 @@ import { maskTraps } from "../live/masks.ts";
 import { nameTraps } from "../live/names.ts";
 import { pipelineTraps } from "../live/pipelines.ts";
 import { startupTraps } from "../live/startup.ts";
+import { wordTraps } from "../live/words.ts";
+import { codeTraps } from "../live/code.ts";
+import { originTraps } from "../live/origins.ts";
 import { openStage, type Stage } from "./stage.ts";
 
 export function onEveryTrap(version: PostgresVersion): void {
@@ -24,5 +27,8 @@ export function onEveryTrap(version: PostgresVersion): void {
     nameTraps(there);
     pipelineTraps(there);
     maskTraps(there);
+    wordTraps(there);
+    codeTraps(there);
+    originTraps(there);
   });
 }

@@ -45,6 +45,8 @@ export function catalogResolver(knowledge: Knowledge): ColumnResolver {
     mayQuote(facts, masks) {
       const known = knownOf(knowledge, masks);
       if (facts === undefined || typeof known === "string" || known.unsettled !== undefined) return true;
+      // Its end carries out what was deferred: checks of keys, and triggers, of whatever came before.
+      if (facts.class === "transaction") return true;
       if (facts.doubts.length > 0 || readingCode(facts, known) !== undefined) return true;
       return facts.accesses.some(
         ({ relation }) => relation !== undefined && guardedBy(relation, known.protection).length > 0,
