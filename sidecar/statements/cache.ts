@@ -5,6 +5,7 @@
  *
  * Two generations: when the young one is full the old one is dropped. What is still in use moves back to the young.
  */
+import { factsBytes } from "#core/statements/postgres/facts-bytes.ts";
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
 
@@ -38,7 +39,7 @@ export function factsCache(generationBytesMax = GENERATION_BYTES_MAX): FactsCach
   };
 
   const keep = (name: string, text: string, request: PostgresRequest): void => {
-    const bytes = text.length + factsBytes(request);
+    const bytes = text.length + factsBytes(request.statements);
     if (youngBytes + bytes > generationBytesMax) {
       old = young;
       young = new Map();
@@ -69,14 +70,3 @@ const isSame = (one: SessionContext, other: SessionContext): boolean =>
   one.catalog === other.catalog &&
   one.searchPath === other.searchPath &&
   one.searchPathAfterTransaction === other.searchPathAfterTransaction;
-
-/** A rough weight: what counts is that no entry is free. */
-function factsBytes(request: PostgresRequest): number {
-  let bytes = 256;
-  for (const facts of request.statements) {
-    bytes +=
-      512 + 96 * (facts.accesses.length + facts.calls.length + facts.doubts.length + facts.columns.length);
-    bytes += 8 * facts.literalOffsetsBytes.length;
-  }
-  return bytes;
-}

@@ -49,8 +49,15 @@ export const visitDiscard: Visitor<"DiscardStmt"> = (work, stmt) => {
   if (stmt.target === "DISCARD_ALL") pathForgotten(work);
 };
 
-export const visitDeallocate: Visitor<"DeallocateStmt"> = sessionAct;
-export const visitClose: Visitor<"ClosePortalStmt"> = sessionAct;
+/** Without a name: all of them. */
+export const visitDeallocate: Visitor<"DeallocateStmt"> = (work, { name }) => {
+  sessionAct(work);
+  if (name !== undefined) work.facts.name({ drops: { kind: "prepared", name } });
+};
+export const visitClose: Visitor<"ClosePortalStmt"> = (work, { portalname: name }) => {
+  sessionAct(work);
+  if (name !== undefined) work.facts.name({ drops: { kind: "cursor", name } });
+};
 export const visitUnlisten: Visitor<"UnlistenStmt"> = sessionAct;
 
 export const visitConstraintsSet: Visitor<"ConstraintsSetStmt"> = (work) => {

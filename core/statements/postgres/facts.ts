@@ -119,6 +119,8 @@ export interface StatementFacts {
    * outlives its transaction.
    */
   readonly defines?: { readonly kind: "prepared" | "cursor"; readonly name: string; readonly holds?: true };
+  /** A name that stands for nothing after this statement. */
+  readonly drops?: { readonly kind: "prepared" | "cursor"; readonly name: string };
   /** It runs what the session knows by a name: these facts hold for as long as that stands for the same. */
   readonly runs?: { readonly kind: "prepared" | "cursor"; readonly name: string };
 }

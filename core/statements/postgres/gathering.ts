@@ -31,7 +31,7 @@ export interface Gathering {
   column(use: ColumnUse): void;
   literal(offsetBytes: number): void;
   /** What it has to do with names of the session. */
-  name(named: Pick<StatementFacts, "defines" | "runs">): void;
+  name(named: Pick<StatementFacts, "defines" | "runs" | "drops">): void;
   movesSearchPath(): void;
   /** Takes over what another statement does, as EXECUTE does. */
   adopt(other: StatementFacts): void;
@@ -40,7 +40,7 @@ export interface Gathering {
 
 export function gathering(): Gathering {
   let kind: StatementClass | undefined;
-  let names: Pick<StatementFacts, "defines" | "runs"> = {};
+  let names: Pick<StatementFacts, "defines" | "runs" | "drops"> = {};
   let movesPath = false;
   const deeds: Deed[] = [];
   const calls = new Map<string, Call>();

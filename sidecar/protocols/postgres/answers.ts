@@ -93,7 +93,7 @@ function described(core: SessionCore, slot: Slot, description: Buffer | null): v
   const { statement } = slot;
   if (statement === undefined) return;
   statement.describing = false;
-  statement.description = description;
+  core.names.describe(statement, description);
   statement.descriptionVersion = core.parts.catalog.version;
 }
 

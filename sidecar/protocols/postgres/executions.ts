@@ -12,7 +12,7 @@ import { describePortal, FLUSH, MARKER_PARSE } from "./marker.ts";
 import type { ColumnActions } from "./masking.ts";
 import { hasMeaning } from "./meaning.ts";
 import type { Portal, Statement } from "./names.ts";
-import { takesEffect } from "./requests.ts";
+import { takesEffect, tooManyNames } from "./requests.ts";
 import { type RowMask, rowMask } from "./rows.ts";
 import {
   elsewhere,
@@ -65,6 +65,7 @@ function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
     intake.streaming = "drop";
     return;
   }
+  if (names.portal !== "" && !core.names.hasRoom) return refuseBind(intake, tooManyNames());
   const again = (): void => judgeBind(intake, frame, names);
   if (!hasMeaning(intake, again) || !isCertain(intake, "statement", names.statement, again)) return;
   const statement = core.names.statement(names.statement) ?? absentStatement(intake);
@@ -76,6 +77,11 @@ function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
   if (analysed instanceof Promise)
     return intake.await(analysed, (request) => decideBind(intake, frame, names, statement, request));
   decideBind(intake, frame, names, statement, analysed);
+}
+
+function refuseBind(intake: Intake, why: Refusal): void {
+  if (intake.streaming === "pass") intake.streaming = "drop";
+  refuseInGroup(intake, why);
 }
 
 /** True when it is known what the name stands for; else waits until the groups before this one have come to their end. */
@@ -105,10 +111,7 @@ function decideBind(
   core.names.renew(names.statement, outdated, statement);
   const finish = (verdict: Verdict): void => {
     if (intake.skipping) return;
-    if (!verdict.pass) {
-      if (intake.streaming === "pass") intake.streaming = "drop";
-      return refuseInGroup(intake, verdict.refusal);
-    }
+    if (!verdict.pass) return refuseBind(intake, verdict.refusal);
     statement.unspent = verdict.request;
     forwardBind(intake, frame, names, statement);
   };
@@ -188,6 +191,8 @@ function decideExecute(intake: Intake, frame: Frame, name: string, portal: Porta
   const finish = (verdict: Verdict): void => {
     if (intake.skipping) return;
     if (!verdict.pass) return refuseInGroup(intake, verdict.refusal);
+    if (portal.request.statements[0]?.defines !== undefined && !core.names.hasRoom)
+      return refuseInGroup(intake, tooManyNames());
     portal.recorded = verdict.request;
     runPortal(intake, frame, name, portal);
   };

@@ -2,6 +2,7 @@
  * Prepared statements, portals and cursors of one session, as they will be when everything that was forwarded has been
  * carried out. PostgreSQL has one space of names for Parse and PREPARE, and one for Bind and DECLARE.
  */
+import { factsBytes } from "#core/statements/postgres/facts-bytes.ts";
 import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
 import { type Change, Namespace } from "./namespace.ts";
 import type { Traits } from "./traits.ts";
@@ -25,6 +26,8 @@ export interface Statement {
   descriptionVersion: number;
   /** A Describe of it is on its way. */
   describing: boolean;
+  /** How many names lead to it. */
+  held: number;
 }
 
 export interface Portal {
@@ -47,10 +50,19 @@ export type NameChange =
   | { readonly of: "portal"; readonly change: Change<Portal> };
 
 export const NAMES_MAX = 10_000;
+/** Of what has a name: its text, what was found in it, and its description. */
+export const NAMES_BYTES_MAX: number = 32 * 1024 * 1024;
 
 export class Names {
-  readonly #statements = new Namespace<Statement>();
-  readonly #portals = new Namespace<Portal>();
+  readonly #statements = new Namespace<Statement>({
+    take: (statement) => this.#hold(statement, 1),
+    give: (statement) => this.#hold(statement, -1),
+  });
+  readonly #portals = new Namespace<Portal>({
+    take: ({ statement }) => this.#hold(statement, 1),
+    give: ({ statement }) => this.#hold(statement, -1),
+  });
+  #bytes = 0;
   /** False once unknown code ran: it may have prepared, closed or replaced anything. */
   complete = true;
   #group = 0;
@@ -137,7 +149,22 @@ export class Names {
     this.complete = false;
   }
 
-  get size(): number {
-    return this.#statements.size + this.#portals.size;
+  /** What the server says that the statement returns. */
+  describe(statement: Statement, description: Buffer | null): void {
+    const { held } = statement;
+    this.#hold(statement, -held);
+    statement.description = description;
+    this.#hold(statement, held);
+  }
+
+  /** False when no more names are kept. Those that are may still change what they stand for. */
+  get hasRoom(): boolean {
+    return this.#statements.size + this.#portals.size < NAMES_MAX && this.#bytes < NAMES_BYTES_MAX;
+  }
+
+  #hold(statement: Statement, times: number): void {
+    const { request, text, description } = statement;
+    statement.held += times;
+    this.#bytes += times * (text.length + factsBytes(request.statements) + (description?.length ?? 0));
   }
 }

@@ -18,8 +18,19 @@ export interface Change<Value> {
   readonly group: number;
 }
 
+/** Told of what has a name from now on, and of what has none any more. */
+export interface Holder<Value> {
+  take(value: Value): void;
+  give(value: Value): void;
+}
+
 export class Namespace<Value> {
   readonly #latest = new Map<string, Change<Value>>();
+  readonly #holder: Holder<Value>;
+
+  constructor(holder: Holder<Value>) {
+    this.#holder = holder;
+  }
 
   get(name: string): Value | undefined {
     return this.#latest.get(name)?.value;
@@ -27,14 +38,17 @@ export class Namespace<Value> {
 
   set(name: string, value: Value | undefined, group: number): Change<Value> {
     const change = { name, value, before: this.#latest.get(name), isUndone: false, isOpen: true, group };
-    this.#latest.set(name, change);
+    this.#put(name, change);
     return change;
   }
 
   /** The same thing, analysed anew. Whoever holds the old one goes on with that. */
   replace(name: string, value: Value, by: Value): void {
     const latest = this.#latest.get(name);
-    if (latest?.value === value) latest.value = by;
+    if (latest?.value !== value) return;
+    this.#leave(latest);
+    latest.value = by;
+    this.#enter(latest);
   }
 
   /** Whether somebody in that group must wait to know what the name stands for. */
@@ -47,7 +61,7 @@ export class Namespace<Value> {
   keep(change: Change<Value>): void {
     change.isOpen = false;
     change.before = undefined;
-    if (change.value === undefined && this.#isLatest(change)) this.#latest.delete(change.name);
+    if (change.value === undefined && this.#isLatest(change)) this.#put(change.name, undefined);
   }
 
   /** It never was. */
@@ -57,17 +71,32 @@ export class Namespace<Value> {
     if (!this.#isLatest(change)) return;
     let { before } = change;
     while (before?.isUndone === true) ({ before } = before);
-    if (before === undefined) this.#latest.delete(change.name);
-    else this.#latest.set(change.name, before);
+    this.#put(change.name, before);
   }
 
   /** Only while nothing is on its way. */
   forget(isGone: (value: Value | undefined) => boolean = always): void {
-    for (const { name, value } of this.#latest.values()) if (isGone(value)) this.#latest.delete(name);
+    for (const { name, value } of this.#latest.values()) if (isGone(value)) this.#put(name, undefined);
   }
 
   get size(): number {
     return this.#latest.size;
+  }
+
+  #put(name: string, change: Change<Value> | undefined): void {
+    this.#leave(this.#latest.get(name));
+    if (change === undefined) this.#latest.delete(name);
+    else this.#latest.set(name, change);
+    this.#enter(change);
+  }
+
+  /** Of the unnamed there is one. */
+  #enter(change: Change<Value> | undefined): void {
+    if (change?.value !== undefined && change.name !== "") this.#holder.take(change.value);
+  }
+
+  #leave(change: Change<Value> | undefined): void {
+    if (change?.value !== undefined && change.name !== "") this.#holder.give(change.value);
   }
 
   #isLatest(change: Change<Value>): boolean {

@@ -10,7 +10,7 @@ import { foresight, foretell } from "./foresight.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { MARKER_QUERY, markerParse } from "./marker.ts";
 import { hasMeaning } from "./meaning.ts";
-import { NAMES_MAX, type Statement } from "./names.ts";
+import { NAMES_BYTES_MAX, NAMES_MAX, type Statement } from "./names.ts";
 import { define, newStatement } from "./statements.ts";
 import { type Traits, traitsOf } from "./traits.ts";
 
@@ -55,6 +55,8 @@ function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
   if (intake.skipping) return;
   const { request, traits, verdict } = decided;
   if (!verdict.pass) return refuseQuery(intake, verdict.refusal, -1);
+  if (traits.defines && !intake.core.names.hasRoom)
+    return refuseQuery(intake, tooManyNames(), verdict.request);
   const needs = intake.core.masks.length === 0 ? "nothing" : foresight(intake.core, request, traits, frame);
   if (typeof needs === "object") return refuseQuery(intake, needs, verdict.request);
   if (needs === "nothing") return forwardQuery(intake, frame, request, traits, verdict.request);
@@ -125,7 +127,7 @@ export function takesEffect(
   const undoes = traits.endsTransaction && core.parts.path.mayMoveBack;
   if (traits.movesPath || traits.changesCatalog || undoes) core.moves(slot);
   if (traits.runsUnknown) core.names.forgetEverything();
-  if (traits.defines) slot.defines = define(core, request, text);
+  if (traits.changesNames) slot.defines = define(core, request, text);
 }
 
 export function parse(intake: Intake, { bytes, start, end }: Frame): void {
@@ -179,7 +181,7 @@ function finishParse(
   if (intake.skipping) return;
   const slot = core.expected.push("parse");
   intake.groupOpen = true;
-  const room = core.names.size < NAMES_MAX || name === "";
+  const room = name === "" || core.names.hasRoom;
   if (verdict.pass && room) {
     statement.unspent = verdict.request;
     slot.names = core.names.setStatement(name, statement);
@@ -187,16 +189,19 @@ function finishParse(
     core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
     return;
   }
-  slot.refusal = verdict.pass
-    ? refusal(
-        "LIMIT_GATEWAY",
-        `the session has prepared as many statements as the gateway keeps (${NAMES_MAX})`,
-      )
-    : verdict.refusal;
+  slot.refusal = verdict.pass ? tooManyNames() : verdict.refusal;
   // The marker that stands in its place ends the unnamed statement, as it would have itself.
   if (name === "") slot.names = core.names.setStatement("", undefined);
   core.parts.toUpstream.put(markerParse(name));
   intake.skipping = true;
+}
+
+export function tooManyNames(): Refusal {
+  const mib = NAMES_BYTES_MAX / 1024 / 1024;
+  return refusal(
+    "LIMIT_GATEWAY",
+    `the session has as many statements and cursors as the gateway keeps (${NAMES_MAX}, and ${mib} MiB of them)`,
+  );
 }
 
 /** A zero-terminated text that fills its message. */

@@ -31,6 +31,7 @@ export function newStatement(
     description: undefined,
     descriptionVersion: -1,
     describing: false,
+    held: 0,
   };
 }
 
@@ -78,13 +79,16 @@ export function portalOf(statement: Statement, isHeld: boolean): Portal {
   return { statement, request, started: false, startingIn: -1, generation: -1, recorded: -1, isHeld };
 }
 
-/** Remembers what a text prepares and declares. */
+/** Remembers what a text prepares, declares and drops. */
 export function define(
   core: Moment,
   { statements }: PostgresRequest,
   text: Buffer,
 ): NameChange[] | undefined {
   const changes = statements.flatMap((facts) => {
+    const { drops } = facts;
+    if (drops?.kind === "prepared") return core.names.setStatement(drops.name, undefined);
+    if (drops?.kind === "cursor") return core.names.setPortal(drops.name, undefined);
     if (facts.defines === undefined) return [];
     const { kind, name, holds } = facts.defines;
     // Its own part of the text, and a copy: the text goes with its message.

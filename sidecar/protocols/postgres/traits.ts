@@ -3,8 +3,10 @@ import type { PostgresRequest, StatementFacts, StatementVerb } from "#core/state
 import { mentionsPath } from "#core/statements/postgres/path-words.ts";
 
 export interface Traits {
-  /** Prepared statements and cursors that it makes. */
+  /** It makes prepared statements or cursors. */
   readonly defines: boolean;
+  /** It makes or drops some. */
+  readonly changesNames: boolean;
   /** Afterwards the search path may be another. */
   readonly movesPath: boolean;
   /** It may undo what the transaction did to the search path. */
@@ -63,6 +65,7 @@ function read({ statements }: PostgresRequest, text: Buffer): Traits {
   const callsOwn = has(({ calls }) => calls.length > 0);
   return {
     defines: has(({ defines }) => defines !== undefined),
+    changesNames: has(({ defines, drops }) => defines !== undefined || drops !== undefined),
     movesPath:
       runsUnknown ||
       callsOwn ||
