@@ -8,7 +8,7 @@ import { arrivalOf } from "#core/audit/arrival.ts";
 import type { AuditEvent, EventBody, SessionFork } from "#core/audit/event.ts";
 import { EVENT_VERSION } from "#core/audit/event.ts";
 import { kindRow } from "#core/audit/kinds.ts";
-import { leafBytes, leafHead } from "#core/audit/leaf.ts";
+import { type LeafHead, leafBytes, leafHead } from "#core/audit/leaf.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
 
@@ -63,13 +63,15 @@ export class Admission {
   /** Judges the event of a data plane, and takes it when it continues its session. */
   take(event: SealedEvent): Verdict {
     const state = this.state(event.session);
-    if (this.#arrives(event, state)) return { kind: "new", leaf: this.#add(leafOf(event), true) };
+    if (this.#arrives(event, state))
+      return { kind: "new", leaf: this.#add(leafOf(event, leafHead(event.leaf)), true) };
     if (event.seq <= state.seq) return this.#repeated(event, state);
     if (state.ended) return { kind: "ended" };
     if (event.seq > state.seq + 1) return { kind: "stands" };
-    const how = flaw(event, state.head);
+    const head = leafHead(event.leaf);
+    const how = flaw(event, state.head, head);
     if (how !== undefined) return { kind: "fork", how };
-    return { kind: "new", leaf: this.#add(leafOf(event)) };
+    return { kind: "new", leaf: this.#add(leafOf(event, head)) };
   }
 
   /**
@@ -118,8 +120,8 @@ export class Admission {
   }
 }
 
-function leafOf({ session, seq, previous, hash, leaf }: SealedEvent): NewLeaf {
-  return { session, seq, previous, hash, leaf, ends: kindRow(leafHead(leaf)?.kind ?? "")?.ends ?? false };
+function leafOf({ session, seq, previous, hash, leaf }: SealedEvent, head: LeafHead | undefined): NewLeaf {
+  return { session, seq, previous, hash, leaf, ends: kindRow(head?.kind ?? "")?.ends ?? false };
 }
 
 export class Ledger {
@@ -184,10 +186,13 @@ function hashAt(kept: Kept | undefined, seq: number): Uint8Array | undefined {
 }
 
 /** Why the event cannot follow the head. */
-function flaw(event: SealedEvent, head: Uint8Array): SessionFork["how"] | undefined {
+function flaw(
+  event: SealedEvent,
+  head: Uint8Array,
+  leaf: LeafHead | undefined,
+): SessionFork["how"] | undefined {
   if (!same(event.previous, head)) return "other-previous";
   if (!isSealed(event)) return "broken-hash";
-  const leaf = leafHead(event.leaf);
   const row = kindRow(leaf?.kind ?? "");
   if (leaf === undefined || row === undefined || row.author !== "dataPlane") return "broken-leaf";
   if (leaf.session !== event.session || leaf.seq !== event.seq) return "broken-leaf";

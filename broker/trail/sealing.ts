@@ -1,5 +1,12 @@
 /** AES-256-GCM over session keys and texts. Every ciphertext is bound to its place, so that none can stand for another. */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import {
+  type KeyObject,
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  randomBytes,
+  randomFillSync,
+} from "node:crypto";
 import { NONCE_BYTES, u64 } from "./records.ts";
 import type { Kek } from "./keyring.ts";
 
@@ -17,6 +24,7 @@ export function newSecrets(): SessionSecrets {
 }
 
 export function wipeSecrets(secrets: SessionSecrets): void {
+  textKeys.delete(secrets.dek);
   secrets.dek.fill(0);
   secrets.digestKey.fill(0);
 }
@@ -47,8 +55,13 @@ function wrapPlace(kek: Kek, session: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from("sallyport/session-key/v1\0"), kek.id, session]);
 }
 
+/** Taking a key in costs more than sealing a statement does, so that of each session it is done once. */
+const textKeys = new WeakMap<Uint8Array, KeyObject>();
+
 export function sealText(dek: Uint8Array, session: Uint8Array, seq: number, text: Uint8Array): Sealed {
-  return seal(dek, textPlace(session, seq), text);
+  let key = textKeys.get(dek);
+  if (key === undefined) textKeys.set(dek, (key = createSecretKey(dek)));
+  return seal(key, textPlace(session, seq), text);
 }
 
 export function openText(
@@ -60,15 +73,31 @@ export function openText(
   return open(dek, textPlace(session, seq), sealed);
 }
 
+const TEXT_LABEL = Buffer.from("sallyport/text/v1\0");
+
 function textPlace(session: Uint8Array, seq: number): Uint8Array {
-  return Buffer.concat([Buffer.from("sallyport/text/v1\0"), session, u64(seq)]);
+  return Buffer.concat([TEXT_LABEL, session, u64(seq)]);
 }
 
 /** The nonce is random: an event that is sent again after a failed write must not reuse one. */
-function seal(key: Uint8Array, place: Uint8Array, plain: Uint8Array): Sealed {
-  const nonce = randomBytes(NONCE_BYTES);
+function seal(key: Uint8Array | KeyObject, place: Uint8Array, plain: Uint8Array): Sealed {
+  const nonce = newNonce();
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(place);
   return { nonce, sealed: Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]) };
+}
+
+/** Drawn many at a time, handed out once each. */
+const nonces = Buffer.alloc(256 * NONCE_BYTES);
+let noncesUsed = nonces.length;
+
+function newNonce(): Uint8Array {
+  if (noncesUsed === nonces.length) {
+    randomFillSync(nonces);
+    noncesUsed = 0;
+  }
+  const nonce = Uint8Array.from(nonces.subarray(noncesUsed, noncesUsed + NONCE_BYTES));
+  noncesUsed += NONCE_BYTES;
+  return nonce;
 }
 
 function open(key: Uint8Array, place: Uint8Array, { nonce, sealed }: Sealed): Buffer | undefined {

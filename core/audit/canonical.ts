@@ -32,15 +32,33 @@ export function canonicalText(value: unknown, depth = 0): string {
 }
 
 function listText(list: readonly unknown[], depth: number): string {
-  return `[${list.map((item) => canonicalText(item, depth + 1)).join(",")}]`;
+  let text = "";
+  for (const item of list) text += (text === "" ? "" : ",") + canonicalText(item, depth + 1);
+  return `[${text}]`;
 }
 
 function objectText(object: object, depth: number): string {
-  const members = new Map<string, string>();
-  for (const [name, value] of Object.entries(object)) {
-    if (value !== undefined) members.set(name.toWellFormed(), canonicalText(value, depth + 1));
-  }
+  const names = Object.keys(object);
+  if (!names.every(isWellFormed)) return objectText(wellNamed(object), depth);
+  let text = "";
   // The default order compares UTF-16 code units, as section 3.2.3 asks.
-  const names = [...members.keys()].sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${members.get(name) ?? ""}`).join(",")}}`;
+  for (const name of isSorted(names) ? names : names.sort()) {
+    const value = (object as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined) continue;
+    text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${canonicalText(value, depth + 1)}`;
+  }
+  return `{${text}}`;
+}
+
+const isWellFormed = (name: string): boolean => name.isWellFormed();
+
+function wellNamed(object: object): object {
+  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries.map(([name, value]) => [name.toWellFormed(), value]));
+}
+
+function isSorted(names: readonly string[]): boolean {
+  for (let at = 1; at < names.length; at += 1)
+    if ((names[at - 1] as string) > (names[at] as string)) return false;
+  return true;
 }

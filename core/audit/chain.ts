@@ -4,6 +4,7 @@
  * Merkle log, so that no value can pass for another kind.
  */
 import { createHash } from "node:crypto";
+import { sha256 } from "./sha256.ts";
 
 export const HASH_BYTES = 32;
 const CHAIN_PREFIX = Uint8Array.of(2);
@@ -14,8 +15,10 @@ export function chainSeed(sessionBytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(SEED_LABEL).update(sessionBytes).digest();
 }
 
+const position = Buffer.alloc(8);
+
 export function chainHash(previous: Uint8Array, seq: number, leaf: Uint8Array): Uint8Array {
-  const position = new Uint8Array(8);
-  new DataView(position.buffer).setBigUint64(0, BigInt(seq));
-  return createHash("sha256").update(CHAIN_PREFIX).update(previous).update(position).update(leaf).digest();
+  position.writeUInt32BE(Math.floor(seq / 2 ** 32), 0);
+  position.writeUInt32BE(seq % 2 ** 32, 4);
+  return sha256(CHAIN_PREFIX, previous, position, leaf);
 }

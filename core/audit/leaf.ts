@@ -1,6 +1,7 @@
 /** From an event to the bytes that are stored and hashed, within what a leaf may hold. */
 import type { AuditEvent } from "./event.ts";
 import { canonicalText } from "./canonical.ts";
+import { plainText } from "./plain.ts";
 
 /** Log tiles prefix an entry with sixteen bits: a leaf may not be longer. */
 export const LEAF_BYTES_MAX = 65_535;
@@ -22,6 +23,8 @@ interface Bounds {
  * `omitted` says of which path how much; the same event always gives the same bytes.
  */
 export function leafBytes(event: AuditEvent): Uint8Array {
+  const plain = plainText(event);
+  if (plain !== undefined) return Buffer.from(plain, "latin1");
   let bounds: Bounds = { items: LIST_ITEMS_MAX, characters: STRING_CHARACTERS_MAX };
   for (;;) {
     const bytes = Buffer.from(canonicalText(cut(event, bounds)), "utf8");
@@ -97,12 +100,12 @@ export function leafHead(leaf: Uint8Array): LeafHead | undefined {
   return { kind, session, seq: Number(seq) };
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** The event as any JSON reader sees it; undefined when it is not one JSON object in UTF-8. */
 export function parseLeaf(leaf: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(leaf),
-    );
+    const value: unknown = JSON.parse(utf8.decode(leaf));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

@@ -3,6 +3,7 @@
  * full subtrees that the number of leaves is the sum of. That is all one needs to append and to name the root.
  */
 import { createHash } from "node:crypto";
+import { sha256 } from "./sha256.ts";
 
 export interface Tree {
   readonly leaves: number;
@@ -16,7 +17,7 @@ const LEAF_PREFIX = Uint8Array.of(0);
 const NODE_PREFIX = Uint8Array.of(1);
 
 export function leafHash(leaf: Uint8Array): Uint8Array {
-  return createHash("sha256").update(LEAF_PREFIX).update(leaf).digest();
+  return sha256(LEAF_PREFIX, leaf);
 }
 
 export function withLeaf(tree: Tree, hash: Uint8Array): Tree {
@@ -45,5 +46,5 @@ export function isTree(tree: Tree): boolean {
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return createHash("sha256").update(NODE_PREFIX).update(left).update(right).digest();
+  return sha256(NODE_PREFIX, left, right);
 }

@@ -55,7 +55,7 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
 
   function put(body: EventBody, urgency: Urgency, text?: Uint8Array): number {
     // What is longer keeps its beginning; digest and length are those of all of it.
-    const payload = text === undefined ? undefined : Uint8Array.from(text.subarray(0, TEXT_BYTES_MAX));
+    const payload = text === undefined ? undefined : Buffer.copyBytesFrom(text, 0, TEXT_BYTES_MAX);
     // Its digest may have been made before the record went to another log, where another key is.
     const isOlder = outbox.hasMoved && body.kind === "request" && text !== undefined;
     const seq = outbox.seal(isOlder ? { ...body, textDigest: digest(text) } : body, payload);
