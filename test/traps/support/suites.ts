@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
+import { loginTraps } from "../live/login.ts";
 import { maskTraps } from "../live/masks.ts";
 import { nameTraps } from "../live/names.ts";
 import { pipelineTraps } from "../live/pipelines.ts";
@@ -24,6 +25,7 @@ export function onEveryTrap(version: PostgresVersion): void {
     };
 
     startupTraps(there);
+    loginTraps(there);
     nameTraps(there);
     pipelineTraps(there);
     maskTraps(there);
