@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
+.PHONY: bypass help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -60,7 +60,7 @@ generate: setup ## write what is generated: from crds/, from PostgreSQL's own ca
 demo: setup ## an agent without a password, a real PostgreSQL and the gateway between them (ONCE=1: end by itself; PORT=6432; CLUSTER=1: in a Kubernetes)
 	@$(if $(CLUSTER),tools/setup/kubectl.sh && tools/setup/node-tier.sh && node tools/demo/cluster.ts,node tools/demo/demo.ts $(if $(PORT),--port=$(PORT))) $(if $(ONCE),--once)
 
-fuzz: setup ## run every property at least 100,000 times, on new seeds for MINUTES=n (5)
+fuzz: setup ## find planted defects, then let every fuzzer and every property run on new seeds for MINUTES=n (5)
 	@node tools/fuzz/run.ts --minutes $(MINUTES)
 
 bypass: clients native cluster-binaries ## every way around that somebody has thought of, with and without what is in it, as a table
@@ -69,6 +69,15 @@ bypass: clients native cluster-binaries ## every way around that somebody has th
 bench: setup ## what the gateway costs beside haproxy, pgbouncer and a bare relay, in one run
 	@tools/setup/proxies.sh
 	@node bench/performance.ts
+
+bench-check: setup ## compare a shorter run with the committed baseline; fails where something has become slower than noise explains
+	@tools/setup/proxies.sh
+	@node bench/check.ts
+
+bench-publish: setup ## measure on a quiet machine what docs/performance.md shows (one run) and bench-check compares with (five)
+	@tools/setup/proxies.sh
+	@node bench/performance.ts --publish
+	@node bench/check.ts --record
 
 bench-decisions: setup ## what a decision costs, what a pod's gateway weighs, how long it waits for a credential, and 2,000 gateways that lose their broker
 	@node bench/policy.ts

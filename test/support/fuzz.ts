@@ -9,9 +9,16 @@ export function fuzzRuns(defaultRuns: number): number {
   return Math.max(defaultRuns, wholeNumber("FUZZ_RUNS") ?? 0);
 }
 
-/** Spread into fast-check's parameters: `{ numRuns: fuzzRuns(500), ...fuzzSeed() }`. */
-export function fuzzSeed(): { seed: number } {
-  return { seed: wholeNumber("FUZZ_SEED") ?? SEED_DEFAULT };
+/**
+ * Spread into fast-check's parameters: `{ numRuns: fuzzRuns(500), ...fuzzSeed() }`. FUZZ_MS says how long one property may take
+ * of the time of all: where a run is a talk with a real server, it gets fewer runs and not more time.
+ */
+export function fuzzSeed(): { seed: number; interruptAfterTimeLimit?: number } {
+  const ms = wholeNumber("FUZZ_MS");
+  return {
+    seed: wholeNumber("FUZZ_SEED") ?? SEED_DEFAULT,
+    ...(ms === undefined ? {} : { interruptAfterTimeLimit: ms }),
+  };
 }
 
 function wholeNumber(variable: string): number | undefined {

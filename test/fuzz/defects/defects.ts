@@ -1,0 +1,149 @@
+/** Defects that a fuzzer has to find, each a small edit of one source: what a tired engineer might write. */
+export interface Defect {
+  readonly name: string;
+  readonly what: string;
+  /** The fuzzer that has to find it. */
+  readonly by: string;
+  readonly file: string;
+  /** A fragment that stands there once. */
+  readonly find: string;
+  readonly become: string;
+}
+
+const ENGINE = "sidecar/protocols/postgres";
+
+export const DEFECTS: readonly Defect[] = [
+  {
+    name: "wrong-status",
+    what: "a failed transaction is reported as an open one",
+    by: "mirror",
+    file: `${ENGINE}/answers.ts`,
+    find: "core.status = status;",
+    become: 'core.status = status; if (status === "E") frame.bytes[frame.start + 5] = 0x54;',
+  },
+  {
+    name: "lost-sync",
+    what: "the Sync behind a refusal is not sent on",
+    by: "mirror",
+    file: `${ENGINE}/frontend.ts`,
+    find: 'intake.core.expected.push("sync");',
+    become: 'if (intake.skipping) return void (intake.skipping = false); intake.core.expected.push("sync");',
+  },
+  {
+    name: "early-commit",
+    what: "what stands before a refused Parse is committed",
+    by: "mirror",
+    file: `${ENGINE}/requests.ts`,
+    find: "core.parts.toUpstream.put(markerParse(name));",
+    become:
+      'core.parts.toUpstream.put(Buffer.concat([Buffer.from([0x53, 0, 0, 0, 4]), markerParse(name)])); slot.asked = "sync"; slot.own = true; const marker = core.expected.push("parse"); marker.refusal = slot.refusal; slot.refusal = undefined;',
+  },
+  {
+    name: "out-of-order",
+    what: "a refusal is told after what follows it",
+    by: "mirror",
+    file: `${ENGINE}/answers.ts`,
+    find: "return toClient.put(refusalError(slot.refusal));",
+    become:
+      "{ const late = refusalError(slot.refusal); return queueMicrotask(() => { toClient.put(late); toClient.flush(); }); }",
+  },
+  {
+    name: "lost-ready",
+    what: "no ReadyForQuery follows a refusal in an aborted transaction",
+    by: "mirror",
+    file: `${ENGINE}/answers.ts`,
+    find: "const { own, passesReady } = slot;",
+    become:
+      'const { own, passesReady } = slot; if (slot.refusal !== undefined && status === "E") return finish(backend, slot);',
+  },
+  {
+    name: "unmasked-binary",
+    what: "values in binary are not masked",
+    by: "mirror",
+    file: `${ENGINE}/rows.ts`,
+    find: "if (action !== undefined) replacements[index]",
+    become: "if (action !== undefined && column.format === 0) replacements[index]",
+  },
+  {
+    name: "stale-portal",
+    what: "portals outlive their transaction",
+    by: "mirror",
+    file: `${ENGINE}/answers.ts`,
+    find: 'if (status === "I" && isLast) core.names.forgetPortals();',
+    become: "",
+  },
+  {
+    name: "early-prepared",
+    what: "a statement counts as prepared although its Parse has failed",
+    by: "mirror",
+    file: `${ENGINE}/core.ts`,
+    find: "if (slot.names !== undefined) this.names.undo(slot.names);",
+    become: 'if (slot.names !== undefined && slot.asked !== "parse") this.names.undo(slot.names);',
+  },
+  {
+    name: "no-rollback",
+    what: "a refused Query leaves its transaction as it was",
+    by: "mirror",
+    file: `${ENGINE}/requests.ts`,
+    find: "function refuseQuery(intake: Intake, why: Refusal, request: number): void {",
+    become:
+      'import { refusalError as told } from "./refusals.ts"; import { readyForQuery as readyAs } from "#core/wire/postgres/messages.ts"; function refuseQuery(intake: Intake, why: Refusal, request: number): void { if (intake.core.expected.length === 0 && intake.core.status === "T") { intake.core.parts.toClient.put(told(why)); intake.core.parts.toClient.put(readyAs("T")); return intake.core.parts.toClient.flush() as never; }',
+  },
+  {
+    name: "lost-notice",
+    what: "notices in an open transaction are dropped",
+    by: "mirror",
+    file: `${ENGINE}/answers.ts`,
+    find: "function notice(backend: Backend, { bytes, start, end }: Frame): void {",
+    become:
+      'function notice(backend: Backend, { bytes, start, end }: Frame): void { if (backend.core.status === "T") return;',
+  },
+  {
+    name: "lost-notification",
+    what: "notifications are dropped while nothing is asked",
+    by: "mirror",
+    file: `${ENGINE}/answers.ts`,
+    find: "A: (backend, frame) => toClient(backend, frame),",
+    become: "A: (backend, frame) => { if (backend.core.expected.length > 0) toClient(backend, frame); },",
+  },
+  {
+    name: "kept-verdict",
+    what: "a decision on record serves more than one execution",
+    by: "mirror",
+    file: `${ENGINE}/executions.ts`,
+    find: "statement.unspent = -1;",
+    become: "",
+  },
+  {
+    name: "old-policy",
+    what: "a portal that has begun goes on under a policy that refuses it",
+    by: "mirror",
+    file: `${ENGINE}/executions.ts`,
+    find: 'if (decision.outcome !== "allow") return refuseInGroup(intake, refusalOf(decision));',
+    become: "",
+  },
+  {
+    name: "lost-flush",
+    what: "a client's Flush is not sent on",
+    by: "mirror",
+    file: `${ENGINE}/frontend.ts`,
+    find: "case TYPE.flush:\n      return pass(intake, frame);",
+    become: "case TYPE.flush:\n      return;",
+  },
+  {
+    name: "believed-pipeline",
+    what: "what stands behind a failure is taken for done by the groups after it",
+    by: "mirror",
+    file: `${ENGINE}/namespace.ts`,
+    find: "return latest?.isOpen === true && latest.group !== group;",
+    become: "return false;",
+  },
+  {
+    name: "copy-sync",
+    what: "an answer is expected to a Sync that the server reads over",
+    by: "mirror",
+    file: `${ENGINE}/frontend.ts`,
+    find: "case TYPE.sync:\n    case TYPE.flush:\n      return undefined;",
+    become: "case TYPE.sync:\n return sync(intake, frame); case TYPE.flush:\n      return undefined;",
+  },
+];
