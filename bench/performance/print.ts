@@ -1,15 +1,30 @@
 /** A row for the terminal, while the next one is measured. */
+import type { Mark } from "./marks.ts";
 import type { RowFigures } from "./results.ts";
-import { spread } from "./statistics.ts";
+import { type Figure, spread } from "./statistics.ts";
 
 export function printRow(id: string, figures: RowFigures): string {
   const lines = Object.entries(figures).map(([target, measures]) => {
     const cells = Object.entries(measures).map(([measure, figure]) =>
-      `${measure} ${amount(figure.median)} ±${Math.round((spread(figure) / 2) * 100)} %`.padEnd(24),
+      `${measure} ${amount(figure.median)}${apart(figure)}`.padEnd(24),
     );
     return `  ${target.padEnd(20)} ${cells.join(" ").trimEnd()}\n`;
   });
   return `\n${id}\n${lines.join("")}`;
+}
+
+/** Half of how far the rounds lie apart; nothing where they agree. */
+export function apart(figure: Figure): string {
+  const part = figure.median === 0 ? 0 : Math.round((spread(figure) / 2) * 100);
+  return part === 0 ? "" : ` ±${part} %`;
+}
+
+export function printMarks(marks: readonly Mark[]): string {
+  const lines = marks.map(({ says, bound, limit, unit, value, holds }) => {
+    const verdict = holds === undefined ? "not measured" : holds ? "pass" : "FAIL";
+    return `  ${verdict.padEnd(13)} ${value === undefined ? "–" : amount(value)} ${unit}, ${bound} ${limit} ${unit}: ${says}\n`;
+  });
+  return `\nmarks\n${lines.join("")}`;
 }
 
 /** Three digits at least. */

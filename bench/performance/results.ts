@@ -1,4 +1,5 @@
 /** What a run found: every row, every target, every measure with its middle and how far its runs lie apart. */
+import type { Profile } from "../profile/frames.ts";
 import type { Figure } from "./statistics.ts";
 
 export type Measures = Readonly<Record<string, Figure>>;
@@ -14,6 +15,18 @@ export interface Results {
   readonly seconds: number;
   /** By the row's id. */
   readonly rows: Readonly<Record<string, RowFigures>>;
+  /** Of the data plane's worker, by what it did. Of a long run only. */
+  readonly profiles: Readonly<Record<string, Profile>>;
+}
+
+/** The middle; undefined where it was not measured. */
+export function middle(
+  { rows }: Pick<Results, "rows">,
+  row: string,
+  target: string,
+  measure: string,
+): number | undefined {
+  return rows[row]?.[target]?.[measure]?.median;
 }
 
 /** Values of several rounds, collected measure by measure. */

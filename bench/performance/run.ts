@@ -1,10 +1,16 @@
 /** One run: everything started, row after row measured, everything ended. */
 import { cpus, loadavg, release } from "node:os";
-import type { GatewayKind } from "./kinds.ts";
-import { openProbe } from "./probe.ts";
+import type { Profile } from "../profile/frames.ts";
+import { takeProfile } from "../profile/take.ts";
+import { GATEWAYS, type GatewayKind } from "./kinds.ts";
+import { type Probe, openProbe } from "./probe.ts";
 import type { Results, RowFigures } from "./results.ts";
 import { ROWS } from "./rows/index.ts";
-import { openWorld } from "./world.ts";
+import { type Target, openWorld } from "./world.ts";
+
+const PROFILED = ["simple", "prepared", "strict", "bulk-plain", "bulk-redacted"] as const;
+const PROFILE_SECONDS = 3;
+const FRAMES_KEPT = 8;
 
 export interface RunOptions {
   readonly kinds: readonly GatewayKind[];
@@ -28,6 +34,7 @@ export async function run({ kinds, only, length, onRow }: RunOptions): Promise<R
     rows[id] = figures;
     onRow(id, figures);
   }
+  const profiles = length === "long" && only === undefined ? await profilesOf(probe, world.targets) : {};
   return {
     at: at.toISOString(),
     machine: { processor: cpus()[0]?.model ?? "?", processors: cpus().length, kernel: release() },
@@ -35,7 +42,20 @@ export async function run({ kinds, only, length, onRow }: RunOptions): Promise<R
     versions: world.versions,
     seconds: (Date.now() - at.getTime()) / 1_000,
     rows,
+    profiles,
   };
+}
+
+async function profilesOf(probe: Probe, targets: readonly Target[]): Promise<Results["profiles"]> {
+  const gateway = targets.find(({ name }) => name === GATEWAYS.one.name);
+  const profiles: Record<string, Profile> = {};
+  if (gateway === undefined) return profiles;
+  for (const activity of PROFILED) {
+    const wish = { activity, program: "worker", seconds: PROFILE_SECONDS } as const;
+    const profile = await takeProfile(probe, gateway, wish);
+    profiles[activity] = { ...profile, frames: profile.frames.slice(0, FRAMES_KEPT) };
+  }
+  return profiles;
 }
 
 const loadNow = (): number => Number((loadavg()[0] ?? Number.NaN).toFixed(2));

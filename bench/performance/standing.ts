@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { startChild } from "#tools/world/child.ts";
 import { startGateway } from "#tools/world/gateway.ts";
 import { AUDIENCE, type World, identityProvider } from "#tools/world/world.ts";
-import { type Upstream, startHaproxy, startPgbouncer } from "../proxies/peers.ts";
+import { type Upstream, startHaproxy, startPgbouncer, startPgbouncerTls } from "../proxies/peers.ts";
 import { type GatewayKind, SESSIONS_MAX, gatewayFiles } from "./kinds.ts";
 import type { Target } from "./world.ts";
 
@@ -30,17 +30,21 @@ export async function standInFront(
 ): Promise<Standing> {
   const targets: Target[] = [];
   const versions: Record<string, string> = {};
-  for (const start of [startHaproxy, startPgbouncer]) {
+  const starts = kinds.some(({ tls }) => tls)
+    ? [startHaproxy, startPgbouncer, startPgbouncerTls]
+    : [startHaproxy, startPgbouncer];
+  for (const start of starts) {
     const peer = await start(upstream, around.folder);
     if (peer === undefined) continue;
     const { name, version, port, pids } = opened.use(peer);
-    versions[name] = version;
+    const tls = start === startPgbouncerTls;
+    if (!tls) versions[name] = version;
     targets.push({
       name,
       port,
       user: "postgres",
-      tls: false,
-      isLazy: name === "pgbouncer",
+      tls,
+      isLazy: name.startsWith("pgbouncer"),
       pids: () => pids,
     });
   }

@@ -30,16 +30,19 @@ const CONNECTIONS_MAX = 6_500;
 
 export async function openWorld(kinds: readonly GatewayKind[]): Promise<PerformanceWorld> {
   await using opened = new AsyncDisposableStack();
-  const world = opened.use(await startServer());
+  const authority = makeAuthority();
+  const certificate = authority.issue("127.0.0.1");
+  const world = opened.use(await startServer(authority, certificate));
   const { port, password } = world.server;
   const direct: Target = { name: "direct", port, user: "postgres", tls: false, pids: () => [] };
+  const encrypted = kinds.some(({ tls }) => tls) ? [{ ...direct, name: "direct-tls", tls: true }] : [];
   const folder = await folderOf(opened);
-  const standing = await standInFront({ port, password }, kinds, { world, folder }, opened);
+  const standing = await standInFront({ port, password, certificate }, kinds, { world, folder }, opened);
   const [server] = await world.root.query("show server_version");
   const moved = opened.move();
   return {
     signIn: { database: DATABASE, password },
-    targets: [direct, ...standing.targets],
+    targets: [direct, ...encrypted, ...standing.targets],
     versions: { node: process.version, postgres: String(server?.["server_version"]), ...standing.versions },
     async idle(probe) {
       await using stack = new AsyncDisposableStack();
@@ -57,12 +60,14 @@ export async function openWorld(kinds: readonly GatewayKind[]): Promise<Performa
   };
 }
 
-async function startServer(): Promise<World> {
-  const authority = makeAuthority();
+async function startServer(
+  authority: { readonly certPem: string },
+  certificate: { readonly certPem: string; readonly keyPem: string },
+): Promise<World> {
   const world = await startWorld({
     version: 18,
     authority,
-    certificate: authority.issue("127.0.0.1"),
+    certificate,
     database: DATABASE,
     template: ROLE,
     schema: SCHEMA,

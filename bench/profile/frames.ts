@@ -19,7 +19,7 @@ export interface Frame {
 const IDLE = "(idle)";
 
 /** By their own time, the longest first; waiting is none. */
-export function framesOf({ nodes, samples, timeDeltas }: CpuProfile): Frame[] {
+function framesOf({ nodes, samples, timeDeltas }: CpuProfile): Frame[] {
   const callFrames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const frames = new Map<string, Frame>();
   for (const [index, id] of samples.entries()) {
@@ -43,16 +43,26 @@ function placeOf(url: string, line: number): string {
   return path === "" ? "" : `${path}:${line + 1}`;
 }
 
-export function printFrames(
-  profile: CpuProfile,
-  { top, transactions }: { readonly top: number; readonly transactions: number },
-): string {
-  const frames = framesOf(profile);
-  const totalUs = sum(frames.map(({ selfUs }) => selfUs));
-  const row = (selfUs: number, what: string): string =>
-    `${((selfUs / totalUs) * 100).toFixed(1).padStart(6)} % ${(selfUs / transactions).toFixed(1).padStart(9)} µs  ${what}\n`;
-  const lines = frames.slice(0, top).map(({ name, place, selfUs }) => row(selfUs, `${name}  ${place}`));
-  return `busy ${(totalUs / 1_000).toFixed(0)} ms, ${transactions} of them; own time in all, and for each\n${lines.join("")}`;
+/** The busiest frames, and what they are parts of. */
+export interface Profile {
+  readonly busyUs: number;
+  /** Of whatever was done meanwhile: transactions, or large results. */
+  readonly done: number;
+  readonly frames: readonly Frame[];
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const FRAMES_MAX = 60;
+
+export function profileOf(profile: CpuProfile, done: number): Profile {
+  const frames = framesOf(profile);
+  const busyUs = frames.reduce((total, { selfUs }) => total + selfUs, 0);
+  return { busyUs, done, frames: frames.slice(0, FRAMES_MAX) };
+}
+
+export function printProfile({ busyUs, done, frames }: Profile, top: number): string {
+  const lines = frames.slice(0, top).map(({ name, place, selfUs }) => {
+    const part = ((selfUs / busyUs) * 100).toFixed(1).padStart(6);
+    return `${part} % ${(selfUs / done).toFixed(1).padStart(9)} µs  ${name}  ${place}\n`;
+  });
+  return `busy ${(busyUs / 1_000).toFixed(0)} ms, ${done} of them; own time in all, and for each\n${lines.join("")}`;
+}

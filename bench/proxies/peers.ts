@@ -9,6 +9,8 @@ import { serverAccount } from "#tools/postgres/account.ts";
 import { type Child, startChild } from "#tools/world/child.ts";
 
 export interface Upstream {
+  /** For those that encrypt. */
+  readonly certificate?: { readonly certPem: string; readonly keyPem: string };
   readonly port: number;
   readonly password: string;
 }
@@ -23,6 +25,8 @@ export interface Peer extends AsyncDisposable {
 
 /** Twice as many sockets have to fit into what one process may open. */
 const CONNECTIONS_MAX = 9_000;
+/** Those that two thousand clients have left go soon, and one that is used now and then stays. */
+const POOLED_SECONDS = 10;
 const READY_MS_MAX = 10_000;
 const SBIN = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
 
@@ -50,10 +54,37 @@ listen postgres
 
 /** One pooled server connection for each client: what comes nearest to a gateway that keeps sessions apart. */
 export async function startPgbouncer(upstream: Upstream, folder: string): Promise<Peer | undefined> {
+  return pgbouncer("pgbouncer", upstream, folder, []);
+}
+
+/** Encrypted to the client and to the server. */
+export async function startPgbouncerTls(upstream: Upstream, folder: string): Promise<Peer | undefined> {
+  const { certificate } = upstream;
+  if (certificate === undefined) throw new TypeError("TLS needs a certificate");
+  const key = join(folder, "pgbouncer.key");
+  const file = join(folder, "pgbouncer.crt");
+  const { uid, gid, borrowed } = serverAccount();
+  await writeFile(key, certificate.keyPem, { mode: 0o600 });
+  await writeFile(file, certificate.certPem);
+  if (borrowed) await chown(key, uid, gid);
+  return pgbouncer("pgbouncer-tls", upstream, folder, [
+    "client_tls_sslmode = require",
+    `client_tls_key_file = ${key}`,
+    `client_tls_cert_file = ${file}`,
+    "server_tls_sslmode = require",
+  ]);
+}
+
+async function pgbouncer(
+  name: string,
+  upstream: Upstream,
+  folder: string,
+  settings: readonly string[],
+): Promise<Peer | undefined> {
   const version = versionOf("pgbouncer", "-V");
   if (version === undefined) return undefined;
   const port = await freePort();
-  const home = join(folder, "pgbouncer");
+  const home = join(folder, name);
   await mkdir(home, { mode: 0o700 });
   const users = join(home, "users.txt");
   const file = join(home, "pgbouncer.ini");
@@ -71,17 +102,14 @@ auth_file = ${users}
 pool_mode = session
 max_client_conn = ${CONNECTIONS_MAX}
 default_pool_size = ${CONNECTIONS_MAX}
+server_idle_timeout = ${POOLED_SECONDS}
+${settings.join("\n")}
 `,
   );
   const { uid, gid, borrowed } = serverAccount();
   if (borrowed) for (const path of [home, users, file]) await chown(path, uid, gid);
-  const command = ["pgbouncer", file] as const;
-  return started(
-    "pgbouncer",
-    version,
-    port,
-    startChild([...command], { environment: SBIN, ...(borrowed ? { uid } : {}) }),
-  );
+  const environment = { environment: SBIN, ...(borrowed ? { uid } : {}) };
+  return started(name, version, port, startChild(["pgbouncer", file], environment));
 }
 
 async function started(name: string, version: string, port: number, child: Child): Promise<Peer> {

@@ -47,37 +47,6 @@ export async function probe(
   });
 }
 
-export interface Bulk {
-  readonly name: string;
-  readonly megabytesPerSecond: number;
-  readonly cpuMsPerMegabyte: number | undefined;
-}
-
-export async function bulk(targets: readonly Target[], runs: number, sql: string): Promise<Bulk[]> {
-  const message = queryMessage(sql);
-  const speeds = targets.map((): number[] => []);
-  const costs = targets.map((): number[] => []);
-  for (let run = 0; run < runs; run += 1) {
-    for (const [index, target] of targets.entries()) {
-      const cpu = cpuUs(target);
-      const begin = performance.now();
-      const bytes = await target.session.ask(message);
-      const megabytes = bytes / 1e6;
-      speeds[index]?.push(megabytes / ((performance.now() - begin) / 1_000));
-      costs[index]?.push((cpuUs(target) - cpu) / 1_000 / megabytes);
-    }
-  }
-  return targets.map(({ name, pids }, index) => ({
-    name,
-    megabytesPerSecond: median(speeds[index] ?? []),
-    cpuMsPerMegabyte: pids.length === 0 ? undefined : median(costs[index] ?? []),
-  }));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 const TICK_US = 10_000;
 
 /** User and system time so far, as /proc counts it: in hundredths of a second. */

@@ -1,5 +1,5 @@
 /** `make accept-gateway`: the standalone gateway in front of a real PostgreSQL, point by point. */
-import { figures, freshClone, tests } from "./proofs.ts";
+import { bench, figures, freshClone, tests } from "./proofs.ts";
 import { accept } from "./report.ts";
 
 accept([
@@ -43,7 +43,12 @@ accept([
   {
     point: "5c beside direct, haproxy and pgbouncer",
     prove: () =>
-      figures([process.execPath, "bench/proxies.ts"], ["direct", "haproxy", "pgbouncer", "sallyport"]),
+      bench("performance --gateways=one --short --only=latency-simple,bulk", [
+        "direct",
+        "haproxy",
+        "pgbouncer",
+        "gateway",
+      ]),
   },
   {
     point: "6a kill -9 at 50 points under load",

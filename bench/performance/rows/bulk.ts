@@ -5,14 +5,14 @@ import { Collected, type RowFigures } from "../results.ts";
 import { BULK } from "../schema.ts";
 import { figure, shuffled } from "../statistics.ts";
 import type { Target } from "../world.ts";
-import type { Bench, Row } from "./row.ts";
+import type { Bench, Row, RowId } from "./row.ts";
 
 const ROUNDS = { long: 7, short: 5 } as const;
 
 export const BULK_PLAIN: Row = row("bulk-plain", BULK.plain);
 export const BULK_REDACTED: Row = row("bulk-redacted", BULK.redacted);
 
-function row(id: string, sql: string): Row {
+function row(id: RowId, sql: string): Row {
   return {
     id,
     async measure({ probe, targets, length }: Bench): Promise<RowFigures> {

@@ -3,7 +3,7 @@ import type { Query } from "../probe.ts";
 import { Collected, type RowFigures } from "../results.ts";
 import { ONE_ROW } from "../schema.ts";
 import { figure, quantile } from "../statistics.ts";
-import type { Bench, Row } from "./row.ts";
+import type { Bench, Row, RowId } from "./row.ts";
 
 const ROUNDS = { long: 3_000, short: 1_000 } as const;
 /** The rounds are looked at in as many parts as tell how far one differs from the next. */
@@ -13,7 +13,7 @@ export const LATENCY_SIMPLE: Row = row("latency-simple", ONE_ROW.simple, false);
 export const LATENCY_PREPARED: Row = row("latency-prepared", ONE_ROW.prepared, false);
 export const LATENCY_STRICT: Row = row("latency-strict", ONE_ROW.strict, true);
 
-function row(id: string, query: Query, isStrict: boolean): Row {
+function row(id: RowId, query: Query, isStrict: boolean): Row {
   return {
     id,
     async measure({ probe, targets, length }: Bench): Promise<RowFigures> {

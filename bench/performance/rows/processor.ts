@@ -3,7 +3,7 @@ import { cpuUs, settledCpuUs } from "../processes.ts";
 import { Collected, type RowFigures } from "../results.ts";
 import { queryOf } from "../schema.ts";
 import { figure, shuffled } from "../statistics.ts";
-import type { Bench, Row } from "./row.ts";
+import type { Bench, Row, RowId } from "./row.ts";
 import { type Warm, openWarm } from "./warm.ts";
 
 const CLIENTS = 8;
@@ -14,7 +14,7 @@ const SLICE_US = 400_000;
 export const PROCESSOR_SIMPLE: Row = row("processor-simple", "simple");
 export const PROCESSOR_PREPARED: Row = row("processor-prepared", "prepared");
 
-function row(id: string, mode: "simple" | "prepared"): Row {
+function row(id: RowId, mode: "simple" | "prepared"): Row {
   return {
     id,
     async measure({ probe, targets, length }: Bench): Promise<RowFigures> {

@@ -11,8 +11,25 @@ export interface Bench {
   readonly length: "long" | "short";
 }
 
+export const ROW_IDS = [
+  "latency-simple",
+  "latency-prepared",
+  "latency-strict",
+  "processor-simple",
+  "processor-prepared",
+  "throughput-64",
+  "bulk-plain",
+  "bulk-redacted",
+  "connect",
+  "active",
+  "idle",
+] as const;
+export type RowId = (typeof ROW_IDS)[number];
+
+export const isRowId = (word: string): word is RowId => (ROW_IDS as readonly string[]).includes(word);
+
 export interface Row {
-  readonly id: string;
+  readonly id: RowId;
   /** Not in a short run. */
   readonly isLong?: boolean;
   measure(bench: Bench): Promise<RowFigures>;

@@ -1,0 +1,123 @@
+/** What each row and measure says to a reader. */
+import type { RowId } from "./rows/row.ts";
+
+export const MEASURES: Readonly<Record<string, string>> = {
+  p50Us: "p50 µs",
+  p99Us: "p99 µs",
+  addedP50Us: "added p50 µs",
+  addedP99Us: "added p99 µs",
+  perSecond: "per second",
+  cpuUs: "processor µs each",
+  p50Ms: "p50 ms",
+  p90Ms: "p90 ms",
+  p99Ms: "p99 ms",
+  ofWindowed: "of windowed",
+  seconds: "seconds",
+  megabytes: "MB",
+  ratio: "of direct",
+  cpuMs: "processor ms",
+  peakMb: "peak MB",
+  residentMb: "MB in all",
+  sessions: "sessions",
+  kbEach: "kB each",
+  openedPerSecond: "opened per second",
+};
+
+export interface RowWords {
+  readonly title: string;
+  /** What was done, and how to read it. */
+  readonly explained: string;
+  readonly limits: string;
+  /** Whose frames tell more. */
+  readonly profile?: string;
+}
+
+export const WORDS = {
+  "latency-simple": {
+    title: "One client, one row, simple protocol",
+    explained:
+      "One client asks every target in turn, in random order, for one row of five columns by its key; each text is a new one. Added is what " +
+      "it waits beyond the direct connection in the same rounds. Most of what any hop adds is the kernel waking two more processes.",
+    limits:
+      "Each text has to be parsed, analysed and decided before a byte of it leaves, and its record sealed.",
+    profile: "simple",
+  },
+  "latency-prepared": {
+    title: "One client, one row, prepared",
+    explained:
+      "The same statement prepared once and executed with another key each time: Bind, Describe, Execute, Sync, as libpq sends them.",
+    limits:
+      "The decision is known; what is left is the walk over more messages, the record and the redaction.",
+    profile: "prepared",
+  },
+  "latency-strict": {
+    title: "One client, durable first",
+    explained:
+      "The statement calls a function that the gateway does not know to be harmless, so it is forwarded only once its record is durable on " +
+      "the broker's disk: what every write pays. The server makes a constant of the function.",
+    limits:
+      "One `fdatasync` of the disk for each statement, and two more processes to be woken. One client cannot share it with anybody.",
+    profile: "strict",
+  },
+  "processor-simple": {
+    title: "Processor time of a transaction, simple protocol",
+    explained:
+      "Eight clients that ask as fast as they can. User and system time of all processes of the target, divided by transactions: for the " +
+      "gateway supervisor, broker and workers, with what they do behind the answers. Where client, server and gateway share the processors " +
+      "this says more than throughput does.",
+    limits:
+      "The parse of each new text, the decision, and sealing, sending and storing two events a statement.",
+    profile: "simple",
+  },
+  "processor-prepared": {
+    title: "Processor time of a transaction, prepared",
+    explained: "The same with a prepared statement, which most drivers and ORMs send.",
+    limits:
+      "Two events a statement, their way to the broker, and more messages a transaction than the simple protocol has.",
+    profile: "prepared",
+  },
+  "throughput-64": {
+    title: "64 clients: within a window, and durable first",
+    explained:
+      "How much of the throughput is left when every record has to be durable before its statement leaves. Many clients wait for the same " +
+      "`fdatasync` together, so the price is much lower than for one.",
+    limits: "How many records one `fdatasync` takes along, and the disk's own latency.",
+    profile: "strict",
+  },
+  "bulk-plain": {
+    title: "195 MB, nothing to redact",
+    explained:
+      "A million rows of five columns as one result, read as fast as they come. Under a policy whose masks touch none of them.",
+    limits:
+      "Reading, walking over frames and writing; a result that overlaps with the server's own work may be faster than direct.",
+    profile: "bulk-plain",
+  },
+  "bulk-redacted": {
+    title: "195 MB, two of five columns redacted",
+    explained:
+      "The same rows with two columns redacted in every one of them. The redacted result is smaller, as redacted values are short.",
+    limits: "Two values of a million rows found, counted and replaced.",
+    profile: "bulk-redacted",
+  },
+  connect: {
+    title: "From nothing to the first row",
+    explained:
+      "Connect, sign in, ask for one row. Direct, haproxy and the relay sign in with the client's own password, whose key takes the client " +
+      "a millisecond to derive; pgbouncer has a connection to the server left from before; the gateway identifies the caller, puts the opening " +
+      "on record, gets a proof from the broker and opens a connection of the session's own.",
+    limits: "The server's new process, and two records that are durable before a credential is used.",
+  },
+  active: {
+    title: "2,000 sessions, all asking",
+    explained:
+      "Each asks again as soon as it has its answer, through connections of their own to the server.",
+    limits: "Server, client and gateway share the processors with 2,000 processes of the server.",
+  },
+  idle: {
+    title: "8,000 idle sessions",
+    explained:
+      "Opened and then silent, in front of a script that signs clients in as PostgreSQL does. Memory of all processes of the target beyond " +
+      "what they weighed before, divided by sessions; a session has two sockets.",
+    limits: "Sockets and their buffers in Node.js, the session's keys, policy and record.",
+  },
+} as const satisfies Record<RowId, RowWords>;
