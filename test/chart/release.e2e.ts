@@ -16,6 +16,7 @@ import { parseSettings } from "#operator/config/read.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { operatorProgram } from "./release/operator.ts";
+import { registrationInPieces } from "./release/registration.ts";
 import { install, refusalOf } from "./support/cluster.ts";
 import {
   CHART,
@@ -120,6 +121,7 @@ describe("a release", { skip: skipWithoutApiTier() }, () => {
   });
 
   operatorProgram(api, folder);
+  registrationInPieces(api, folder);
 
   test("leaves nothing that blocks a pod when it is taken away, and its kinds with what is of them", async () => {
     const core = api().config.makeApiClient(CoreV1Api);

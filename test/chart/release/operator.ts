@@ -37,7 +37,7 @@ export function operatorProgram(api: () => ApiTier, folder: string): void {
     const dns = { metadata: { name: "kube-dns" }, spec: { ports: [{ port: 53, protocol: "UDP" }] } };
     await core.createNamespacedService({ namespace: "kube-system", body: dns });
     const namespace = await api().namespace({ "sallyport.dev/enforce": "" });
-    await using operator = startChild([process.execPath, ...(await words(api(), folder))]);
+    await using operator = startChild([process.execPath, ...(await operatorWords(api(), folder))]);
     const done = (what: string, ask: () => Promise<boolean>): Promise<true> =>
       eventually(
         async () => ((await ask()) ? true : undefined),
@@ -88,7 +88,7 @@ export function operatorProgram(api: () => ApiTier, folder: string): void {
 }
 
 /** As the chart tells it, but for where it listens. */
-async function words(api: ApiTier, folder: string): Promise<readonly string[]> {
+export async function operatorWords(api: ApiTier, folder: string): Promise<readonly string[]> {
   const core = api.config.makeApiClient(CoreV1Api);
   const { data } = await core.readNamespacedConfigMap({ namespace: NAMESPACE, name: "sallyport-operator" });
   const told = JSON.parse(data?.["operator.json"] ?? "") as { readonly webhook: object };
