@@ -50,6 +50,30 @@ export const table = (words: Words): Panel => ({ kind: "table", width: 24, ...wo
 
 export const query = (expr: string, legend: string): Query => ({ expr, legend });
 
+export const COLUMNS = 24;
+
+/** What stands side by side. */
+export function linesOf(panels: readonly Panel[]): readonly (readonly Panel[])[] {
+  const lines: Panel[][] = [];
+  let room = 0;
+  for (const panel of panels) {
+    if (panel.width > room) {
+      lines.push([]);
+      room = COLUMNS;
+    }
+    lines.at(-1)?.push(panel);
+    room -= panel.width;
+  }
+  return lines;
+}
+
+/** What a word means anywhere, it means in every curve of that name. */
+export const MEANINGS: Readonly<Record<string, "good" | "warning" | "bad">> = {
+  allow: "good",
+  ask: "warning",
+  deny: "bad",
+};
+
 export const RATE = "[$__rate_interval]";
 
 /** Of a histogram, by its labels. */

@@ -1,7 +1,6 @@
 /** A dashboard in Grafana's JSON, of the schema that Grafana 10 and later read. */
-import type { Dashboard, Panel, Variable } from "./dashboard.ts";
+import { COLUMNS, type Dashboard, MEANINGS, type Panel, type Variable, linesOf } from "./dashboard.ts";
 
-const COLUMNS = 24;
 const HEIGHTS = { stat: 4, timeseries: 8, table: 8 } satisfies Record<Panel["kind"], number>;
 const SCHEMA_VERSION = 39;
 const DATASOURCE = { type: "prometheus", uid: "${datasource}" };
@@ -66,20 +65,16 @@ function panelsOf(rows: Dashboard["rows"]): readonly object[] {
       panels: [],
     });
     y += 1;
-    let x = 0;
-    let lineHeight = 0;
-    for (const panel of inRow) {
-      if (x + panel.width > COLUMNS) {
-        y += lineHeight;
-        x = 0;
-        lineHeight = 0;
+    for (const line of linesOf(inRow)) {
+      // Beside a curve a number has its height, so that no hole is left.
+      const h = Math.max(...line.map(({ kind }) => HEIGHTS[kind]));
+      let x = 0;
+      for (const panel of line) {
+        panels.push(panelOf(panel, panels.length + 1, { x, y, w: panel.width, h }));
+        x += panel.width;
       }
-      const h = HEIGHTS[panel.kind];
-      panels.push(panelOf(panel, panels.length + 1, { x, y, w: panel.width, h }));
-      x += panel.width;
-      lineHeight = Math.max(lineHeight, h);
+      y += h;
     }
-    y += lineHeight;
   }
   return panels;
 }
@@ -108,11 +103,17 @@ function panelOf(panel: Panel, id: number, gridPos: object): object {
         thresholds: { mode: "absolute", steps: stepsOf(thresholds) },
         ...(kind === "timeseries" ? { custom: customOf(thresholds) } : {}),
       },
-      overrides: [],
+      overrides: queries.some(({ legend }) => legend === "{{outcome}}") ? OUTCOMES : [],
     },
     ...LOOKS[kind],
   };
 }
+
+const MEANT = { good: "green", warning: "orange", bad: "red" } as const;
+const OUTCOMES = Object.entries(MEANINGS).map(([name, meaning]) => ({
+  matcher: { id: "byName", options: name },
+  properties: [{ id: "color", value: { mode: "fixed", fixedColor: MEANT[meaning] } }],
+}));
 
 const LOOKS = {
   stat: {

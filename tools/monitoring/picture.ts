@@ -1,5 +1,5 @@
 /** A dashboard as one picture, drawn of what a Prometheus answers: no Grafana is asked, and nothing is made up. */
-import type { Dashboard, Panel } from "./dashboard.ts";
+import { COLUMNS, type Dashboard, type Panel, linesOf } from "./dashboard.ts";
 import { type Size, curves, numbers, rows } from "./picture/panels.ts";
 import { type Words, escape, text } from "./picture/svg.ts";
 import type { Line, Prometheus, Range } from "./prometheus.ts";
@@ -8,7 +8,7 @@ import type { Line, Prometheus, Range } from "./prometheus.ts";
 export type Values = Readonly<Record<string, string>>;
 
 const WIDTH = 1_200;
-const COLUMN = WIDTH / 24;
+const COLUMN = WIDTH / COLUMNS;
 const GAP = 8;
 const HEAD = 56;
 const ROW_TITLE = 26;
@@ -39,31 +39,33 @@ export async function picture(
   for (const { title, panels } of dashboard.rows) {
     parts.push(text(4, y + 17, title, { weight: "bold" }));
     y += ROW_TITLE;
-    let x = 0;
-    let height = 0;
-    for (const panel of panels) {
-      const width = panel.width * COLUMN;
-      if (x + width > WIDTH) {
-        y += height + GAP;
-        x = 0;
-        height = 0;
+    for (const line of linesOf(panels)) {
+      // Beside a curve a number has its height, so that no hole is left.
+      const height = Math.max(...line.map(({ kind }) => HEIGHTS[kind]));
+      let x = 0;
+      for (const panel of line) {
+        const width = panel.width * COLUMN;
+        const size = { width: width - GAP, height };
+        const shown = await shownOf(panel, prometheus, { values, rateS, range });
+        parts.push(`<g transform="translate(${x},${y})">${framed(panel, shown, size, range)}</g>`);
+        x += width;
       }
-      const size = { width: width - GAP, height: HEIGHTS[panel.kind] };
-      const shown = await shownOf(panel, prometheus, { values, rateS, range });
-      parts.push(`<g transform="translate(${x},${y})">${framed(panel, shown, size, range)}</g>`);
-      x += width;
-      height = Math.max(height, size.height);
+      y += height + GAP;
     }
-    y += height + GAP;
   }
   const said = Object.entries(values).map(([name, value]) => `${name} ${value}`);
   const head = [
     text(4, 22, [dashboard.title, ...said].join(" · "), { size: 17, weight: "bold" }),
-    text(4, 42, `${dashboard.question} The last ${Math.round((toS - fromS) / 60)} minutes of a test.`, {
+    text(4, 42, `${dashboard.question} The last ${minutesOf(toS - fromS)} of a test.`, {
       tone: "#57606a",
     }),
   ];
   return document(WIDTH, y, [...head, ...parts]);
+}
+
+function minutesOf(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  return minutes <= 1 ? "minute" : `${minutes} minutes`;
 }
 
 async function shownOf(

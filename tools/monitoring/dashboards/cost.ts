@@ -88,10 +88,10 @@ export const cost: Dashboard = {
           queries: [query("sum by (controller) (sallyport_queue_depth)", "{{controller}}")],
         }),
         curve({
-          title: "Watches begun again",
+          title: "Watches begun again, since each program started",
           description:
-            "By store, of operator and broker. Many: the API server sends them away, or cannot keep up.",
-          unit: "ops",
+            "By store, of operator and broker. Climbing: the API server sends them away, or cannot keep up.",
+          unit: "short",
           queries: [
             query("sum by (store) (sallyport_watch_reconnects)", "{{store}} reconnects"),
             query("sum by (store) (sallyport_watch_relists)", "{{store}} lists"),

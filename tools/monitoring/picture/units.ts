@@ -27,3 +27,15 @@ const SAID = {
 export function say(value: number, unit: Unit): string {
   return SAID[unit](value);
 }
+
+const STEPS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10] as const;
+
+/** The end of an axis that has room for the value, and whose half is said in few digits too. */
+export function roundedUp(value: number, unit: Unit): number {
+  if (!(value > 0)) return 1;
+  const by = unit === "bytes" || unit === "binBps" ? 1_024 : 1;
+  const base = by === 1 ? 1 : by ** Math.max(0, Math.floor(Math.log(value) / Math.log(by)));
+  const decade = 10 ** Math.floor(Math.log10(value / base));
+  const step = STEPS.find((each) => each * decade * base >= value * (1 - Number.EPSILON * 8)) ?? 10;
+  return step * decade * base;
+}
