@@ -5,6 +5,7 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { answer } from "./answers.ts";
 import type { SessionCore } from "./core.ts";
 import type { Slot } from "./expected.ts";
+import { Holding } from "./holding.ts";
 import type { Intake } from "./intake.ts";
 import { LongRow } from "./long-row.ts";
 import { type FoundMask, maskFor } from "./results.ts";
@@ -25,6 +26,7 @@ export class Backend {
   stopped: Refusal | undefined;
 
   readonly #scanner = new FrameScanner(BACKEND_FRAMES);
+  readonly #holding: Holding;
   readonly #onBug: (error: unknown) => void;
   readonly #queue: Buffer[] = [];
   #awaiting = false;
@@ -38,6 +40,7 @@ export class Backend {
     this.core = core;
     this.intake = intake;
     this.#onBug = onBug;
+    this.#holding = new Holding(core.parts.budget);
     this.adoptMasks();
   }
 
@@ -65,6 +68,7 @@ export class Backend {
   }
 
   close(): void {
+    this.#holding.hold(0);
     if (this.#streaming instanceof LongRow) this.#streaming.release();
   }
 
@@ -92,6 +96,7 @@ export class Backend {
           const chunk = this.#queue.shift();
           if (chunk === undefined) return;
           scanner.push(chunk);
+          if (!this.#holding.hold(scanner.heldBytes)) return this.core.fail(refusal("LIMIT_GATEWAY"));
           break;
         }
         case "broken":

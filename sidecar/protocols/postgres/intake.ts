@@ -4,6 +4,7 @@ import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { FrameScanner, FRONTEND_FRAMES } from "#core/wire/postgres/frames.ts";
 import type { SessionCore } from "./core.ts";
 import { SLOTS_MAX } from "./expected.ts";
+import { Holding } from "./holding.ts";
 import { FLUSH } from "./marker.ts";
 
 /** Where a message stands. Valid until the next one is taken. */
@@ -40,6 +41,7 @@ export class Intake {
   hasTerminated = false;
 
   readonly #scanner = new FrameScanner(FRONTEND_FRAMES);
+  readonly #holding: Holding;
   readonly #handlers: Handlers;
   readonly #onBug: (error: unknown) => void;
   #queue: Buffer[] = [];
@@ -54,6 +56,11 @@ export class Intake {
     this.core = core;
     this.#handlers = handlers;
     this.#onBug = onBug;
+    this.#holding = new Holding(core.parts.budget);
+  }
+
+  close(): void {
+    this.#holding.hold(0);
   }
 
   push(chunk: Buffer): void {
@@ -129,6 +136,7 @@ export class Intake {
           if (chunk === undefined) return;
           this.#queuedBytes -= chunk.length;
           scanner.push(chunk);
+          if (!this.#holding.hold(scanner.heldBytes)) return this.core.fail(refusal("LIMIT_GATEWAY"));
           break;
         }
         case "broken":

@@ -100,6 +100,7 @@ export class Relay {
       signal.removeEventListener("abort", aborted);
       this.#core.hasEnded = true;
       this.#backend.close();
+      this.#intake.close();
       this.#reportLost();
       this.#parts.client.destroy();
       this.#parts.upstream.destroy();

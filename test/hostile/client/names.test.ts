@@ -83,88 +83,85 @@ const ATTACKS: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
-for (const version of [15, 18] as const)
-  describe(`PostgreSQL ${version}`, { skip: skipWithoutPostgres(version) }, () => {
-    let server: PostgresServer;
-    let gateway: Gateway;
-    before(async () => {
-      server = await startPostgres({ version, tcp: true, settings: { fsync: "off" } });
-      await using admin = await connectAdmin({ socketFolder: server.socketFolder, port: server.port });
-      await admin.query(
-        `create table people (id int, email text); insert into people values (1, '${CANARY}')`,
-      );
-      gateway = await startGateway({ server, obligations: { mask: [EMAIL] } });
-    });
-    after(async () => {
-      await gateway?.[Symbol.asyncDispose]();
-      await server?.[Symbol.asyncDispose]();
-    });
-
-    for (const [what, steps] of Object.entries(ATTACKS))
-      test(`${what}: shows nothing masked`, async () => {
-        const direct = await directClient(server);
-        assert.equal(
-          shows(await say(direct, steps), CANARY),
-          true,
-          "the attack does not work on a server alone",
-        );
-        direct.close();
-        const client = await wireClient(gateway.port);
-        const heard = await say(client, steps);
-        assert.equal(shows(heard, CANARY), false, brief(heard));
-        client.close();
-      });
-
-    for (const [what, steps] of Object.entries(ATTACKS))
-      test(`${what}: runs nothing that a policy edit has forbidden since`, async () => {
-        await using unmasked = await startGateway({ server });
-        const client = await wireClient(unmasked.port);
-        await say(client, steps.slice(0, -1));
-        unmasked.tap.judge = denyPeople;
-        unmasked.tap.changed();
-        const heard = await say(client, steps.slice(-1));
-        assert.equal(shows(heard, CANARY), false, brief(heard));
-        client.close();
-      });
-
-    test("names are bounded, in SQL too, and those that are given up count no more", async () => {
-      const client = await wireClient(gateway.port);
-      const many = (kinds: (name: string) => string): Buffer[] =>
-        Array.from({ length: 110 }, (_, group) =>
-          Q(Array.from({ length: 100 }, (__, index) => kinds(`s${group}_${index}`)).join(";")),
-        );
-      const dropped = await say(client, [many((name) => `prepare ${name} as select 1;deallocate ${name}`)]);
-      assert.equal(
-        dropped.some(({ type }) => type === "E"),
-        false,
-        brief(dropped).slice(-200),
-      );
-      const kept = await say(client, [many((name) => `prepare ${name} as select 1`)]);
-      assert.match(brief(kept), /C\(PREPARE\) Z\(I\)( E\(53300\) Z\(I\))+$/);
-      assert.equal(await client.talk(P(NOTHING, "one_more"), S), "E(53300) Z(I)");
-      assert.equal(await client.talk(Q("begin"), P(NOTHING), B("p"), S), "C(BEGIN) Z(T) 1 E(53300) Z(E)");
-      assert.equal(await client.talk(Q("rollback; deallocate all")), "C(ROLLBACK) C(DEALLOCATE ALL) Z(I)");
-      assert.equal(
-        await client.talk(Q("deallocate all"), P(NOTHING, "one_more"), S),
-        "C(DEALLOCATE ALL) Z(I) 1 Z(I)",
-      );
-      client.close();
-    });
-
-    test("the nearest that is honest works: names that are used again, dropped and long", async () => {
-      const client = await wireClient(gateway.port);
-      const heard = await say(client, [
-        [P(NOTHING, LONG), S],
-        [B("", LONG), E(), C("S", LONG), P("select id from people", LONG), B("", LONG), E(), S],
-        [Q("prepare s as select 2; execute s; deallocate s; prepare s as select 3")],
-        [B("", "s"), E(), S],
-        [P("deallocate all", "d"), B("", "d"), E(), P("select 4", "s"), S],
-        [B("", "s"), E(), S],
-        [Q("begin; declare c cursor for select 5")],
-        [E("c"), S],
-        [Q("close c; declare c cursor for select 6; fetch c; commit")],
-      ]);
-      assert.deepEqual(valuesIn(heard), ["x", "1", "2", "3", "4", "5", "6"]);
-      client.close();
-    });
+describe("names that a client gives", { skip: skipWithoutPostgres(18) }, () => {
+  let server: PostgresServer;
+  let gateway: Gateway;
+  before(async () => {
+    server = await startPostgres({ version: 18, tcp: true, settings: { fsync: "off" } });
+    await using admin = await connectAdmin({ socketFolder: server.socketFolder, port: server.port });
+    await admin.query(`create table people (id int, email text); insert into people values (1, '${CANARY}')`);
+    gateway = await startGateway({ server, obligations: { mask: [EMAIL] } });
   });
+  after(async () => {
+    await gateway?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  for (const [what, steps] of Object.entries(ATTACKS))
+    test(`${what}: shows nothing masked`, async () => {
+      const direct = await directClient(server);
+      assert.equal(
+        shows(await say(direct, steps), CANARY),
+        true,
+        "the attack does not work on a server alone",
+      );
+      direct.close();
+      const client = await wireClient(gateway.port);
+      const heard = await say(client, steps);
+      assert.equal(shows(heard, CANARY), false, brief(heard));
+      client.close();
+    });
+
+  for (const [what, steps] of Object.entries(ATTACKS))
+    test(`${what}: runs nothing that a policy edit has forbidden since`, async () => {
+      await using unmasked = await startGateway({ server });
+      const client = await wireClient(unmasked.port);
+      await say(client, steps.slice(0, -1));
+      unmasked.tap.judge = denyPeople;
+      unmasked.tap.changed();
+      const heard = await say(client, steps.slice(-1));
+      assert.equal(shows(heard, CANARY), false, brief(heard));
+      client.close();
+    });
+
+  test("names are bounded, in SQL too, and those that are given up count no more", async () => {
+    const client = await wireClient(gateway.port);
+    const many = (kinds: (name: string) => string): Buffer[] =>
+      Array.from({ length: 110 }, (_, group) =>
+        Q(Array.from({ length: 100 }, (__, index) => kinds(`s${group}_${index}`)).join(";")),
+      );
+    const dropped = await say(client, [many((name) => `prepare ${name} as select 1;deallocate ${name}`)]);
+    assert.equal(
+      dropped.some(({ type }) => type === "E"),
+      false,
+      brief(dropped).slice(-200),
+    );
+    const kept = await say(client, [many((name) => `prepare ${name} as select 1`)]);
+    assert.match(brief(kept), /C\(PREPARE\) Z\(I\)( E\(53300\) Z\(I\))+$/);
+    assert.equal(await client.talk(P(NOTHING, "one_more"), S), "E(53300) Z(I)");
+    assert.equal(await client.talk(Q("begin"), P(NOTHING), B("p"), S), "C(BEGIN) Z(T) 1 E(53300) Z(E)");
+    assert.equal(await client.talk(Q("rollback; deallocate all")), "C(ROLLBACK) C(DEALLOCATE ALL) Z(I)");
+    assert.equal(
+      await client.talk(Q("deallocate all"), P(NOTHING, "one_more"), S),
+      "C(DEALLOCATE ALL) Z(I) 1 Z(I)",
+    );
+    client.close();
+  });
+
+  test("the nearest that is honest works: names that are used again, dropped and long", async () => {
+    const client = await wireClient(gateway.port);
+    const heard = await say(client, [
+      [P(NOTHING, LONG), S],
+      [B("", LONG), E(), C("S", LONG), P("select id from people", LONG), B("", LONG), E(), S],
+      [Q("prepare s as select 2; execute s; deallocate s; prepare s as select 3")],
+      [B("", "s"), E(), S],
+      [P("deallocate all", "d"), B("", "d"), E(), P("select 4", "s"), S],
+      [B("", "s"), E(), S],
+      [Q("begin; declare c cursor for select 5")],
+      [E("c"), S],
+      [Q("close c; declare c cursor for select 6; fetch c; commit")],
+    ]);
+    assert.deepEqual(valuesIn(heard), ["x", "1", "2", "3", "4", "5", "6"]);
+    client.close();
+  });
+});
