@@ -171,12 +171,4 @@ for (const version of VERSIONS)
       assert.equal(await client.talk(Q("select n from kept")), "T C(SELECT 0) Z(I)");
       client.close();
     });
-
-    test("a function call by number is refused and the session goes on", async () => {
-      const client = await wireClient(gateway.port);
-      const call = Buffer.from([0x46, 0, 0, 0, 14, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-      assert.equal(await client.talk(call), "E(0A000) Z(I)");
-      assert.equal(await client.talk(Q("select 1")), "T D C(SELECT 1) Z(I)");
-      client.close();
-    });
   });

@@ -41,7 +41,9 @@ export const FRONTEND_FRAMES: FrameTable = frameTable({
   QP: whole(16 * MIB),
   // Values may be large and are nobody's business; around them stand names and formats.
   B: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 64 * KIB },
-  dF: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 0 },
+  d: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 0 },
+  // What large objects are written and read by, in pieces of some kilobytes.
+  F: whole(32 * MIB),
   DEC: whole(4 * KIB),
   HScX: whole(HEADER_BYTES),
   fp: whole(64 * KIB),
@@ -49,8 +51,9 @@ export const FRONTEND_FRAMES: FrameTable = frameTable({
 
 /** From a server. */
 export const BACKEND_FRAMES: FrameTable = frameTable({
-  DdV: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 0 },
+  Dd: { bytesMax: FRAME_BYTES_MAX, wholeBytesMax: 0 },
   TtGHW: whole(MIB),
+  V: whole(32 * MIB),
   // An error quotes statements and values: COPY's CONTEXT a whole line.
   EN: whole(32 * MIB),
   // NOTIFY's payload ends at 8,000 bytes; names of parameters and tags are shorter still.

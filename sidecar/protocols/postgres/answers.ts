@@ -43,6 +43,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   C: statementEnd,
   I: statementEnd,
   s: statementEnd,
+  V: callEnd,
   E: error,
   N: notice,
   Z: ready,
@@ -153,6 +154,16 @@ function statementEnd(backend: Backend, frame: Frame): void {
   result(core, slot, undefined);
   core.keep(slot);
   finish(backend, slot);
+}
+
+/** FunctionCallResponse. */
+function callEnd(backend: Backend, frame: Frame): void {
+  const slot = resultOwner(backend);
+  if (slot === undefined) return;
+  if (slot.asked !== "query") return backend.core.breach("a result of a call that nobody made");
+  slot.completed += 1;
+  if (slot.stop === undefined) toClient(backend, frame);
+  else stoppedTooLate(backend, slot);
 }
 
 /** DISCARD ALL and DEALLOCATE ALL leave nothing of what was prepared, unless more of the same text has done so since. */

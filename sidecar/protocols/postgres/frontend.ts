@@ -1,10 +1,9 @@
 /** What becomes of each message of a client. */
 import { readTarget } from "#core/wire/postgres/messages.ts";
-import { refusal } from "#core/values/refusal.ts";
 import type { SessionCore } from "./core.ts";
 import { bind, bindPiece, execute } from "./executions.ts";
+import { functionCall } from "./function-call.ts";
 import type { Frame, Handlers, Intake } from "./intake.ts";
-import { MARKER_PARSE, SYNC } from "./marker.ts";
 import { hasMeaning } from "./meaning.ts";
 import type { Statement } from "./names.ts";
 import { parse, query } from "./requests.ts";
@@ -36,7 +35,6 @@ export const frontend: Handlers = {
   piece(intake, type, frame, first, last) {
     if (type === TYPE.bind && !intake.core.copyingIn) bindPiece(intake, frame, first);
     else if (type === TYPE.copyData) copyPiece(intake, frame, first);
-    else if (type === TYPE.functionCall && first) functionCall(intake);
     intake.core.isInsideMessage = !last && intake.streaming === "pass";
     if (last) intake.streaming = "drop";
     intake.core.betweenMessages();
@@ -82,7 +80,7 @@ function outsideCopy(intake: Intake, type: number, frame: Frame): void {
       intake.hasTerminated = true;
       return pass(intake, frame);
     case TYPE.functionCall:
-      return functionCall(intake);
+      return functionCall(intake, frame);
     case TYPE.copyData:
     case TYPE.copyDone:
     case TYPE.copyFail:
@@ -190,29 +188,4 @@ function close(intake: Intake, frame: Frame): void {
       ? core.names.setStatement(target.name, undefined)
       : core.names.setPortal(target.name, undefined);
   pass(intake, frame);
-}
-
-/** Calls by number what no analysis can name. Answered as it would be: an error, then ReadyForQuery. */
-function functionCall(intake: Intake): void {
-  const { core } = intake;
-  if (intake.skipping) return;
-  if (intake.groupOpen) {
-    // Behind an error it is read over like the rest of its group, and then it has no answer.
-    intake.demandAnswers();
-    intake.groupOpen = false;
-    return intake.waitUntil(
-      () => intake.skipping || core.expected.length === 0,
-      () => functionCall(intake),
-    );
-  }
-  intake.mayRevive = false;
-  const slot = core.expected.push("parse");
-  slot.refusal = refusal(
-    "NOT_SUPPORTED",
-    "function calls by number are not carried; call the function in SQL",
-  );
-  core.expected.push("sync");
-  core.names.nextGroup();
-  core.parts.toUpstream.put(MARKER_PARSE);
-  core.parts.toUpstream.put(SYNC);
 }

@@ -49,7 +49,7 @@ export async function greetClient(
   settings: GreetingSettings,
   signal: AbortSignal,
   connect: Connect,
-): Promise<Greeting | undefined> {
+): Promise<Greeting | Refusal | undefined> {
   // The reads below report what happens to the socket; unheard, an error between two of them would end the process.
   raw.on("error", () => undefined);
   // The one that speaks for the client now: itself, or TLS over it.
@@ -64,21 +64,24 @@ export async function greetClient(
 async function attempt<Value>(
   at: { readonly socket: Socket },
   step: () => Promise<Value | undefined>,
-): Promise<Value | undefined> {
+): Promise<Value | Refusal | undefined> {
   try {
     const value = await step();
     if (value === undefined) at.socket.destroy();
     return value;
   } catch (error) {
-    const { socket } = at;
-    if (error instanceof PeerBroke)
-      await sayLast(socket, refusalFatal(refusal("CLIENT_PROTOCOL", error.message)));
-    else if (error instanceof Unwelcome) await sayLast(socket, refusalFatal(error.refusal));
-    else if (isStop(error)) await sayLast(socket, refusalFatal(error));
+    const why = refusalOf(error);
     // Left, reset, timed out, or failed the TLS handshake: there is nobody to tell.
-    else socket.destroy();
-    return undefined;
+    if (why === undefined) at.socket.destroy();
+    else await sayLast(at.socket, refusalFatal(why));
+    return why;
   }
+}
+
+function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof PeerBroke) return refusal("CLIENT_PROTOCOL", error.message);
+  if (error instanceof Unwelcome) return error.refusal;
+  return isStop(error) ? error : undefined;
 }
 
 class Unwelcome extends Error {
@@ -139,6 +142,11 @@ async function readPacket(
     const read = readStartup(bytes);
     if (read.state === "broken") throw new PeerBroke(read.fault);
     if (read.state === "more") continue;
+    if (read.packet.kind === "startup") {
+      // Its answer need not be waited for: clients say goodbye, or ask, in the same breath.
+      if (bytes.length > read.usedBytes) socket.unshift(bytes.subarray(read.usedBytes));
+      return read.packet;
+    }
     if (bytes.length > read.usedBytes || socket.readableLength > 0)
       throw new PeerBroke("bytes follow a packet whose answer must be waited for");
     return read.packet;

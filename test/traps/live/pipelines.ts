@@ -256,9 +256,13 @@ export function pipelineTraps(there: () => Stage): void {
       assert.equal(await client.talk(Q("select 1")), "T D C(SELECT 1) Z(I)");
       client.close();
     }
-    // One that would work without a gateway.
+    // One that would work without a gateway, and here where policy reads nothing.
     const client = await there().client(open);
+    const judge = open.tap.judge;
+    assert.equal(await client.talk(call(Number(row?.["oid"]))), "V Z(I)");
+    open.tap.judge = ({ doubts }) => (doubts.length > 0 ? "it cannot be told" : undefined);
     assert.equal(await client.talk(call(Number(row?.["oid"]))), "E(0A000) Z(I)");
+    open.tap.judge = judge;
     client.close();
   });
 
