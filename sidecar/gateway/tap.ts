@@ -53,13 +53,15 @@ export function openTap(options: TapOptions): SessionTap {
   const { refuse, pass, ask } = verdictsOf(options);
   const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
   const changed = new Set<() => void>();
-  const describe = describer();
-  const say = sayer();
+  // A statement that runs ten thousand times is one request with one decision, and all that follows from either is found once.
+  const describe = remembered(describeRequest);
+  const say = remembered(sayDecision);
+  const carriedOut = remembered((decision: Decision) => refuseUnsupported(decision, SUPPORTED));
   let policy = openPolicy(options, options.plan);
   let opening = consider(options.opening);
 
   function consider(request: Request): Decision {
-    return refuseUnsupported(policy.decide(request, options.nowMs()), SUPPORTED);
+    return carriedOut(policy.decide(request, options.nowMs()));
   }
 
   return {
@@ -157,15 +159,14 @@ function metersOf({ meters, connection, opening: { protocol } }: TapOptions): Ta
   };
 }
 
-/** A statement that runs ten thousand times is described once. */
-function describer(): (request: Request) => RequestDescription {
-  const descriptions = new WeakMap<Request, RequestDescription>();
-  return (request) => {
-    const known = descriptions.get(request);
-    if (known !== undefined) return known;
-    const description = describeRequest(request);
-    descriptions.set(request, description);
-    return description;
+function remembered<Key extends object, Value extends object>(
+  find: (key: Key) => Value,
+): (key: Key) => Value {
+  const known = new WeakMap<Key, Value>();
+  return (key) => {
+    let value = known.get(key);
+    if (value === undefined) known.set(key, (value = find(key)));
+    return value;
   };
 }
 
@@ -177,16 +178,6 @@ function openPolicy({ caller, connection }: TapOptions, { plan }: ActivePlan): P
 interface SaidDecision {
   readonly by: { readonly by?: string };
   readonly observed: readonly string[];
-}
-
-/** Decisions are remembered by whoever makes them, and so is what is said of them. */
-function sayer(): (decision: Decision) => SaidDecision {
-  const known = new WeakMap<Decision, SaidDecision>();
-  return (decision) => {
-    let said = known.get(decision);
-    if (said === undefined) known.set(decision, (said = sayDecision(decision)));
-    return said;
-  };
 }
 
 function sayDecision({ by, observations }: Decision): SaidDecision {

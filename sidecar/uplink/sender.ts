@@ -38,7 +38,7 @@ const BATCHES_IN_FLIGHT_MAX = 4;
  * a millisecond before its first event does, so that at a few statements a second nearly all of the trail's price is this one.
  */
 const LINGER_MS = 20;
-const LINGERING_EVENTS_MAX = 192;
+const LINGERING_EVENTS_MAX = 128;
 const PROCESS_BYTES_MAX = 64 * 1024 * 1024;
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 1_000;

@@ -52,6 +52,19 @@ for (const version of [15, 18] as const)
       await ask(client, "drop view fresh");
     });
 
+    test("what was found after one change of a transaction does not hold after the next", async () => {
+      await ask(client, "create view seen as select city as note from people");
+      await ask(client, "begin");
+      await ask(client, "create table other (a int)");
+      const text = "select note || '' from seen";
+      assert.equal(await ask(client, text), "Riga");
+      await ask(client, "create or replace view seen as select email as note from people");
+      assert.match(await ask(client, text), REFUSED);
+      await ask(client, "rollback");
+      assert.equal(await ask(client, text), "Riga");
+      await ask(client, "drop view seen");
+    });
+
     test("inside the transaction that changes the schema nothing passes that it could have led elsewhere", async () => {
       await ask(client, "begin");
       await ask(client, "create view hidden as select email as note from people");

@@ -12,6 +12,7 @@ import type { SessionCatalog } from "./masking.ts";
 import { Names, type Statement } from "./names.ts";
 import type { Withheld } from "./notices.ts";
 import type { Outbox } from "./outbox.ts";
+import type { KeptMask } from "./results.ts";
 import type { SearchPath } from "./search-path.ts";
 import { failedToDefine, renewed } from "./statements.ts";
 
@@ -49,6 +50,8 @@ export class SessionCore {
   /** Grows with every change of policy. */
   generation = 0;
   masks: readonly ColumnMask[] = [];
+  /** Of statements that were run before; as long as their facts. */
+  readonly foundMasks = new WeakMap<StatementFacts, KeptMask>();
   rowsMax = Infinity;
   bytesMax = Infinity;
   rows = 0;

@@ -2,18 +2,17 @@
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { BIND_HEAD_BYTES_MAX, type BindNames, readBindNames } from "#core/wire/postgres/bind.ts";
 import { MalformedMessage } from "#core/wire/postgres/fields.ts";
-import { readExecute, readRowDescription } from "#core/wire/postgres/messages.ts";
+import { readExecute } from "#core/wire/postgres/messages.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { Verdict } from "../protocol.ts";
 import { refusalOf } from "./core.ts";
 import type { Slot } from "./expected.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { describePortal, FLUSH, MARKER_PARSE } from "./marker.ts";
-import type { ColumnActions } from "./masking.ts";
 import { hasMeaning } from "./meaning.ts";
 import type { Portal, Statement } from "./names.ts";
 import { takesEffect, tooManyNames } from "./requests.ts";
-import { type RowMask, rowMask } from "./rows.ts";
+import { type FoundMask, maskOf } from "./results.ts";
 import {
   elsewhere,
   isOutdated,
@@ -240,25 +239,18 @@ function maskPortal(intake: Intake, frame: Frame, portal: Portal): void {
   const { description } = portal.statement;
   if (description === null || description === undefined)
     return forwardExecute(intake, frame, portal, { mask: undefined });
-  const columns = readRowDescription(description, 0, description.length);
-  const [facts] = portal.request.statements;
-  const finish = (actions: ColumnActions | Refusal): void => {
+  const finish = (found: FoundMask | Refusal): void => {
     if (intake.skipping) return;
-    if (isRefusal(actions)) return refuseInGroup(intake, actions);
-    forwardExecute(intake, frame, portal, { mask: rowMask(columns, actions) });
+    if (isRefusal(found)) return refuseInGroup(intake, found);
+    forwardExecute(intake, frame, portal, found);
   };
-  const actions = core.parts.catalog.columns.actions(columns, facts, core.masks);
-  if (actions instanceof Promise) intake.await(actions, finish);
-  else finish(actions);
+  const found = maskOf(core, description, portal.request.statements[0]);
+  if (found instanceof Promise) intake.await(found, finish);
+  else finish(found);
 }
 
 /** `found` is absent when the mask is still to be found, or none is needed. */
-function forwardExecute(
-  intake: Intake,
-  frame: Frame,
-  portal: Portal,
-  found: { readonly mask: RowMask | undefined } | undefined,
-): void {
+function forwardExecute(intake: Intake, frame: Frame, portal: Portal, found: FoundMask | undefined): void {
   const { core } = intake;
   const slot = core.expected.push("execute");
   intake.groupOpen = true;

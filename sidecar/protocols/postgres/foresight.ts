@@ -5,12 +5,13 @@
 import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/facts.ts";
 import { cstring, message } from "#core/wire/postgres/fields.ts";
 import { HEADER_BYTES } from "#core/wire/postgres/frames.ts";
-import { parseMessage, readRowDescription } from "#core/wire/postgres/messages.ts";
+import { parseMessage } from "#core/wire/postgres/messages.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
 import type { SessionCore } from "./core.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { FLUSH, OWN_NAME, SYNC } from "./marker.ts";
 import type { Statement } from "./names.ts";
+import { maskOf } from "./results.ts";
 import { newStatement } from "./statements.ts";
 import type { Traits } from "./traits.ts";
 
@@ -102,11 +103,10 @@ function judge(
     return then("failed");
   }
   if (description === null) return then(undefined);
-  const columns = readRowDescription(description, 0, description.length);
-  const actions = core.parts.catalog.columns.actions(columns, statement.request.statements[0], core.masks);
-  const finish = (found: Awaited<typeof actions>): void => then(isRefusal(found) ? found : undefined);
-  if (actions instanceof Promise) intake.await(actions, finish);
-  else finish(actions);
+  const found = maskOf(core, description, statement.request.statements[0]);
+  const finish = (mask: Awaited<typeof found>): void => then(isRefusal(mask) ? mask : undefined);
+  if (found instanceof Promise) intake.await(found, finish);
+  else finish(found);
 }
 
 function endGroup(intake: Intake): void {

@@ -48,6 +48,7 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
       this.unsettled,
       request === undefined ? "anything" : mentioned(request, reading),
     );
+    this.version += 1;
   }
 
   transactionEnded(): void {
@@ -80,6 +81,7 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
     const { reading } = this.#shared;
     if (reading === this.reading) return;
     this.reading = reading;
+    this.version += 1;
     this.#settled = typeof reading === "string" ? unread(this.#stock, reading) : reading.names;
     this.#show(this.unsettled === undefined ? this.#settled : unsettledCatalog(this.#settled));
   }
