@@ -29,6 +29,7 @@ export function printMarks(marks: readonly Mark[]): string {
 
 /** Three digits at least. */
 export function amount(value: number): string {
+  if (value === 0) return "0";
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(Math.abs(value), 0.01))));
   return value.toFixed(Math.min(digits, 3));
 }
