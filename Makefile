@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
+.PHONY: bypass drivers help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -62,6 +62,9 @@ demo: setup ## an agent without a password, a real PostgreSQL and the gateway be
 
 fuzz: setup ## find planted defects, then let every fuzzer and every property run on new seeds for MINUTES=n (5)
 	@node tools/fuzz/run.ts --minutes $(MINUTES)
+
+drivers: clients native ## every driver, every feature, past the gateway and through it: docs/drivers.md (ONLY=driver,… for single columns)
+	@node tools/drivers/run.ts $(if $(ONLY),--only='$(ONLY)')
 
 bypass: clients native cluster-binaries ## every way around that somebody has thought of, with and without what is in it, as a table
 	@node tools/bypass/table.ts

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 requirements=${1:-test/drivers/requirements.txt}
 name=${2:-current}
-what=${3:-psycopg asyncpg}
+what=${3:-psycopg asyncpg SQLAlchemy}
 python=$(command -v python3) || { echo "setup: Python packages are missing ($what): install Python 3.10 or newer" >&2; exit 1; }
 key=$({ cat "$requirements"; "$python" -V; } | sha256sum | cut -c1-16)
 home=$PWD/.cache/venv/$key
