@@ -114,6 +114,8 @@ export interface StatementFacts {
    * runs. What is judged next needs the path as the server then has it.
    */
   readonly movesSearchPath?: true;
+  /** EXPLAIN: whatever it does or would do, it answers with rows. */
+  readonly explains?: true;
   /**
    * A name that this statement prepares or declares, so that the session can remember its facts. `holds`: a cursor that
    * outlives its transaction.

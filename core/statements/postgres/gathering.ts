@@ -33,6 +33,7 @@ export interface Gathering {
   /** What it has to do with names of the session. */
   name(named: Pick<StatementFacts, "defines" | "runs" | "drops">): void;
   movesSearchPath(): void;
+  explains(): void;
   /** Takes over what another statement does, as EXECUTE does. */
   adopt(other: StatementFacts): void;
   finish(startByte: number, lengthBytes: number): StatementFacts;
@@ -42,6 +43,7 @@ export function gathering(): Gathering {
   let kind: StatementClass | undefined;
   let names: Pick<StatementFacts, "defines" | "runs" | "drops"> = {};
   let movesPath = false;
+  let isExplained = false;
   const deeds: Deed[] = [];
   const calls = new Map<string, Call>();
   const doubts = new Map<string, Doubt>();
@@ -87,6 +89,9 @@ export function gathering(): Gathering {
     movesSearchPath() {
       movesPath = true;
     },
+    explains() {
+      isExplained = true;
+    },
     adopt(other) {
       adopt(self, other);
       if (other.movesSearchPath === true) movesPath = true;
@@ -103,6 +108,7 @@ export function gathering(): Gathering {
         lengthBytes,
         // Unknown code may set it as well.
         ...(movesPath || calls.size > 0 || doubts.size > 0 ? { movesSearchPath: true as const } : {}),
+        ...(isExplained ? { explains: true as const } : {}),
         ...names,
       };
     },

@@ -41,8 +41,8 @@ export function foresight(
 }
 
 /** Without RETURNING such a statement has no result. */
-const isPlainWrite = ({ class: kind }: StatementFacts): boolean =>
-  ["insert", "update", "delete", "truncate", "copyIn", "ddl", "dcl"].includes(kind);
+const isPlainWrite = ({ class: kind, explains }: StatementFacts): boolean =>
+  explains !== true && ["insert", "update", "delete", "truncate", "copyIn", "ddl", "dcl"].includes(kind);
 
 /**
  * Has the upstream describe the statement first. `undefined`: it may run. `failed`: the upstream cannot even parse it,

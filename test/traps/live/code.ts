@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { B, E, errorOf, P, Q, S } from "#test/postgres/support/wire.ts";
+import { type Deciding, decider } from "../support/deciding.ts";
 import { answered, hear, shownNothing, type Stage } from "../support/stage.ts";
-import { decideStatement, policy } from "#test/limits/world.ts";
 
 /** Every one of these would show a masked value, or run what no analysis has read. */
 const READERS: readonly string[] = [
@@ -67,10 +67,12 @@ export function codeTraps(there: () => Stage): void {
   });
 
   test("trap 24: a rule that allows reading allows no code that nobody named", async () => {
-    const reading = policy("allow: [{name: r, postgres: {statements: [read], tables: ['public.*']}}]");
+    await using reading: Deciding = decider(
+      "allow: [{name: r, postgres: {statements: [read], tables: ['public.*']}}]",
+    );
     for (const call of [...READERS, "cursor_to_xml('c', 10, true, true, '')"])
       for (const text of [`select ${call}`, `select id from plain where (${call}) is not null`])
-        assert.notEqual((await decideStatement([reading], text)).outcome, "allow", text);
+        assert.notEqual(await reading.outcome(text), "allow", text);
     for (const text of [
       "do $$ begin execute 'select 1'; end $$",
       "call tell()",
@@ -85,9 +87,9 @@ export function codeTraps(there: () => Stage): void {
       "alter role postgres set search_path = x",
       "lock table people",
     ])
-      assert.notEqual((await decideStatement([reading], text)).outcome, "allow", text);
+      assert.notEqual(await reading.outcome(text), "allow", text);
     for (const text of ["select lower(email) from plain", "select count(*) from plain", "table plain"])
-      assert.equal((await decideStatement([reading], text)).outcome, "allow", text);
+      assert.equal(await reading.outcome(text), "allow", text);
   });
 
   test("trap 24: a session stays who it is, whether it says so in a text or in a parameter", async () => {

@@ -12,7 +12,7 @@ import { answered, type Stage } from "../support/stage.ts";
 /** Certificates whose signatures name other hashes than SHA-256, or none. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   "ECDSA with SHA-384": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-sha384"],
-  "RSA with SHA-512": ["-newkey", "rsa:2048", "-sha512"],
+  "ECDSA with SHA-512": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-sha512"],
   "RSA-PSS with SHA-256": ["-newkey", "rsa:2048", "-sha256", "-sigopt", "rsa_padding_mode:pss"],
   Ed25519: ["-newkey", "ed25519"],
 };

@@ -123,6 +123,25 @@ export function wordTraps(there: () => Stage): void {
     client.close();
   });
 
+  test("trap 22: EXPLAIN ANALYZE whose plan may not be shown changes nothing, and the session goes on", async () => {
+    const { admin, masked } = there();
+    for (const text of [
+      "explain analyze update people set city = 'gone' where email like 'C%'",
+      "explain (analyze, verbose) insert into people select id + 100, email, city from people",
+      "explain analyze delete from people where email like 'C%'",
+    ])
+      for (const step of bothWays(text)) {
+        const client = await there().client(masked);
+        assert.equal(errorOf(await hear(client, ...step)).get("S"), "ERROR", text);
+        assert.equal(await client.talk(Q("select 1")), "T D C(SELECT 1) Z(I)");
+        client.close();
+      }
+    const [row] = await admin.query(
+      "select count(*)::int as n from people where id < 3 and city in ('Riga', 'Oslo')",
+    );
+    assert.equal(row?.["n"], 2);
+  });
+
   test("trap 22: nobody turns on what shows the server's own log lines and plans", async () => {
     const client = await there().client(there().strict);
     for (const text of [

@@ -14,7 +14,7 @@ import {
   type GatewayOptions,
   startGateway,
 } from "#test/postgres/support/gateway.ts";
-import { brief, type Message, type WireClient, wireClient } from "#test/postgres/support/wire.ts";
+import { brief, type Message, Q, type WireClient, wireClient } from "#test/postgres/support/wire.ts";
 import { type Authority, type Certificate, makeAuthority } from "#test/support/certificates.ts";
 
 /** Part of every masked value, in whatever form it leaves. */
@@ -142,9 +142,21 @@ export async function asDirect(stage: Stage, gateway: Gateway, ...steps: readonl
   return straight;
 }
 
+/** One session for all who only ask, for a login costs more than most questions. */
+const askers = new WeakMap<Stage, Promise<WireClient>>();
+
+async function asker(stage: Stage): Promise<WireClient> {
+  let known = askers.get(stage);
+  if (known === undefined) askers.set(stage, (known = stage.client(stage.masked)));
+  const client = await known;
+  // As it was when it began.
+  await hear(client, Q("rollback"), Q("discard all"));
+  return client;
+}
+
 /** Takes the steps and never hears a masked value; answers the last line. */
 export async function shownNothing(stage: Stage, ...steps: readonly Step[]): Promise<string> {
-  const client = await stage.client(stage.masked);
+  const client = await asker(stage);
   let last = "";
   for (const step of steps) {
     const heard = await hear(client, ...step);
@@ -152,6 +164,5 @@ export async function shownNothing(stage: Stage, ...steps: readonly Step[]): Pro
     assert.doesNotMatch(bytes, CANARY, step.map((message) => message.toString("latin1")).join());
     last = told(heard);
   }
-  client.close();
   return last;
 }

@@ -245,8 +245,12 @@ function readingCode({ calls }: StatementFacts, { reading }: Known): string | un
 const WRITES: ReadonlySet<string> = new Set(["insert", "update", "delete", "merge"]);
 
 /** A write that names no read has no RETURNING. */
-const returnsRows = ({ class: kind, accesses, doubts, calls }: StatementFacts): boolean =>
-  doubts.length > 0 || calls.length > 0 || !WRITES.has(kind) || accesses.some(({ verb }) => verb === "read");
+const returnsRows = ({ class: kind, accesses, doubts, calls, explains }: StatementFacts): boolean =>
+  explains === true ||
+  doubts.length > 0 ||
+  calls.length > 0 ||
+  !WRITES.has(kind) ||
+  accesses.some(({ verb }) => verb === "read");
 
 function refused(why: string, column?: OutputColumn): Refusal {
   const what = column === undefined ? "the result" : `the output "${column.name}"`;
