@@ -15,7 +15,7 @@ const GREY = "#57606a";
 const LEGEND = 236;
 const AXIS = 72;
 /** Of text in the size of a legend; wide letters are outweighed by narrow ones. */
-const CHARACTER = 6;
+const CHARACTER = 5.6;
 const SMALL = 10;
 const MEANT = { good: "#1a7f37", warning: "#9a6700", bad: "#cf222e" } as const;
 const TOP = 26;
