@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass drivers help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage
+.PHONY: bypass drivers help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage accept-conformance
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -126,6 +126,9 @@ accept-sidecar: clients ## prove what is in a pod and what serves it, point by p
 
 accept-lineage: clients native ## prove families of agents, their revocation and the dashboards point by point, with every attack
 	@node tools/accept/lineage.ts
+
+accept-conformance: clients native ## prove what PostgreSQL's users, attackers and stop-watches would find, point by point
+	@node tools/accept/conformance.ts
 
 clean: ## remove what the targets made
 	@[ ! -e .cache/cluster/standing.json ] || node tools/cluster/node/down.ts

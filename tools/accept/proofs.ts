@@ -79,3 +79,11 @@ export function bench(words: string, names: readonly string[]): Outcome {
   const [program = "", ...options] = words.split(" ");
   return figures([process.execPath, `bench/${program}.ts`, ...options], names);
 }
+
+/** Targets of the Makefile. Their whole output is shown; its last line and how long they took are the figure. */
+export function made(words: readonly string[]): Outcome {
+  const { passed, output, seconds } = runCommand(["make", ...words]);
+  console.error(output);
+  const last = output.trimEnd().split("\n").at(-1) ?? "";
+  return { passed, figure: `${seconds.toFixed(0)} s; ${last}` };
+}
