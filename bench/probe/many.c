@@ -7,7 +7,20 @@
 #define OPENERS 32
 #define SESSIONS_MAX 50000
 
+/* An empty text: a pooler connects to the server for it. */
+static void ask_nothing(struct session *session, const struct target *target)
+{
+	char message[MESSAGE_BYTES_MAX];
+	size_t length = simple_message("", message);
+	begin_answer(session);
+	send_all(session, message, length);
+	read_answer(session);
+	expect_rows(session, target->name, 0);
+}
+
 struct opening {
+	/* Something, once it is open. */
+	bool asks;
 	const struct target *target;
 	const struct query *query;
 	struct session *sessions;
@@ -23,12 +36,14 @@ static void *open_some(void *given)
 		if (at >= opening->clients)
 			return NULL;
 		opening->sessions[at] = open_session(opening->target, opening->query);
+		if (opening->asks)
+			ask_nothing(&opening->sessions[at], opening->target);
 	}
 }
 
-struct session *open_many(const struct target *target, const struct query *query, uint32_t clients)
+static struct session *open_all(const struct target *target, const struct query *query, uint32_t clients, bool asks)
 {
-	struct opening opening = {target, query, must_allocate(sizeof(struct session) * clients), clients, 0};
+	struct opening opening = {asks, target, query, must_allocate(sizeof(struct session) * clients), clients, 0};
 	pthread_t threads[OPENERS];
 	uint32_t count = clients < OPENERS ? clients : OPENERS;
 	for (uint32_t at = 0; at < count; at += 1)
@@ -39,15 +54,9 @@ struct session *open_many(const struct target *target, const struct query *query
 	return opening.sessions;
 }
 
-/* An empty text: a pooler connects to the server for it. */
-static void ask_nothing(struct session *session, const struct target *target)
+struct session *open_many(const struct target *target, const struct query *query, uint32_t clients)
 {
-	char message[MESSAGE_BYTES_MAX];
-	size_t length = simple_message("", message);
-	begin_answer(session);
-	send_all(session, message, length);
-	read_answer(session);
-	expect_rows(session, target->name, 0);
+	return open_all(target, query, clients, false);
 }
 
 /*
@@ -63,10 +72,8 @@ int run_hold(int count, char **words)
 	struct target target = read_target(words[2]);
 	struct query query = {0};
 	uint64_t began = now_ns();
-	struct session *sessions = open_many(&target, &query, clients);
+	struct session *sessions = open_all(&target, &query, clients, asks);
 	uint64_t took = now_ns() - began;
-	for (uint32_t at = 0; asks && at < clients; at += 1)
-		ask_nothing(&sessions[at], &target);
 	printf("ready\n%llu\n", (unsigned long long)took);
 	fflush(stdout);
 	while (getchar() != EOF)
