@@ -41,6 +41,7 @@ export async function runSession(
   const signal = slot === undefined ? stop : AbortSignal.any([stop, slot.signal]);
   const greeting = await greet(client, listener, slot, tools, signal);
   if (greeting === undefined) return;
+  if (isRefusal(greeting)) return tools.meters.turnedAway(listener, greeting.code);
   const session =
     slot === undefined
       ? refusal("LIMIT_GATEWAY")
@@ -67,7 +68,7 @@ export async function refuseClient(
 ): Promise<void> {
   const deaf = { ...tools, cancel: () => undefined };
   const greeting = await greet(client, listener, undefined, deaf, stop);
-  if (greeting !== undefined) return turnAway(greeting, listener, why, tools);
+  if (greeting !== undefined && !isRefusal(greeting)) return turnAway(greeting, listener, why, tools);
   tools.meters.turnedAway(listener, why.code);
 }
 
@@ -100,7 +101,7 @@ function greet(
   slot: Slot | undefined,
   tools: SessionTools,
   signal: AbortSignal,
-): Promise<Greeting | undefined> {
+): Promise<Greeting | Refusal | undefined> {
   const settings = {
     ...listener.greeting,
     cancel: tools.cancel,

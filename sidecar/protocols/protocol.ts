@@ -96,6 +96,13 @@ export interface Tap {
 
 export interface Protocol {
   readonly name: string;
-  /** Undefined when there was nothing to greet: a cancel request, a probe, a client that left. */
-  greet(client: Socket, settings: GreetingSettings, signal: AbortSignal): Promise<Greeting | undefined>;
+  /**
+   * A refusal that the client was told already, such as for what is no greeting; undefined when there was nothing to
+   * greet: a cancel request, a probe, a client that left.
+   */
+  greet(
+    client: Socket,
+    settings: GreetingSettings,
+    signal: AbortSignal,
+  ): Promise<Greeting | Refusal | undefined>;
 }

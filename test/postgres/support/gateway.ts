@@ -164,7 +164,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       cancelKey: (length) => (key = randomBytes(length)),
     };
     const greeting = await protocol.greet(client, settings, stop.signal);
-    if (greeting === undefined) return undefined;
+    if (greeting === undefined || isRefusal(greeting)) return undefined;
     const { presentedSecret, evidence } = greeting;
     const token = evidence.kind === "token" ? Buffer.from(evidence.token).toString() : "";
     const unwelcome = options.onGreeting?.({ presentedSecret, token });
