@@ -123,7 +123,7 @@ export const visitFetch: Visitor<"FetchStmt"> = (work, stmt) => {
 
 /** EXPLAIN, with ANALYZE or without: planning alone runs immutable functions and waits for locks. */
 export const visitExplain: Visitor<"ExplainStmt"> = (work, stmt: Fields<"ExplainStmt">, scope: Scope) => {
-  work.facts.explains();
+  work.facts.name({ explains: true });
   // It plans the query of a cursor and declares none.
   const declared = as(stmt.query, "DeclareCursorStmt");
   if (declared !== undefined) work.visit(declared.query, scope);

@@ -31,9 +31,8 @@ export interface Gathering {
   column(use: ColumnUse): void;
   literal(offsetBytes: number): void;
   /** What it has to do with names of the session. */
-  name(named: Pick<StatementFacts, "defines" | "runs" | "drops">): void;
+  name(named: Pick<StatementFacts, "defines" | "runs" | "drops" | "explains">): void;
   movesSearchPath(): void;
-  explains(): void;
   /** Takes over what another statement does, as EXECUTE does. */
   adopt(other: StatementFacts): void;
   finish(startByte: number, lengthBytes: number): StatementFacts;
@@ -41,9 +40,8 @@ export interface Gathering {
 
 export function gathering(): Gathering {
   let kind: StatementClass | undefined;
-  let names: Pick<StatementFacts, "defines" | "runs" | "drops"> = {};
+  let names: Pick<StatementFacts, "defines" | "runs" | "drops" | "explains"> = {};
   let movesPath = false;
-  let isExplained = false;
   const deeds: Deed[] = [];
   const calls = new Map<string, Call>();
   const doubts = new Map<string, Doubt>();
@@ -89,9 +87,6 @@ export function gathering(): Gathering {
     movesSearchPath() {
       movesPath = true;
     },
-    explains() {
-      isExplained = true;
-    },
     adopt(other) {
       adopt(self, other);
       if (other.movesSearchPath === true) movesPath = true;
@@ -108,7 +103,6 @@ export function gathering(): Gathering {
         lengthBytes,
         // Unknown code may set it as well.
         ...(movesPath || calls.size > 0 || doubts.size > 0 ? { movesSearchPath: true as const } : {}),
-        ...(isExplained ? { explains: true as const } : {}),
         ...names,
       };
     },

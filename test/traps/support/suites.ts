@@ -12,7 +12,8 @@ import { codeTraps } from "../live/code.ts";
 import { originTraps } from "../live/origins.ts";
 import { openStage, type Stage } from "./stage.ts";
 
-export function onEveryTrap(version: PostgresVersion): void {
+/** `"versioned"`: those that differ from one version to the next, which must not wait for `make e2e`. */
+export function onTraps(version: PostgresVersion, which: "all" | "versioned"): void {
   describe(`traps on ${version}`, { skip: skipWithoutPostgres(version) }, () => {
     let stage: Stage | undefined;
     before(async () => {
@@ -25,8 +26,9 @@ export function onEveryTrap(version: PostgresVersion): void {
     };
 
     startupTraps(there);
-    loginTraps(there);
     nameTraps(there);
+    if (which === "versioned") return;
+    loginTraps(there);
     pipelineTraps(there);
     maskTraps(there);
     wordTraps(there);
