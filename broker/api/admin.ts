@@ -43,8 +43,10 @@ export async function serveAdmin(options: AdminOptions): Promise<AdminServer> {
   server.on("error", (error) => note("port.failed", { operation: "admin", cause: causeOf(error) }));
   return {
     [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((resume) => server.close(resume));
+      // After it: whoever came in between would be waited for.
       server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
+      await closed;
     },
   };
 }
