@@ -66,6 +66,11 @@ fuzz: setup ## find planted defects, then let every fuzzer and every property ru
 drivers: clients native ## every driver, every feature, past the gateway and through it: docs/drivers.md (ONLY=driver,… for single columns)
 	@node tools/drivers/run.ts $(if $(ONLY),--only='$(ONLY)')
 
+conformance: clients native ## the suites of PostgreSQL and node-postgres, straight, through pgbouncer and through the gateway: what differs, and why
+	@tools/setup/proxies.sh
+	@tools/setup/conformance.sh
+	@node tools/conformance/main.ts $(if $(PAGE),--page)
+
 bypass: clients native cluster-binaries ## every way around that somebody has thought of, with and without what is in it, as a table
 	@node tools/bypass/table.ts
 

@@ -1,0 +1,141 @@
+/**
+ * `make conformance`: suites of others, and exchanges of our own, straight, through pgbouncer and through the gateway; one column for
+ * each way. Ends with 0 only when what differs through the gateway is what test/conformance/differences.yaml says.
+ *
+ * `--only=exchanges,node-postgres,pg_regress` · `--versions=15,18` · `--page` writes docs/conformance.md anew. FIGURES_FILE gets the
+ * figures as JSON, and CONFORMANCE_FILE all of the result.
+ */
+import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import type { PostgresVersion } from "#tools/postgres/binaries.ts";
+import { type Judgement, judge, readDifferences } from "./differences.ts";
+import { runExchanges } from "./exchanges.ts";
+import { releaseOfNodePostgres, runNodePostgres } from "./node-postgres.ts";
+import { differing, type Outcomes } from "./outcomes.ts";
+import { type Column, type Row, figuresOf, tableOf, writePage } from "./page.ts";
+import { openRegress, type RegressFolder, releaseOfRegress } from "./regress.ts";
+import { WAYS, type Way, type WayName, openWay } from "./ways.ts";
+
+interface Suite {
+  readonly name: string;
+  readonly versions: readonly PostgresVersion[];
+  /** One way after the other: what they write is in one folder. */
+  readonly inTurn: boolean;
+  readonly release: string;
+  readonly run: (way: Way) => Promise<Outcomes>;
+}
+
+const only = wordOf("only")?.split(",");
+const versions = wordOf("versions")?.split(",").map(Number);
+
+await using opened = new AsyncDisposableStack();
+const listed = await readDifferences();
+const rows: Row[] = [];
+const judgements: [string, Judgement][] = [];
+const details: Record<string, unknown> = {};
+for (const suite of await suites(opened)) {
+  if (only?.includes(suite.name) === false) continue;
+  for (const version of suite.versions) {
+    if (versions?.includes(version) === false) continue;
+    const title = `${suite.name} on PostgreSQL ${version}`;
+    const startMs = Date.now();
+    const outcomes = await onEveryWay(suite, version);
+    const { direct } = outcomes;
+    const columns = WAYS.map((way): Column => {
+      const names = differing(direct, outcomes[way]);
+      return { way, tests: outcomes[way].size, differing: names };
+    });
+    const seconds = Math.round((Date.now() - startMs) / 1000);
+    rows.push({ title, release: suite.release, columns, seconds });
+    const through = columns.find(({ way }) => way === "gateway")?.differing ?? [];
+    judgements.push([title, judge(suite.name, through, listed)]);
+    for (const test of through)
+      details[`${title}: ${test}`] = { direct: direct.get(test), gateway: outcomes.gateway.get(test) };
+    console.error(`… ${title}: ${seconds} s`);
+  }
+}
+
+console.log(tableOf(rows));
+for (const [title, { unlisted, over }] of judgements) {
+  for (const test of unlisted) console.log(`RED  ${title}: ${test} differs, and is not on the list`);
+  for (const test of over) console.log(`RED  ${title}: ${test} is on the list, and differs no more`);
+}
+const isGood = judgements.every(([, { unlisted, over }]) => unlisted.length + over.length === 0);
+console.log(`${rows.length} runs, ${isGood ? "as listed" : "NOT as listed"}`);
+if (process.env["FIGURES_FILE"] !== undefined)
+  writeFileSync(process.env["FIGURES_FILE"], JSON.stringify(figuresOf(rows)));
+if (process.env["CONFORMANCE_FILE"] !== undefined)
+  writeFileSync(
+    process.env["CONFORMANCE_FILE"],
+    JSON.stringify({ isGood, rows, judgements, details }, null, 2),
+  );
+if (process.argv.includes("--page")) writePage(rows, listed, pgbouncerVersion());
+process.exitCode = isGood && rows.length > 0 ? 0 : 1;
+
+async function suites(stack: AsyncDisposableStack): Promise<readonly Suite[]> {
+  let folder: RegressFolder | undefined;
+  return [
+    {
+      name: "exchanges",
+      versions: [15, 17, 18],
+      inTurn: false,
+      release: "our own",
+      run: runExchanges,
+    },
+    {
+      name: "node-postgres",
+      versions: [15, 17, 18],
+      inTurn: false,
+      release: await releaseOfNodePostgres(),
+      run: runNodePostgres,
+    },
+    {
+      name: "pg_regress",
+      versions: [15],
+      inTurn: true,
+      release: await releaseOfRegress(),
+      async run(way) {
+        folder ??= stack.use(await openRegress());
+        return folder.run(way);
+      },
+    },
+  ];
+}
+
+async function onEveryWay(
+  suite: Suite,
+  version: PostgresVersion,
+): Promise<Readonly<Record<WayName, Outcomes>>> {
+  if (suite.inTurn) {
+    const alone = async (name: WayName): Promise<Outcomes> => {
+      await using way = await openWay(name, version);
+      return suite.run(way);
+    };
+    return {
+      direct: await alone("direct"),
+      pgbouncer: await alone("pgbouncer"),
+      gateway: await alone("gateway"),
+    };
+  }
+  // Opened one after the other, so that none finds a port free that another is about to take.
+  await using direct = await openWay("direct", version);
+  await using pgbouncer = await openWay("pgbouncer", version);
+  await using gateway = await openWay("gateway", version);
+  const outcomes = await Promise.all([direct, pgbouncer, gateway].map((way) => suite.run(way)));
+  const [straight, pooled, through] = outcomes;
+  if (straight === undefined || pooled === undefined || through === undefined)
+    throw new TypeError("a way has no outcome");
+  return { direct: straight, pgbouncer: pooled, gateway: through };
+}
+
+function wordOf(name: string): string | undefined {
+  const prefix = `--${name}=`;
+  return process.argv.find((word) => word.startsWith(prefix))?.slice(prefix.length);
+}
+
+function pgbouncerVersion(): string {
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin`;
+  const program: WayName = "pgbouncer";
+  const text = execFileSync(program, ["-V"], { encoding: "utf8", env: { PATH: path } });
+  return /\d+\.\d+[\w.]*/.exec(text)?.[0] ?? "?";
+}
