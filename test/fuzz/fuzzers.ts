@@ -1,5 +1,6 @@
 /** All fuzzers. */
 import type { Fuzzer } from "./fuzzer.ts";
+import { differential } from "./differential/differential.ts";
 import { mirror } from "./mirror/mirror.ts";
 
 /** A case that is kept as a file, and played again by the tests. */
@@ -14,4 +15,4 @@ export interface KeptCase {
 /** Each plays cases of its own making only. */
 const any = <Case>(fuzzer: Fuzzer<Case>): Fuzzer<unknown> => fuzzer;
 
-export const FUZZERS: readonly Fuzzer<unknown>[] = [any(mirror)];
+export const FUZZERS: readonly Fuzzer<unknown>[] = [any(mirror), any(differential)];

@@ -66,25 +66,3 @@ function copyMessages(step: Extract<Step, { say: "copy" }>): Buffer[] {
   const ending = step.fails ? serialize.copyFail("no more") : serialize.copyDone();
   return [...opening, ...noise, ...data, ending];
 }
-
-export function shown(step: Step): string {
-  switch (step.say) {
-    case "query":
-      return `Q ${step.text}`;
-    case "parse":
-      return `P ${step.name}: ${step.text}`;
-    case "bind":
-      return `B ${step.portal} of ${step.statement}${step.binary ? " binary" : ""}`;
-    case "execute":
-      return `E ${step.portal} ${step.rows}`;
-    case "describe":
-    case "close":
-      return `${step.say === "close" ? "C" : "D"} ${step.kind} ${step.name}`;
-    case "copy":
-      return `COPY ${step.extended ? "extended" : "simple"} ${step.text} ${JSON.stringify(step.data)}${step.fails ? " fails" : ""}${step.noise ? " noise" : ""}`;
-    case "flush":
-    case "sync":
-    case "stray":
-      return step.say;
-  }
-}

@@ -6,14 +6,27 @@ import type { Random } from "./random.ts";
 
 /** `people` is masked in `secret` and `pin`; nobody changes it. */
 export const SETUP = `
-  drop table if exists kept, people, hidden, made;
-  drop schema if exists other cascade;
   create table kept (n int primary key);
   create table hidden (n int);
   create table people as select 1 as n, 'of-ann'::text as secret, 1111 as pin union all select 2, 'of-bob', 2222;
   create schema other;
   create table other.hidden as select 7 as n;
-  insert into kept values (1), (2), (3);`;
+  create table other.kept as select 40 as n`;
+/** Puts everything back that the statements below can change. */
+export const RESET = `
+  drop table if exists made, other.made;
+  truncate kept, hidden, other.kept, other.hidden;
+  insert into kept values (1), (2), (3);
+  insert into other.kept values (40);
+  insert into other.hidden values (7)`;
+/** All that they can have left. */
+export const LEFT = `
+  select md5(string_agg(x.line, ',' order by x.line)) as digest from (
+    select 'kept ' || n as line from kept union all select 'hidden ' || n from hidden
+    union all select 'other ' || n from other.kept union all select 'other hidden ' || n from other.hidden
+    union all select relname::text from pg_class where relname = 'made') as x`;
+/** What people looks like to whom masks show it. */
+export const MASK_PEOPLE = "update people set secret = '***', pin = null";
 
 export const PEOPLE: readonly (readonly [n: number, secret: string, pin: number])[] = [
   [1, "of-ann", 1111],
@@ -97,7 +110,6 @@ const REAL: readonly ((random: Random) => string)[] = [
   () => "commit and chain",
   () => "rollback and chain",
   () => "explain (costs off) select n from kept",
-  () => "show application_name",
   () => "lock table kept in share mode",
   () => "truncate kept",
   () => "do $$ begin perform 1 / 0; exception when division_by_zero then raise warning 'caught'; end $$",

@@ -139,6 +139,23 @@ export const DEFECTS: readonly Defect[] = [
     become: "return false;",
   },
   {
+    name: "dropped-unnamed",
+    what: "a refused Parse of a named statement drops the unnamed one",
+    by: "mirror",
+    file: `${ENGINE}/requests.ts`,
+    find: "core.parts.toUpstream.put(markerParse(name));",
+    become: 'core.parts.toUpstream.put(markerParse(""));',
+  },
+  {
+    name: "ended-transaction",
+    what: "a refused Query ends its transaction",
+    by: "differential",
+    file: `${ENGINE}/marker.ts`,
+    find: 'message("Q", MARKER, Buffer.of(0));',
+    become:
+      'message("Q", Buffer.from("rollback; do $$begin raise exception using errcode = \'42601\'; end$$"), Buffer.of(0));',
+  },
+  {
     name: "copy-sync",
     what: "an answer is expected to a Sync that the server reads over",
     by: "mirror",

@@ -16,7 +16,7 @@ const STOCK: SessionContext = {
   cursor: () => undefined,
   catalog: stockCatalog(18),
 };
-const HABITS = { text: modelledText, turnsMax: 4, stepsMax: 5 };
+const HABITS = { text: modelledText, turnsMax: 4, stepsMax: 5, isTidy: false };
 
 export const mirror: Fuzzer<MirrorCase> = {
   name: "mirror",

@@ -10,13 +10,14 @@ import { rawClient, type WireClient } from "./wire.ts";
 export async function passwordClient(
   { port, password }: PostgresServer,
   user = "postgres",
+  database = "postgres",
 ): Promise<WireClient> {
   const client = await rawClient(port);
   const authentication = async (): Promise<string> => {
     const { bytes } = (await client.until(({ type }) => type === "R")).at(-1) ?? { bytes: Buffer.alloc(9) };
     return readAuthentication(bytes, 0, bytes.length).data.toString("utf8");
   };
-  client.send(startupMessage(PROTOCOL_3_0, { user, database: "postgres" }));
+  client.send(startupMessage(PROTOCOL_3_0, { user, database }));
   await authentication();
   const first = clientFirst(randomBytes(18), { kind: "unsupported" });
   client.send(serialize.sendSASLInitialResponseMessage("SCRAM-SHA-256", first.message));

@@ -132,6 +132,8 @@ export interface GatewayOptions {
   readonly postgres?: Partial<NonNullable<ConnectionView["spec"]["postgres"]>>;
   readonly later?: boolean;
   readonly budgetBytes?: number;
+  /** The protocol with something planted in it. */
+  readonly protocol?: typeof postgresProtocol;
   readonly onGreeting?: (evidence: {
     readonly presentedSecret: string | undefined;
     readonly token: string;
@@ -141,7 +143,7 @@ export interface GatewayOptions {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const analyst = openAnalyst();
   const catalogs = databaseCatalogs();
-  const protocol = postgresProtocol({
+  const protocol = (options.protocol ?? postgresProtocol)({
     analyse: (text, context) => analyst.analyse(text, context),
     openCatalog: (opening) => (options.catalogs ?? catalogs).open(opening),
     budget: memoryBudget(options.budgetBytes ?? 256 * 1024 * 1024),
