@@ -10,7 +10,10 @@ export const PUBLISHED = fileURLToPath(new URL("published.json", import.meta.url
 export const BASELINE = fileURLToPath(new URL("baseline.json", import.meta.url));
 export const DOCUMENT = fileURLToPath(new URL("../../docs/performance.md", import.meta.url));
 
-export const readPublished = (): Results => JSON.parse(readFileSync(PUBLISHED, "utf8")) as Results;
+/** Undefined before the first run is published. */
+export function readPublished(): Results | undefined {
+  return existsSync(PUBLISHED) ? (JSON.parse(readFileSync(PUBLISHED, "utf8")) as Results) : undefined;
+}
 
 /** In words: that there is none. */
 export function readBaseline(): Baseline | string {
