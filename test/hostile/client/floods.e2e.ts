@@ -8,7 +8,7 @@ import { cancelRequest, PROTOCOL_3_0, sslRequest, startupMessage } from "#core/w
 import { connect } from "#tools/postgres/client.ts";
 import { sharedUpstream, until } from "#test/gateway/support/in-process.ts";
 import { policy, READER } from "#test/gateway/support/kinds.ts";
-import { B, brief, E, errorOf, P, Q, S, wireClient } from "#test/postgres/support/wire.ts";
+import { B, brief, E, P, Q, S, wireClient } from "#test/postgres/support/wire.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { startProgram } from "../support/program.ts";
 
@@ -98,29 +98,6 @@ test("floods of clients", { skip: skipWithoutPostgres(18) }, async (context) => 
       await pushed(client.socket, chunk, 16 * MIB);
       client.close();
     }),
-  );
-
-  await context.test(
-    "50 texts of 16 MB that are never whole: as much as the process has for them, then no more",
-    () =>
-      bounded("unfinished-texts", 450, async () => {
-        const head = Buffer.alloc(5);
-        head[0] = 0x51;
-        head.writeInt32BE(15 * MIB, 1);
-        const chunk = Buffer.alloc(MIB, 0x20);
-        const ends: Promise<string>[] = [];
-        const clients = await Promise.all(Array.from({ length: 50 }, () => wireClient(port)));
-        for (const client of clients) {
-          ends.push(client.until(() => false).then((heard) => errorOf(heard).get("D") ?? ""));
-          client.socket.write(head);
-          for (let mib = 0; mib < 14; mib += 1)
-            if (!client.socket.write(chunk))
-              await Promise.race([once(client.socket, "drain"), once(client.socket, "close")]);
-        }
-        await until(async () => (await program.metrics()).includes('code="LIMIT_GATEWAY"'));
-        for (const client of clients) client.close();
-        assert.ok((await Promise.all(ends)).some((detail) => detail.includes("LIMIT_GATEWAY")));
-      }),
   );
 
   await context.test(
