@@ -2,6 +2,7 @@
 import type { Fuzzer } from "./fuzzer.ts";
 import { differential } from "./differential/differential.ts";
 import { mirror } from "./mirror/mirror.ts";
+import { tampering } from "./tampering/tampering.ts";
 
 /** A case that is kept as a file, and played again by the tests. */
 export interface KeptCase {
@@ -15,4 +16,4 @@ export interface KeptCase {
 /** Each plays cases of its own making only. */
 const any = <Case>(fuzzer: Fuzzer<Case>): Fuzzer<unknown> => fuzzer;
 
-export const FUZZERS: readonly Fuzzer<unknown>[] = [any(mirror), any(differential)];
+export const FUZZERS: readonly Fuzzer<unknown>[] = [any(mirror), any(tampering), any(differential)];

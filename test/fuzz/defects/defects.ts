@@ -156,6 +156,14 @@ export const DEFECTS: readonly Defect[] = [
       'message("Q", Buffer.from("rollback; do $$begin raise exception using errcode = \'42601\'; end$$"), Buffer.of(0));',
   },
   {
+    name: "unasked-ready",
+    what: "an upstream is believed that it is ready when nobody asked",
+    by: "tampering",
+    file: `${ENGINE}/answers.ts`,
+    find: 'return core.breach("it is ready for what nobody asked");',
+    become: "return toClient(backend, frame);",
+  },
+  {
     name: "copy-sync",
     what: "an answer is expected to a Sync that the server reads over",
     by: "mirror",

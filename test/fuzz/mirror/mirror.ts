@@ -1,21 +1,12 @@
 /** The fuzzer in memory: random clients, random schedules, tens of thousands of cases. */
-import type { SessionContext } from "#core/statements/postgres/session.ts";
-import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import type { Fuzzer, Player } from "../fuzzer.ts";
 import { turns } from "../generate.ts";
 import type { Random } from "../random.ts";
 import { modelledText } from "../texts.ts";
 import { loadEngine } from "./engine.ts";
-import { type MirrorCase, MirrorPlay } from "./play.ts";
+import { type MirrorCase, MirrorPlay, STOCK } from "./play.ts";
 
-const STOCK: SessionContext = {
-  searchPath: ["public"],
-  searchPathAfterTransaction: ["public"],
-  prepared: () => undefined,
-  cursor: () => undefined,
-  catalog: stockCatalog(18),
-};
 const HABITS = { text: modelledText, turnsMax: 4, stepsMax: 5, isTidy: false };
 
 export const mirror: Fuzzer<MirrorCase> = {

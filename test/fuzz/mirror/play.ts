@@ -4,6 +4,7 @@
  */
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
+import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { notification, warning } from "../model/answers.ts";
 import { ModelServer, REFUSED } from "../model/server.ts";
 import { Random } from "../random.ts";
@@ -33,6 +34,14 @@ export interface MirrorCase {
 
 export type Analyse = (text: Buffer, context: SessionContext) => PostgresRequest | Promise<PostgresRequest>;
 
+/** A session that nothing has happened in. */
+export const STOCK: SessionContext = {
+  searchPath: ["public"],
+  searchPathAfterTransaction: ["public"],
+  prepared: () => undefined,
+  cursor: () => undefined,
+  catalog: stockCatalog(18),
+};
 const NAMES = ["", "a", "b", "sp", "p", "c"];
 
 export class MirrorPlay {
