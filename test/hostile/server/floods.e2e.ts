@@ -177,7 +177,12 @@ test("floods of an upstream", { skip: skipWithoutPostgres(18) }, async (context)
     bounded("uncancelled", 60, async () => {
       const customer = Buffer.concat([
         cstring("customer"),
-        ...[int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)],
+        int32(0),
+        int16(0),
+        int32(25),
+        int16(-1),
+        int32(-1),
+        int16(0),
       ]);
       // Of no table: so it is stopped at its first row, and nothing comes of that.
       const row = message("D", int16(1), int32(1), Buffer.from("x"));
