@@ -61,7 +61,7 @@ for (const version of versions) {
 if (wrong > 0) process.exitCode = 1;
 else if (only.every((word) => word in DRIVERS)) {
   const report = merged(readReport());
-  writeFileSync(REPORT, `${JSON.stringify(report, null, 1)}\n`);
+  writeFileSync(REPORT, `${JSON.stringify(report, null, 2)}\n`);
   // The first columns of all have no page yet.
   if (Object.values(report.drivers).every((what) => what !== undefined)) writeFileSync(PAGE, pageOf(report));
   console.error(`drivers: ${features.length * names.length} cells on ${versions.length} servers`);

@@ -5,4 +5,9 @@ import { connecting } from "./postgres-js-connecting.ts";
 import { ending } from "./postgres-js-ending.ts";
 import { moving } from "./postgres-js-moving.ts";
 
+// 3.4.9 writes on after its socket has gone, where nobody can catch it.
+process.on("uncaughtException", (error: Error) => {
+  if (error.message !== "Cannot read properties of null (reading 'write')") throw error;
+});
+
 await run(`postgres ${versionOf("postgres")}`, { ...connecting, ...asking, ...moving, ...ending });
