@@ -4,15 +4,17 @@ import { DEFECTS, type Defect } from "#test/fuzz/defects/defects.ts";
 import { hunt, smallest } from "#test/fuzz/fuzzer.ts";
 import { FUZZERS } from "#test/fuzz/fuzzers.ts";
 
-/** Of the time that is left, one defect may take this part. */
+/** Of the time that is left, one defect may take this part; however short the run, it gets a minute: most need a second. */
 const DEFECT_SHARE = 1 / 4;
+const DEFECT_MS_MIN = 60_000;
 
 /** False when one was not found in its time. `KEEP_CASES=folder` writes the smallest case of each. */
 export async function huntDefects(seed: number, endMs: number): Promise<boolean> {
   let isWell = true;
   for (const defect of DEFECTS) {
     const startMs = Date.now();
-    const executions = await huntOne(defect, seed, startMs + (endMs - startMs) * DEFECT_SHARE);
+    const ms = Math.max(DEFECT_MS_MIN, (endMs - startMs) * DEFECT_SHARE);
+    const executions = await huntOne(defect, seed, startMs + ms);
     const seconds = ((Date.now() - startMs) / 1000).toFixed(1);
     const outcome = executions === undefined ? "NOT FOUND" : `found after ${executions} cases`;
     console.log(`fuzz: defect ${defect.name} (${defect.what}): ${outcome}, ${seconds} s, by ${defect.by}`);
