@@ -109,7 +109,8 @@ async function onEveryWay(
   if (suite.inTurn) {
     const alone = async (name: WayName): Promise<Outcomes> => {
       await using way = await openWay(name, version);
-      return suite.run(way);
+      // Awaited here: the way is to be open until the end.
+      return await suite.run(way);
     };
     return {
       direct: await alone("direct"),
