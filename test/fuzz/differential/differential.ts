@@ -51,19 +51,35 @@ export const differential: Fuzzer<DifferentialCase> = {
     const { postgresProtocol } = (await import(
       planted("sidecar/protocols/postgres/protocol.ts", defect)
     )) as typeof protocolModule;
-    await using opening = new AsyncDisposableStack();
-    const stages: Stage[] = [];
-    for (const version of VERSIONS) stages.push(opening.use(await openStage(version, postgresProtocol)));
-    const held = opening.move();
+    const stages = new Map<number, Stage>();
+    const close = async (): Promise<void> => {
+      for (const stage of stages.values()) await stage[Symbol.asyncDispose]();
+      stages.clear();
+    };
     return {
-      play: (each) => (stages[each.isNewest ? 1 : 0] as Stage).play(each),
-      [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+      async play(each) {
+        const version = VERSIONS[each.isNewest ? 1 : 0];
+        const stage = stages.get(version) ?? (await openStage(version, postgresProtocol));
+        stages.set(version, stage);
+        try {
+          const what = await stage.play(each);
+          return stage.hasCrashed() ? undefined : what;
+        } catch (error) {
+          if (!stage.hasCrashed()) throw error;
+          return undefined;
+        } finally {
+          // A statement that kills the server, as some do in some releases, says nothing about the gateway.
+          if (stage.hasCrashed()) await close();
+        }
+      },
+      [Symbol.asyncDispose]: close,
     };
   },
 };
 
 interface Stage extends AsyncDisposable {
   play(each: DifferentialCase): Promise<string | undefined>;
+  hasCrashed(): boolean;
 }
 
 /** One server with a database for each side; in that of the server alone, people hold what masks make of them. */
@@ -110,6 +126,7 @@ async function openStage(
         direct: each.masks ? masked : direct,
         database: each.masks ? "masked" : "direct",
       }).play(),
+    hasCrashed: () => server.log().includes("was terminated by signal"),
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
 }
