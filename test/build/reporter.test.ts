@@ -20,7 +20,12 @@ async function run(files: Readonly<Record<string, string>>): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), "sallyport-reporter-"));
   opened.defer(() => rm(folder, { recursive: true }));
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-  const words = ["--test", "--test-timeout=1000", `--test-reporter=${REPORTER}`, ...Object.keys(files)];
+  const words = [
+    "--test",
+    "--test-timeout=1000",
+    `--test-reporter=${REPORTER}`,
+    ...Object.keys(files).filter((name) => name.endsWith(".test.mjs")),
+  ];
   const { NODE_TEST_CONTEXT: _, FIGURES_FILE: __, ...env } = process.env;
   const child = spawn(process.execPath, words, { cwd: folder, env: { ...env, CI: "true" } });
   const [stdout, stderr, code] = await Promise.all([
@@ -39,6 +44,16 @@ test("tests that pass are green, with a line per file and a sum", async () => {
   assert.match(output, /^ok {6}a\.test\.mjs {2}2 passed/m);
   assert.match(output, /^3 passed, 0 failed, 0 skipped$/m);
   assert.equal(code, 0);
+});
+
+test("tests that another file has written count, and are told under its name", async () => {
+  const { code, output } = await run({
+    "cases.mjs": `${IMPORT} export const cases = () => { test("x", () => {}); test("y", () => { throw new Error("why"); }); };`,
+    "a.test.mjs": 'import { cases } from "./cases.mjs"; cases();',
+  });
+  assert.match(output, /^FAILED {2}cases\.mjs {2}1 passed$/m);
+  assert.match(output, /^1 passed, 1 failed, 0 skipped$/m);
+  assert.equal(code, 1);
 });
 
 describe("what is red", { concurrency: 6 }, () => {

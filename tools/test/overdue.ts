@@ -77,8 +77,9 @@ export function watchFiles(silenceMs: number = silenceMsMax()): Watch {
       if (isWhole && event.type === "test:dequeue")
         open.set(name, { heardMs: Date.now(), running: new Set(), process: undefined });
       const file = open.get(name);
-      if (file === undefined) return;
-      file.heardMs = Date.now();
+      // A test that another file has written is of one of those that are open; nobody says of which.
+      if (file === undefined) return hear(open.values());
+      hear([file]);
       // While it speaks it lives; once it is gone nobody can tell any more what its outputs were.
       file.process ??= processOf(name);
       if (isWhole && event.type === "test:complete") open.delete(name);
@@ -88,6 +89,10 @@ export function watchFiles(silenceMs: number = silenceMsMax()): Watch {
     problems: () => problems,
     [Symbol.dispose]: () => clearInterval(timer),
   };
+}
+
+function hear(files: Iterable<OpenFile>): void {
+  for (const file of files) file.heardMs = Date.now();
 }
 
 /** The child of ours that was given the file. Where there is no /proc, nothing is found and nothing is ended. */

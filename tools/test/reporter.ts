@@ -17,6 +17,7 @@ interface FileTally {
   passed: number;
   failed: number;
   skipped: number;
+  isTold: boolean;
 }
 
 const FIGURE = /^figure ([\w.-]+)=(.*)$/;
@@ -43,6 +44,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     }
   }
   failures.push(...watch.problems());
+  // Files that have written tests for others.
+  for (const [file, tally] of files) if (!tally.isTold) yield toldOf(file, tally);
   yield* summary([...files.values()], failures, figures);
 }
 
@@ -50,9 +53,13 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
 function failureOf(event: Ended): string | undefined {
   const { details } = event.data;
   if (details.passed) return undefined;
-  const type = details.error !== undefined && "failureType" in details.error && details.error.failureType;
+  const type = details.error === undefined ? undefined : typeOf(details.error);
   const isOwn = details.type !== "suite" && !isFileItself(event);
   return isOwn || type !== "subtestsFailed" ? describeFailure(event) : undefined;
+}
+
+function typeOf(error: Error): unknown {
+  return "failureType" in error ? error.failureType : undefined;
 }
 
 function isFileItself({ data }: Ended): boolean {
@@ -65,7 +72,7 @@ function isSkipped({ data }: Ended): boolean {
 
 function tallyOf(files: Map<string, FileTally>, { data }: Ended): FileTally {
   const file = data.file ?? "(unknown file)";
-  const entry = files.get(file) ?? { passed: 0, failed: 0, skipped: 0 };
+  const entry = files.get(file) ?? { passed: 0, failed: 0, skipped: 0, isTold: false };
   files.set(file, entry);
   return entry;
 }
@@ -78,10 +85,15 @@ function count(tally: FileTally, event: Ended): void {
 
 /** A file that fails without a failed test has not run to its end: that counts. */
 function line({ data }: Ended, tally: FileTally): string {
-  if (!data.details.passed && tally.failed === 0) tally.failed = 1;
-  const mark = tally.failed > 0 ? "FAILED" : "ok";
-  const seconds = (data.details.duration_ms / 1_000).toFixed(1);
-  return `${mark.padEnd(6)}  ${relative(process.cwd(), data.file ?? data.name)}  ${tally.passed} passed  ${seconds} s\n`;
+  const isCutOff = data.details.error !== undefined && typeOf(data.details.error) !== "subtestsFailed";
+  if (isCutOff && tally.failed === 0) tally.failed = 1;
+  tally.isTold = true;
+  return toldOf(data.file ?? data.name, tally, `  ${(data.details.duration_ms / 1_000).toFixed(1)} s`);
+}
+
+function toldOf(file: string, { passed, failed }: FileTally, time = ""): string {
+  const mark = failed > 0 ? "FAILED" : "ok";
+  return `${mark.padEnd(6)}  ${relative(process.cwd(), file)}  ${passed} passed${time}\n`;
 }
 
 function describeFailure({ data }: Ended): string {

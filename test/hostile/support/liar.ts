@@ -76,11 +76,20 @@ function handsOf(socket: Socket): Hands {
         if (socket.destroyed) return;
         const bytes = manyOf(make);
         if (bytes.length === 0) return;
-        if (!socket.write(bytes))
-          await Promise.race([once(socket, "drain"), once(socket, "close")]).catch(() => undefined);
+        if (!socket.write(bytes)) await drained(socket);
       }
     },
   };
+}
+
+/** Or gone. */
+async function drained(socket: Socket): Promise<void> {
+  const either = new AbortController();
+  const { signal } = either;
+  await Promise.race([once(socket, "drain", { signal }), once(socket, "close", { signal })]).catch(
+    () => undefined,
+  );
+  either.abort();
 }
 
 const WRITTEN_BYTES = 32 * 1024;
