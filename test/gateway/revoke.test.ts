@@ -153,8 +153,8 @@ test(
       return row?.["n"];
     };
     assert.deepEqual(await minted(), [who?.["name"]]);
-  // The session itself, and the gateway's own beside it.
-  assert.ok(Number(await signedIn()) > 0);
+    // The session itself, and the gateway's own beside it.
+    assert.ok(Number(await signedIn()) > 0);
     const ended = endOf(client);
     await revoked(rig.root, "subject", "oidc:test,sub=agent");
     assert.match((await ended).message, REVOKED);

@@ -118,7 +118,8 @@ export async function open(
       { ...settings, cancelKey: () => new Uint8Array(8) },
       stopping.signal,
     );
-    if (greeting === undefined || isRefusal(greeting)) return ended.resolve({ by: "client", refusal: undefined });
+    if (greeting === undefined || isRefusal(greeting))
+      return ended.resolve({ by: "client", refusal: undefined });
     greeting.welcome();
     const session = await greeting.connect(
       {
