@@ -1,5 +1,6 @@
 /** Pods for gateways that are simulated: real to the API server, and run by nobody. */
-import { CoreV1Api } from "@kubernetes/client-node";
+import { setTimeout as pause } from "node:timers/promises";
+import { ApiException, CoreV1Api } from "@kubernetes/client-node";
 import { BROKER_AUDIENCE, TOKEN_SECONDS } from "#operator/names.ts";
 import type { BenchCluster } from "./cluster.ts";
 import type { StreamPod } from "./streams.ts";
@@ -25,14 +26,32 @@ export async function makePods(
       const value = { phase: "Running", podIP: address, podIPs: [{ ip: address }] };
       await core.patchNamespacedPodStatus({ namespace, name, body: [{ op: "add", path: "/status", value }] });
       const boundObjectRef = { apiVersion: "v1", kind: "Pod", name, uid };
-      const { status } = await kubelet.createNamespacedServiceAccountToken({
-        namespace,
-        name: "default",
-        body: { spec: { audiences: [BROKER_AUDIENCE], expirationSeconds: TOKEN_SECONDS, boundObjectRef } },
-      });
+      const { status } = await onceKnown(() =>
+        kubelet.createNamespacedServiceAccountToken({
+          namespace,
+          name: "default",
+          body: { spec: { audiences: [BROKER_AUDIENCE], expirationSeconds: TOKEN_SECONDS, boundObjectRef } },
+        }),
+      );
       made.push({ address, token: status?.token ?? "" });
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, makeEach));
   return made;
+}
+
+const KNOWN_MS_MAX = 10_000;
+const POLL_MS = 20;
+
+/** Whether a pod is of a node's is looked up in what the API server has watched, which is a moment behind what it has stored. */
+async function onceKnown<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  const endMs = Date.now() + KNOWN_MS_MAX;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ApiException && error.code === 404) || Date.now() > endMs) throw error;
+      await pause(POLL_MS);
+    }
+  }
 }
