@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
@@ -95,6 +95,22 @@ test("a resolver gets over UDP what fits, and all over TCP", async () => {
   assert.equal((await resolver.resolve4("crowd.shop.svc.cluster.local")).length, MANY);
   await assert.rejects(resolver.resolve4("nothing.test"), { code: "ENOTFOUND" });
   await assert.rejects(resolver.resolve6("web.shop.svc.cluster.local"), { code: "ENODATA" });
+});
+
+test("a port that is taken for TCP is left whole, and another is found where any will do", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  try {
+    const answer = async () => assert.fail("nobody asks");
+    await assert.rejects(serveDns({ ...HERE, port }, answer), { code: "EADDRINUSE" });
+    const udp = createSocket("udp4").bind(port, "127.0.0.1");
+    await once(udp, "listening");
+    udp.close();
+    await using _ = await serveDns(HERE, answer);
+  } finally {
+    taken.close();
+  }
 });
 
 test("who is asked and does not know says so, and answers on", async () => {

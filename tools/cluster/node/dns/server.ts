@@ -20,12 +20,30 @@ export interface DnsOptions {
   readonly say: (line: string) => void;
 }
 
+const PORT_ATTEMPTS_MAX = 20;
+
 export async function serveDns(
   { address, port, say }: DnsOptions,
   resolver: Resolver,
 ): Promise<AsyncDisposable & { readonly port: number }> {
-  const answer = careful(resolver, say);
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await serveAt(address, port, careful(resolver, say));
+    } catch (error) {
+      // Of the ports that are free for UDP, some are taken for TCP.
+      const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (port !== 0 || !isTaken || attempt === PORT_ATTEMPTS_MAX) throw error;
+    }
+}
+
+async function serveAt(
+  address: string,
+  port: number,
+  answer: Reply,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  await using opened = new AsyncDisposableStack();
   const udp = createSocket("udp4");
+  opened.defer(() => new Promise<void>((closed) => void udp.close(closed)));
   let asked = 0;
   udp.on("message", (message, from) => {
     // Whoever asks more than that at a time asks again.
@@ -38,18 +56,14 @@ export async function serveDns(
   });
   udp.bind(port, address);
   await once(udp, "listening");
+  const { port: bound } = udp.address();
   const tcp = createServer((socket) => converse(socket, answer));
   tcp.maxConnections = CONNECTIONS_MAX;
-  tcp.listen(udp.address().port, address);
+  tcp.listen(bound, address);
   await once(tcp, "listening");
-  return {
-    port: udp.address().port,
-    async [Symbol.asyncDispose]() {
-      udp.close();
-      tcp.close();
-      await Promise.all([once(udp, "close"), once(tcp, "close")]);
-    },
-  };
+  opened.defer(() => new Promise<void>((closed) => void tcp.close(() => closed())));
+  const owned = opened.move();
+  return { port: bound, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 type Reply = (message: Buffer, bytesMax: number) => Promise<Buffer | undefined>;
