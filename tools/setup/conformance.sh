@@ -4,7 +4,8 @@
 set -u
 cd "$(dirname "$0")/../.."
 cache=$PWD/.cache/conformance
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Where this system has its own packages from.
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null | grep '/debian/$' | head -n 1 | sed 's|/$||')}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 helper=/usr/lib/apt/apt-helper
 
@@ -18,6 +19,7 @@ for program in apt-get apt-cache dpkg-deb gcc tar bzip2 npm; do
 done
 [ -x "$helper" ] || fail "apt-helper is missing"
 [ -e "$keyring" ] || fail "Debian's archive keyring is missing"
+[ -n "$mirror" ] || fail "apt has no lists of Debian's yet: run apt-get update, or set DEBIAN_MIRROR"
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/draft.XXXXXX") || exit 1
 trap 'rm -rf -- "$work"' EXIT
