@@ -154,8 +154,10 @@ async function openLines(
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const next = async (): Promise<string> => {
     const { value, done } = await lines.next();
-    if (done === true) throw new Error(`${words[0]} ${words.at(-1)}: ${said.trim()}`);
-    return value;
+    if (done !== true) return value;
+    // Its two outputs end one after the other: only at its end is all heard that it said.
+    await exited;
+    throw new Error(`${words[0]} ${words.at(-1)}: ${said.trim()}`);
   };
   const first = await next();
   if (first !== "ready") throw new Error(`${words[0]} says ${first}`);
