@@ -2,6 +2,7 @@
 import { type GatewayProcess, startGateway } from "#tools/world/gateway.ts";
 import { makeAuthority } from "#tools/world/certificates.ts";
 import { AUDIENCE, type World, identityProvider, mintedConnection, startWorld } from "#tools/world/world.ts";
+import { gatewayKind } from "./listener.ts";
 import type { Login } from "./proxies/raw-session.ts";
 
 export const ROWS = 100_000;
@@ -80,18 +81,4 @@ export async function openBenchWorld(options: {
     revokeAll: () => world.write("policy.yaml", policy(options.connectionsMax, "nobody")),
     [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
-}
-
-function gatewayKind(tokenFile: string): string {
-  return `
-apiVersion: sallyport.dev/v1alpha1
-kind: Gateway
-metadata: { name: bench }
-spec:
-  listeners:
-    - name: bench
-      connection: { namespace: bench, name: bench }
-      address: { host: 127.0.0.1, port: 0 }
-      identity: { ambient: { tokenFile: ${tokenFile} } }
-`;
 }

@@ -1,6 +1,7 @@
 /** The gateways that are measured, as a user would write them down. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gatewayKind } from "../listener.ts";
 import { DATABASE, ROLE } from "./schema.ts";
 
 export interface GatewayKind {
@@ -35,7 +36,7 @@ export async function gatewayFiles(kind: GatewayKind, config: string, around: Su
     "connection.yaml": connection(kind, around),
     "provider.yaml": around.provider,
     "policy.yaml": POLICY,
-    "gateway.yaml": gateway(around.token),
+    "gateway.yaml": gatewayKind(around.token),
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(config, name), text);
 }
@@ -67,19 +68,5 @@ spec:
   tls: ${tls ? `{ mode: verify-full, ca: { file: ${authorityFile} } }` : "{ mode: disable }"}
   credential: { mode: static, source: { file: { path: ${password} } } }
   postgres: { database: ${DATABASE}, user: ${ROLE} }
-`;
-}
-
-function gateway(tokenFile: string): string {
-  return `
-apiVersion: sallyport.dev/v1alpha1
-kind: Gateway
-metadata: { name: bench }
-spec:
-  listeners:
-    - name: bench
-      connection: { namespace: bench, name: bench }
-      address: { host: 127.0.0.1, port: 0 }
-      identity: { ambient: { tokenFile: ${tokenFile} } }
 `;
 }

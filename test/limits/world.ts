@@ -7,7 +7,8 @@ import type { Decision } from "#core/policy/decision.ts";
 import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 
-const CONNECTION = `
+/** One database, whose own password the gateway has. */
+export const CONNECTION = `
 apiVersion: sallyport.dev/v1alpha1
 kind: Connection
 metadata: {name: orders, namespace: shop}

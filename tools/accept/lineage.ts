@@ -9,6 +9,7 @@ const ADDED = [
   "test/{lineage,kubernetes,http,monitoring}/**/*.test.ts",
   "test/exchange/lineage.test.ts",
   "test/broker/{agents,revocations}.test.ts",
+  "test/gateway/revoke.test.ts",
   "test/policy/revocation.test.ts",
   "test/cli/{kubernetes,lineage-tree}.test.ts",
   "test/bypass/*.test.ts",

@@ -4,18 +4,7 @@ import { compile } from "#core/policy/compile.ts";
 import { decide } from "#core/policy/decide.ts";
 import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
-import { policy } from "#test/limits/world.ts";
-
-const CONNECTION = `
-apiVersion: sallyport.dev/v1alpha1
-kind: Connection
-metadata: {name: orders, namespace: shop}
-spec:
-  protocol: postgres
-  address: {host: db.example.com, port: 5432}
-  credential: {mode: static, source: {env: {name: ORDERS_PASSWORD}}}
-  postgres: {database: shop, user: reporter}
-`;
+import { CONNECTION, policy } from "#test/limits/world.ts";
 
 export interface Deciding extends AsyncDisposable {
   outcome(text: string): Promise<string>;
