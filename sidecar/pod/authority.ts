@@ -6,6 +6,7 @@ import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { type SecureContext, createSecureContext, rootCertificates } from "node:tls";
 import { type Certified, makeAuthority, makeCertificate } from "#runtime/certificate/make.ts";
+import { TLS_FLOOR } from "#runtime/tls-floor.ts";
 import { spellings } from "./names/spelling.ts";
 import { readState, writeState } from "./state.ts";
 
@@ -61,7 +62,7 @@ export function openAuthority(options: AuthorityOptions): PodAuthority {
 function issue(authority: Certified, host: string, { namespace }: AuthorityOptions["pod"], nowMs: number) {
   const names = isIP(host) === 0 ? spellings(host, namespace) : [host];
   const { certificatePem, keyPem } = makeCertificate(authority, names, nowMs, LEAF_MS);
-  const context = createSecureContext({ cert: certificatePem, key: keyPem, minVersion: "TLSv1.2" });
+  const context = createSecureContext({ cert: certificatePem, key: keyPem, ...TLS_FLOOR });
   return { context, renewMs: nowMs + LEAF_MS / 2 };
 }
 

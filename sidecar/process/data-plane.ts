@@ -5,6 +5,7 @@ import { createSecureContext, type SecureContext } from "node:tls";
 import { ownersOfPeers } from "#runtime/local-peer.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
 import { metricsText } from "#runtime/metrics.ts";
+import { TLS_FLOOR } from "#runtime/tls-floor.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
 import { unixCarrier } from "../uplink/carrier.ts";
@@ -77,7 +78,7 @@ function openCertificates(log: Log) {
     else {
       try {
         const key = Buffer.from(tls.keyPem);
-        inForce.set(name, createSecureContext({ cert: tls.certificatePem, key, minVersion: "TLSv1.2" }));
+        inForce.set(name, createSecureContext({ cert: tls.certificatePem, key, ...TLS_FLOOR }));
         key.fill(0);
       } catch (error) {
         log.error("certificate cannot be used", { listener: name, ...errorFields(error) });

@@ -3,6 +3,7 @@ import { isIP, type Socket } from "node:net";
 import { type ConnectionOptions, type SecureContext, TLSSocket, connect as connectTls } from "node:tls";
 import type { ConnectionView } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { TLS_FLOOR } from "#runtime/tls-floor.ts";
 import { event } from "./connecting.ts";
 import { PeerLeft } from "./peer.ts";
 
@@ -69,7 +70,7 @@ function optionsOf({ address, tls }: ConnectionView["spec"], alpn: string): Conn
   const name = tls.serverName ?? address.host;
   return {
     ALPNProtocols: [alpn],
-    minVersion: "TLSv1.2",
+    ...TLS_FLOOR,
     rejectUnauthorized: true,
     ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
     // Server name indication is for names alone; the check takes addresses too.

@@ -35,6 +35,16 @@ export function makeAuthority(): Authority {
   return { ...root, issue: (...names) => issue(root, names) };
 }
 
+/** Signed by itself, with an RSA key: what the older kinds of key exchange need. */
+export function makeRsaCertificate(name: string): Certificate {
+  return inFolder((folder, openssl) => {
+    const key = ["-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem"];
+    const subject = ["-subj", "/CN=test server", "-addext", `subjectAltName=${name}`];
+    openssl("req", "-x509", ...key, "-days", "2", ...subject, "-out", "cert.pem");
+    return pairIn(folder);
+  });
+}
+
 function issue(root: Certificate, names: readonly string[]): Certificate {
   return inFolder((folder, openssl) => {
     writeFileSync(join(folder, "ca.pem"), root.certPem);

@@ -5,6 +5,7 @@ import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { BodyReader } from "#core/wire/postgres/fields.ts";
 import { BACKEND_FRAMES, FrameScanner, HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import { ALPN_POSTGRESQL, sslRequest } from "#core/wire/postgres/startup.ts";
+import { TLS_FLOOR } from "#runtime/tls-floor.ts";
 
 export interface ServerAddress {
   readonly host: string;
@@ -80,7 +81,7 @@ function encrypt(plain: Socket, server: ServerAddress): Socket {
   const options: ConnectionOptions = {
     socket: plain,
     host: name,
-    minVersion: "TLSv1.2",
+    ...TLS_FLOOR,
     ALPNProtocols: [ALPN_POSTGRESQL],
     ...(isIP(name) === 0 ? { servername: name } : {}),
     ...(server.tls.caPem === undefined ? {} : { ca: server.tls.caPem }),
