@@ -213,6 +213,8 @@ describe("texts of one shape", () => {
     ["select current_setting('work_mem')", "select current_setting('app.secret')"],
     ["select id from orders where id in (1, 2)", "select id from orders where id in (1, 2, 3)"],
     ["select 1::float(24) from orders where id = 1", "select 1::float(53) from orders where id = 1"],
+    // The length of a plain `char` is a constant that stands nowhere in the text.
+    ["select 1::float(24), $1::char from orders", "select 1::float(53), $1::char from orders"],
     ["select id from orders where id = 1", "select id from orders where id = 1.5"],
     ["select id from orders where id = 1", "select id from orders where id = '1'"],
     ["select id from orders where id = 2147483647", "select id from orders where id = 2147483648"],

@@ -55,6 +55,8 @@ function gather(value: object, constants: Constants): void {
       const literal = child as Fields<"A_Const">;
       const at = literal.location ?? -1;
       const there = constants.get(at);
+      // What the grammar has made up itself stands nowhere: it says nothing of any literal.
+      if (at < 0) continue;
       if (there === undefined) constants.set(at, [literal]);
       else there.push(literal);
     } else gather(child, constants);
