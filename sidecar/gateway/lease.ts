@@ -29,47 +29,75 @@ const MAY_YET_BE_RENEWED: ReadonlySet<RefusalCode> = new Set([
 /** Timers count in 32 bits. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-export function keepLease(granted: LeaseGrant, { port, nowMs, end, onEvent }: LeaseTools): KeptLease {
-  const done = new AbortController();
-  let lease = granted;
-  let timer: NodeJS.Timeout | undefined;
+export function keepLease(granted: LeaseGrant, tools: LeaseTools): KeptLease {
+  return new Keeper(granted, tools);
+}
 
-  const after = (delayMs: number, call: () => void): void => {
-    timer = setTimeout(call, Math.min(Math.max(delayMs, 0), TIMER_MS_MAX)).unref();
-  };
-  const wait = (): void => after((lease.expiresMs - nowMs()) * RENEW_AT, renew);
-  const renew = (): void => {
-    port.renew(lease.lease, done.signal).then(
-      (answer) => {
-        if (done.signal.aborted) return;
-        if (!isRefusal(answer)) {
-          lease = answer;
-          onEvent("renewed", answer);
-          return wait();
-        }
-        if (!MAY_YET_BE_RENEWED.has(answer.code)) return end(answer);
-        const leftMs = lease.expiresMs - nowMs();
-        if (leftMs <= 0) return end(refusal("LEASE_ENDED"));
-        after(Math.min(RETRY_MS, leftMs), renew);
-      },
+class Keeper implements KeptLease {
+  readonly #tools: LeaseTools;
+  #lease: LeaseGrant;
+  #timer: NodeJS.Timeout | undefined;
+  /** Of a renewal; there is none before the first. */
+  #asking: AbortController | undefined;
+  #isDone = false;
+
+  constructor(granted: LeaseGrant, tools: LeaseTools) {
+    this.#lease = granted;
+    this.#tools = tools;
+    this.#wait();
+  }
+
+  async prove(challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal> {
+    const { port, onEvent } = this.#tools;
+    const lease = this.#lease;
+    const proof = await port.prove(lease.lease, challenge, signal);
+    if (!isRefusal(proof)) onEvent("proved", this.#lease);
+    return proof;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#isDone = true;
+    this.#asking?.abort();
+    await release(this.#tools.port, this.#lease);
+    this.#tools.onEvent("released", this.#lease);
+  }
+
+  #wait(): void {
+    this.#after((this.#lease.expiresMs - this.#tools.nowMs()) * RENEW_AT);
+  }
+
+  #after(delayMs: number): void {
+    this.#timer = setTimeout(renew, Math.min(Math.max(delayMs, 0), TIMER_MS_MAX), this).unref();
+  }
+
+  renew(): void {
+    const { port, end } = this.#tools;
+    this.#asking ??= new AbortController();
+    port.renew(this.#lease.lease, this.#asking.signal).then(
+      (answer) => this.#renewed(answer),
       // The carrier answers every loss with a refusal; a throw is a bug, and a bug must not leave a session without a lease.
       () => end(refusal("LEASE_ENDED")),
     );
-  };
-  wait();
-  return {
-    prove: async (challenge, signal) => {
-      const proof = await port.prove(lease.lease, challenge, signal);
-      if (!isRefusal(proof)) onEvent("proved", lease);
-      return proof;
-    },
-    [Symbol.asyncDispose]: async () => {
-      clearTimeout(timer);
-      done.abort();
-      await release(port, lease);
-      onEvent("released", lease);
-    },
-  };
+  }
+
+  #renewed(answer: LeaseGrant | Refusal): void {
+    if (this.#isDone) return;
+    const { nowMs, end, onEvent } = this.#tools;
+    if (!isRefusal(answer)) {
+      this.#lease = answer;
+      onEvent("renewed", answer);
+      return this.#wait();
+    }
+    if (!MAY_YET_BE_RENEWED.has(answer.code)) return end(answer);
+    const leftMs = this.#lease.expiresMs - nowMs();
+    if (leftMs <= 0) return end(refusal("LEASE_ENDED"));
+    this.#after(Math.min(RETRY_MS, leftMs));
+  }
+}
+
+function renew(keeper: Keeper): void {
+  keeper.renew();
 }
 
 /** What cannot be given back ends by itself: the broker hears of a session's end in other ways too. */

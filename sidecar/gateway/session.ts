@@ -6,8 +6,9 @@
  * Whatever fails on the way is refused in the protocol's own words, and leaves nothing open behind it.
  */
 import type { LookupFunction, Socket } from "node:net";
-import type { BrokerPort } from "#core/port/port.ts";
+import type { BrokerPort, Challenge } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { deadline } from "#runtime/deadline.ts";
 import type { Greeting, Protocol, RelayEnd } from "../protocols/protocol.ts";
 import { type AdmissionTools, type AdmittedSession, admit } from "./admission.ts";
 import { keepLease } from "./lease.ts";
@@ -30,7 +31,7 @@ export interface SessionTools extends AdmissionTools {
 /** A client that says nothing useful for that long is not waited for. */
 const GREETING_MS = 8_000;
 
-/** `stop` ends the session; its reason is the Refusal that the client is told. */
+/** `stop` ends a session that has no place, as the place's own signal does; its reason is the Refusal that the client is told. */
 export async function runSession(
   client: Socket,
   listener: Listener,
@@ -38,7 +39,7 @@ export async function runSession(
   stop: AbortSignal,
 ): Promise<void> {
   using slot = tools.openSlot();
-  const signal = slot === undefined ? stop : AbortSignal.any([stop, slot.signal]);
+  const signal = slot?.signal ?? stop;
   const greeting = await greet(client, listener, slot, tools, signal);
   if (greeting === undefined) return;
   if (isRefusal(greeting)) return tools.meters.turnedAway(listener, greeting.code);
@@ -95,7 +96,7 @@ async function unlessStopped<Value>(wait: Promise<Value>, signal: AbortSignal): 
   }
 }
 
-function greet(
+async function greet(
   client: Socket,
   listener: Listener,
   slot: Slot | undefined,
@@ -108,8 +109,8 @@ function greet(
     // Without a place the session is refused before it gets a key.
     cancelKey: (lengthBytes: number) => slot?.issueCancelKey(lengthBytes) ?? new Uint8Array(lengthBytes),
   };
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(GREETING_MS)]);
-  return tools.protocolOf(listener).greet(client, settings, patience);
+  using patience = deadline(signal, GREETING_MS);
+  return await tools.protocolOf(listener).greet(client, settings, patience.signal);
 }
 
 /** From a client that is known and permitted to both sides closed. */
@@ -131,16 +132,20 @@ async function carry(
   const request = { session: session.id, connection: session.ref, ...counted };
   const lease = await unlessStopped(tools.port.exchange(request, signal), signal);
   if (isRefusal(lease)) return refuse(greeting, lease);
-  await using kept = keepLease(lease, {
-    ...tools,
-    end: slot.end,
-    onEvent: (action, about) => session.credential(action, about),
-  });
+  const { port, nowMs } = tools;
+  const onEvent = session.credential;
+  await using kept = keepLease(lease, { port, nowMs, end: slot.end, onEvent });
   // Before anything is done with it.
   const unrecorded = await unlessStopped(session.leased(lease), signal);
   if (unrecorded !== undefined) return refuse(greeting, unrecorded);
   const { connection, id } = session;
-  const target = { connection, lease, prove: kept.prove, sessionMark: markOf(id), lookup: tools.lookup };
+  const target = {
+    connection,
+    lease,
+    prove: (challenge: Challenge, wait: AbortSignal) => kept.prove(challenge, wait),
+    sessionMark: markOf(id),
+    lookup: tools.lookup,
+  };
   const upstream = await unlessStopped(greeting.connect(target, signal), signal);
   if (isRefusal(upstream)) return refuse(greeting, upstream);
   slot.cancels(() => upstream.cancel());

@@ -2,7 +2,7 @@
 import type { SessionReport } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { ActivePlan } from "./plans.ts";
-import { openCancelKeys } from "./cancel-keys.ts";
+import { type CancelKeys, openCancelKeys } from "./cancel-keys.ts";
 
 /** What is known of a session once it has been admitted. */
 export interface Occupant {
@@ -38,10 +38,49 @@ export interface Sessions {
   empty(): Promise<void>;
 }
 
-interface Place {
-  readonly ending: AbortController;
-  cancel: (() => void) | undefined;
+interface Places {
+  readonly byId: Map<string, Place>;
+  readonly keys: CancelKeys<Place>;
+  leave(place: Place): void;
+}
+
+/** One object for both sides, and no closures: there are thousands of them. */
+class Place implements Slot {
   occupant: Occupant | undefined;
+  readonly #ending = new AbortController();
+  readonly #of: Places;
+  #cancel: (() => void) | undefined;
+
+  constructor(of: Places) {
+    this.#of = of;
+  }
+
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  readonly end = (why: Refusal): void => this.#ending.abort(why);
+
+  issueCancelKey(lengthBytes: number): Uint8Array {
+    return this.#of.keys.issue(this, lengthBytes);
+  }
+
+  cancels(cancel: () => void): void {
+    this.#cancel = cancel;
+  }
+
+  cancel(): void {
+    this.#cancel?.();
+  }
+
+  occupy(occupant: Occupant): void {
+    this.occupant = occupant;
+    this.#of.byId.set(occupant.id, this);
+  }
+
+  [Symbol.dispose](): void {
+    this.#of.leave(this);
+  }
 }
 
 export function openSessions(worker: number, sessionsMax: number): Sessions {
@@ -61,45 +100,34 @@ export function openSessions(worker: number, sessionsMax: number): Sessions {
 
   /** Else whoever opens connections and says nothing would keep everybody else out. */
   function makeRoom(): boolean {
-    for (const { occupant, ending } of places) {
-      if (occupant !== undefined || ending.signal.aborted) continue;
-      ending.abort(refusal("LIMIT_GATEWAY"));
+    for (const { occupant, signal, end } of places) {
+      if (occupant !== undefined || signal.aborted) continue;
+      end(refusal("LIMIT_GATEWAY"));
       return true;
     }
     return false;
   }
 
+  const all: Places = { byId, keys, leave };
   return {
     openSlot() {
       if (places.size >= sessionsMax && !makeRoom()) return undefined;
-      const place: Place = { ending: new AbortController(), cancel: undefined, occupant: undefined };
+      const place = new Place(all);
       places.add(place);
-      return {
-        signal: place.ending.signal,
-        end: (why) => place.ending.abort(why),
-        issueCancelKey: (lengthBytes) => keys.issue(place, lengthBytes),
-        cancels: (cancel) => {
-          place.cancel = cancel;
-        },
-        occupy: (occupant) => {
-          place.occupant = occupant;
-          byId.set(occupant.id, place);
-        },
-        [Symbol.dispose]: () => leave(place),
-      };
+      return place;
     },
-    cancel: (key) => keys.ownerOf(key)?.cancel?.(),
-    end: (id, why) => byId.get(id)?.ending.abort(why),
+    cancel: (key) => keys.ownerOf(key)?.cancel(),
+    end: (id, why) => byId.get(id)?.end(why),
     endAll: (why) => {
-      for (const place of places) place.ending.abort(why);
+      for (const { end } of places) end(why);
     },
     endUnadmitted: (why) => {
-      for (const { ending, occupant } of places) if (occupant === undefined) ending.abort(why);
+      for (const { end, occupant } of places) if (occupant === undefined) end(why);
     },
     adopt: (plan) => {
-      for (const place of places) {
-        const refused = place.occupant?.adopt(plan);
-        if (refused !== undefined) place.ending.abort(refused);
+      for (const { end, occupant } of places) {
+        const refused = occupant?.adopt(plan);
+        if (refused !== undefined) end(refused);
       }
     },
     reports: () => [...places].flatMap(({ occupant }) => (occupant === undefined ? [] : [occupant.report()])),

@@ -86,17 +86,18 @@ export class FrameScanner {
   missing = 0;
   fault = "";
 
-  readonly #bytesMax: Int32Array;
-  #wholeBytesMax: Int32Array;
-  #ownsTable = false;
+  /** Shared: a session has two scanners, and its table would be most of what they weigh. */
+  readonly #table: FrameTable;
+  /** The one type that is wanted whole up to another size than the table says. */
+  #wantedType = -1;
+  #wantedBytesMax = 0;
   /** Pieces of a frame that is wanted whole, or of a header, until there is enough. */
   #held: Buffer[] = [];
   #heldBytes = 0;
   #neededBytes = HEADER_BYTES;
 
   constructor(table: FrameTable) {
-    this.#bytesMax = table.bytesMax;
-    this.#wholeBytesMax = table.wholeBytesMax;
+    this.#table = table;
   }
 
   /** Bytes that arrived and were not yielded: how much a frame that is wanted whole holds in memory. */
@@ -104,11 +105,10 @@ export class FrameScanner {
     return this.#heldBytes;
   }
 
-  /** From the next frame on, frames of this type are wanted whole up to this size. */
+  /** From the next frame on, frames of this type are wanted whole up to this size, and those of all others as the table says. */
   wantWhole(type: number, bytesMax: number): void {
-    if (!this.#ownsTable) this.#wholeBytesMax = this.#wholeBytesMax.slice();
-    this.#ownsTable = true;
-    this.#wholeBytesMax[type] = bytesMax;
+    this.#wantedType = type;
+    this.#wantedBytesMax = bytesMax;
   }
 
   /** Only after `more`. The chunk belongs to the scanner from now on. */
@@ -149,18 +149,24 @@ export class FrameScanner {
     this.type = bytes[at] as number;
     // One more than the length field says, for the type byte. The sum cannot overflow: it is a double.
     this.frameBytes = bytes.readInt32BE(at + 1) + 1;
-    const bytesMax = this.#bytesMax[this.type] as number;
+    const bytesMax = this.#table.bytesMax[this.type] as number;
     if (this.frameBytes < HEADER_BYTES || this.frameBytes > bytesMax) return this.#break(bytesMax);
     if (available >= this.frameBytes) {
       this.start = at;
       this.end = at + this.frameBytes;
       return "frame";
     }
-    if (this.frameBytes <= (this.#wholeBytesMax[this.type] as number)) return this.#hold(this.frameBytes);
+    if (this.frameBytes <= this.#wholeBytesMax()) return this.#hold(this.frameBytes);
     this.start = at;
     this.end = bytes.length;
     this.missing = this.frameBytes - available;
     return "head";
+  }
+
+  #wholeBytesMax(): number {
+    return this.type === this.#wantedType
+      ? this.#wantedBytesMax
+      : (this.#table.wholeBytesMax[this.type] as number);
   }
 
   #hold(neededBytes: number): Step {

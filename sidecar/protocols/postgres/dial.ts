@@ -1,6 +1,7 @@
 /** Opens a connection to the upstream as its Connection demands, up to where PostgreSQL's own messages begin. */
 import type { Socket } from "node:net";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { deadline } from "#runtime/deadline.ts";
 import { ALPN_POSTGRESQL, sslRequest } from "#core/wire/postgres/startup.ts";
 import { CONNECT_MS_MAX, event, startConnection } from "../connecting.ts";
 import type { UpstreamTarget } from "../protocol.ts";
@@ -15,13 +16,13 @@ export async function dial(
   { connection: { spec }, lookup }: Way,
   signal: AbortSignal,
 ): Promise<Socket | Refusal> {
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]);
+  using bounded = deadline(signal, CONNECT_MS_MAX);
   const raw = startConnection(spec.address, lookup);
   try {
-    await event(raw, "connect", bounded);
+    await event(raw, "connect", bounded.signal);
     if (spec.tls.mode === "disable") return raw;
     await write(raw, sslRequest());
-    const answer = await readExactly(raw, 1, bounded);
+    const answer = await readExactly(raw, 1, bounded.signal);
     if (answer[0] !== 0x53)
       return rejected(raw, "the upstream does not speak TLS, which its Connection demands");
     // Bytes in the clear behind the S came from somebody in between (CVE-2021-23222).
@@ -31,7 +32,7 @@ export async function dial(
     if (signal.aborted) throw error;
     return refusal("UPSTREAM_UNREACHABLE");
   }
-  return securedUpstream(raw, { spec, alpn: ALPN_POSTGRESQL }, bounded, signal);
+  return await securedUpstream(raw, { spec, alpn: ALPN_POSTGRESQL }, bounded.signal, signal);
 }
 
 function rejected(socket: Socket, why: string): Refusal {

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { serialize } from "pg-protocol";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
+import { deadline } from "#runtime/deadline.ts";
 import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import {
   AUTHENTICATION,
@@ -61,15 +62,15 @@ export async function logIn(
 ): Promise<UpstreamLogin | Refusal> {
   const socket = await dial(target, signal);
   if (isRefusal(socket)) return socket;
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_MS_MAX)]);
+  using bounded = deadline(signal, LOGIN_MS_MAX);
   try {
-    const login = await signIn(socket, target, settings, bounded);
+    const login = await signIn(socket, target, settings, bounded.signal);
     if (isRefusal(login)) socket.destroy();
     return login;
   } catch (error) {
     socket.destroy();
     if (signal.aborted) throw error;
-    const why = bounded.aborted ? refusal("UPSTREAM_UNREACHABLE") : upstreamFault(error);
+    const why = bounded.signal.aborted ? refusal("UPSTREAM_UNREACHABLE") : upstreamFault(error);
     if (why === undefined) throw error;
     return why;
   }

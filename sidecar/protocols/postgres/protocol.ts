@@ -1,11 +1,18 @@
 /** PostgreSQL, as the session runner asks for it. */
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
-import { backendKeyData, parameterStatus, readyForQuery } from "#core/wire/postgres/messages.ts";
+import {
+  type BackendKey,
+  backendKeyData,
+  parameterStatus,
+  readyForQuery,
+} from "#core/wire/postgres/messages.ts";
+import { deadline } from "#runtime/deadline.ts";
 import { serialize } from "pg-protocol";
-import type { Protocol, Session, UpstreamTarget } from "../protocol.ts";
+import type { Protocol, RelayEnd, Session, Tap, UpstreamTarget } from "../protocol.ts";
 import { PeerBroke, write } from "../peer.ts";
 import { cancelUpstream } from "./cancel.ts";
 import type { Analyse } from "./core.ts";
+import type { Way } from "./dial.ts";
 import { type GreetedClient, greetClient } from "./greeting.ts";
 import {
   LOGIN_MESSAGES_MAX,
@@ -17,7 +24,7 @@ import {
 } from "./login.ts";
 import type { MemoryBudget } from "./long-row.ts";
 import type { SessionCatalog } from "./masking.ts";
-import { Relay } from "./relay.ts";
+import { Relay, type RelayParts } from "./relay.ts";
 import { SearchPath } from "./search-path.ts";
 import { type StartUp, startUp } from "./start-up.ts";
 
@@ -83,78 +90,97 @@ async function prepare(
     socket.destroy();
     return refusal("UPSTREAM_PROTOCOL", "the upstream does not keep to UTF-8 and standard strings");
   }
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_MS_MAX)]);
-  const { searchPath, currentUser } = await askStart(login, bounded);
+  const { searchPath, currentUser } = await askStart(login, signal);
   const path = new SearchPath(searchPath, currentUser, parameters.has("search_path"));
-  const plain = new Map([
-    ["client_encoding", "UTF8"],
-    ["standard_conforming_strings", "on"],
-    ["application_name", target.sessionMark],
-  ]);
-  const opening = { target, parameters, logIn: (wait: AbortSignal) => logIn(target, plain, wait) };
+  const opening = { target, parameters, logIn: beside(target) };
   const catalog = await parts.openCatalog(opening, signal);
   if (isRefusal(catalog)) {
     socket.destroy();
     return catalog;
   }
-  const isTainted = start.isTainted || !isReadable;
-  return session(parts, client, target, { login, path, catalog, isTainted, isRequested: start.isRequested });
+  const { host } = target.connection.spec.address;
+  return new PostgresSession(parts, {
+    client: client.socket,
+    upstream: socket,
+    opening: openingOf(client, target, login),
+    way: { connection: target.connection, lookup: target.lookup },
+    key: login.key,
+    path,
+    catalog,
+    isTainted: start.isTainted || !isReadable,
+    withheld: { user: start.isRequested ? undefined : target.lease.user, host },
+  });
 }
 
-interface Opened {
-  readonly login: UpstreamLogin;
-  readonly path: SearchPath;
-  readonly catalog: SessionCatalog;
+/** Signs in once more with the session's own rights. It keeps nothing of what the client began with. */
+function beside(target: UpstreamTarget): CatalogOpening["logIn"] {
+  return (signal) => {
+    const settings = [
+      ["client_encoding", "UTF8"],
+      ["standard_conforming_strings", "on"],
+      ["application_name", target.sessionMark],
+    ] as const;
+    return logIn(target, new Map(settings), signal);
+  };
+}
+
+interface Opened extends Pick<RelayParts, "client" | "upstream" | "catalog" | "path" | "withheld"> {
+  /** What the client gets before anything else. */
+  readonly opening: Buffer;
+  /** How a cancel gets to the upstream. */
+  readonly way: Way;
+  readonly key: BackendKey | undefined;
   readonly isTainted: boolean;
-  readonly isRequested: boolean;
 }
 
-function session(
-  parts: PostgresParts,
-  client: GreetedClient,
-  target: UpstreamTarget,
-  opened: Opened,
-): Session {
-  const { login, path, catalog, isTainted, isRequested } = opened;
-  const { key } = login;
-  let cancelling: Promise<boolean> | undefined;
-  const cancel = (): Promise<boolean> => {
-    // One at a time: a client that asks a thousand times is not to become a thousand connections.
-    cancelling ??= (key === undefined ? Promise.resolve(false) : cancelUpstream(target, key)).finally(() => {
-      cancelling = undefined;
-    });
-    return cancelling;
-  };
-  let relay: Relay | undefined;
-  return {
-    cancel() {
-      if (relay?.isRunning === true) void cancel();
-    },
-    async relay(tap, signal) {
-      await using held = catalog;
-      const { analyse, budget } = parts;
-      const { host } = target.connection.spec.address;
-      const withheld = { user: isRequested ? undefined : target.lease.user, host };
-      relay = new Relay(
-        {
-          client: client.socket,
-          upstream: login.socket,
-          analyse,
-          catalog: held,
-          path,
-          budget,
-          withheld,
-          isTainted,
-          opening: openingOf(client, target, login),
-          cancel,
-          whenClientCloses: target.connection.spec.postgres?.whenClientCloses ?? "finish",
-        },
-        tap,
-      );
-      // Awaited here: the catalog is to be held until the end.
-      return await relay.run(signal);
-    },
-  };
+/** Of everything that signing in has brought it holds only what a session needs for as long as it lasts. */
+class PostgresSession implements Session {
+  readonly #parts: PostgresParts;
+  readonly #opened: Omit<Opened, "opening">;
+  #opening: Buffer | undefined;
+  #relay: Relay | undefined;
+  #cancelling: Promise<boolean> | undefined;
+
+  constructor(parts: PostgresParts, { opening, ...opened }: Opened) {
+    this.#parts = parts;
+    this.#opened = opened;
+    this.#opening = opening;
+  }
+
+  cancel(): void {
+    if (this.#relay?.isRunning === true) void this.#cancel();
+  }
+
+  async relay(tap: Tap, signal: AbortSignal): Promise<RelayEnd> {
+    await using _held = this.#opened.catalog;
+    this.#welcome();
+    this.#relay = this.#makeRelay(tap);
+    // Awaited here: the catalog is to be held until the end.
+    return await this.#relay.run(signal);
+  }
+
+  #welcome(): void {
+    if (this.#opening !== undefined) this.#opened.client.write(this.#opening);
+    this.#opening = undefined;
+  }
+
+  #makeRelay(tap: Tap): Relay {
+    const { analyse, budget } = this.#parts;
+    const { way, key: _key, ...opened } = this.#opened;
+    const whenClientCloses = way.connection.spec.postgres?.whenClientCloses ?? "finish";
+    return new Relay({ ...opened, analyse, budget, cancel: () => this.#cancel(), whenClientCloses }, tap);
+  }
+
+  /** One at a time: a client that asks a thousand times is not to become a thousand connections. */
+  #cancel(): Promise<boolean> {
+    const { way, key } = this.#opened;
+    this.#cancelling ??= (key === undefined ? Promise.resolve(false) : cancelUpstream(way, key)).finally(
+      () => {
+        this.#cancelling = undefined;
+      },
+    );
+    return this.#cancelling;
+  }
 }
 
 /** What a server says once a client is in. The key is ours: it leads back to this session, whatever the upstream's is. */
@@ -174,10 +200,11 @@ interface Start {
 
 /** Servers before 18 do not report the path, and none reports whom it acts as. */
 async function askStart({ socket }: UpstreamLogin, signal: AbortSignal): Promise<Start> {
+  using bounded = deadline(signal, LOGIN_MS_MAX);
   await write(socket, serialize.query("SHOW search_path; SELECT current_user"));
   const values: string[] = [];
   for (let count = 0; count < LOGIN_MESSAGES_MAX; count += 1) {
-    const { type, bytes } = await readLogin(socket, signal);
+    const { type, bytes } = await readLogin(socket, bounded.signal);
     if (type === "D") values.push(bytes.toString("utf8", 11));
     if (type === "E") throw new PeerBroke("the upstream does not tell its search path");
     if (type !== "Z") continue;

@@ -27,8 +27,6 @@ export interface RelayParts {
   readonly withheld: Withheld;
   /** The session began with settings under which texts may mean something else. */
   readonly isTainted?: boolean;
-  /** What the client gets before anything else. */
-  readonly opening: Buffer;
   readonly cancel: () => Promise<boolean>;
   /** What becomes of a running statement after the client's FIN. */
   readonly whenClientCloses: WhenClientCloses;
@@ -93,7 +91,6 @@ export class Relay {
     signal.addEventListener("abort", aborted);
     try {
       this.#attach();
-      this.#parts.client.write(this.#parts.opening);
       if (signal.aborted) aborted();
       return await this.#ended;
     } finally {

@@ -1,0 +1,26 @@
+/** A wait that ends with somebody's signal or after a time, and leaves nothing behind when it is over before either. */
+
+export interface Deadline extends Disposable {
+  /** Aborted with the other signal's reason, or with a TimeoutError. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `AbortSignal.any` with `AbortSignal.timeout` says the same, and keeps both until the time has passed: with thousands of sessions these
+ * are what is in memory.
+ */
+export function deadline(outer: AbortSignal, withinMs: number): Deadline {
+  const ending = new AbortController();
+  const passOn = (): void => ending.abort(outer.reason);
+  const expire = (): void => ending.abort(new DOMException("it took too long", "TimeoutError"));
+  const timer = setTimeout(expire, withinMs).unref();
+  outer.addEventListener("abort", passOn, { once: true });
+  if (outer.aborted) passOn();
+  return {
+    signal: ending.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      outer.removeEventListener("abort", passOn);
+    },
+  };
+}
