@@ -6,12 +6,19 @@ import { connectionOf, decide, decideSelected } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import type { Caller, ConnectionRef, Facts, Request } from "./facts.ts";
 import { isInstantMs } from "./instant.ts";
-import type { Plan } from "./plan.ts";
+import { passesAll } from "./passes-all.ts";
+import type { ConnectionPlan, Plan } from "./plan.ts";
 import { type Selection, select } from "./selection.ts";
 import { areWholeFacts } from "./whole-facts.ts";
 
 export interface PolicySession {
   decide(request: Request, nowMs: number): Decision;
+  /** Whether the decision is the same whatever is asked. `opening`: what is asked of the session as a whole. */
+  passesAll(opening: Request, nowMs: number): boolean;
+}
+
+interface Selected extends Selection {
+  readonly passesAll: boolean;
 }
 
 /** A decision or a selection is good from the moment it was made until something in it expires. */
@@ -28,17 +35,25 @@ const REMEMBERED_MAX = 4_096;
 export function openSession(plan: Plan, caller: Caller, connection: ConnectionRef): PolicySession {
   let remembered = new WeakMap<Request, Dated<Decision>>();
   let count = 0;
-  let selection: Dated<Selection> | undefined;
+  let selection: Dated<Selected> | undefined;
+
+  function foundFor(facts: Facts): ConnectionPlan | undefined {
+    return areWholeFacts(facts) ? connectionOf(plan, facts) : undefined;
+  }
+
+  function selectAt(found: ConnectionPlan, nowMs: number): Selected {
+    if (selection !== undefined && isGood(selection, nowMs)) return selection.value;
+    const made = select(plan, found, caller, nowMs);
+    const value = { ...made, passesAll: passesAll(found, made) };
+    selection = { value, fromMs: nowMs, untilMs: made.validUntilMs };
+    return value;
+  }
 
   function decideAnew(request: Request, nowMs: number): Decision {
     const facts: Facts = { caller, connection, nowMs, request };
-    const found = areWholeFacts(facts) ? connectionOf(plan, facts) : undefined;
+    const found = foundFor(facts);
     if (found === undefined) return decide(plan, facts);
-    if (selection === undefined || !isGood(selection, nowMs)) {
-      const value = select(plan, found, caller, nowMs);
-      selection = { value, fromMs: nowMs, untilMs: value.validUntilMs };
-    }
-    return decideSelected(found, selection.value, request);
+    return decideSelected(found, selectAt(found, nowMs), request);
   }
 
   return {
@@ -55,6 +70,11 @@ export function openSession(plan: Plan, caller: Caller, connection: ConnectionRe
       }
       remembered.set(request, { value, fromMs: nowMs, untilMs: value.validUntilMs });
       return value;
+    },
+    passesAll(opening, nowMs) {
+      if (selection !== undefined && isGood(selection, nowMs)) return selection.value.passesAll;
+      const found = foundFor({ caller, connection, nowMs, request: opening });
+      return found !== undefined && selectAt(found, nowMs).passesAll;
     },
   };
 }

@@ -71,6 +71,9 @@ export function openTap(options: TapOptions): SessionTap {
     get obligations(): Obligations {
       return opening.obligations;
     },
+    get passesAll() {
+      return policy.passesAll(options.opening, options.nowMs());
+    },
     get isFull() {
       return recorder.isFull;
     },

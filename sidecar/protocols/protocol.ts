@@ -87,6 +87,8 @@ export interface Tap {
   /** Adds to the session's totals; answers with a refusal when a limit is reached by it. */
   count(rows: number, bytes: number): Refusal | undefined;
   readonly obligations: Obligations;
+  /** Whatever is asked passes, under the same rule and without a mask: what names mean is for the record only. */
+  readonly passesAll: boolean;
   /** Called when obligations or decisions may have changed: look again at what is running. */
   onChange(listener: () => void): void;
   /** True while too much is unacknowledged: read no more from either side until `onRoom` is called. */

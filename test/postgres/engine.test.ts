@@ -53,6 +53,8 @@ function engine({ judge = allowAll, facts = READ }: { judge?: Judge; facts?: Sta
       changed: () => undefined,
       transactionEnded: () => undefined,
       ready: () => undefined,
+      follow: () => undefined,
+      lookAgain: () => undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
     path: new SearchPath("public", "agent", true),

@@ -37,6 +37,8 @@ export interface RuleFamily<Request = unknown, Matcher = unknown, Demand = unkno
 
   /** Certainly permitted by this rule, whatever the names turn out to mean. */
   covers(matcher: Matcher, demand: Demand): boolean;
+  /** Covers every demand there could be, understood or not. */
+  forwardsAll(matcher: Matcher): boolean;
   /** Whether somebody's word for it counts; a demand with keys is only ever blind when nobody gave theirs. */
   canBeVouched(demand: Demand): boolean;
   /** Covered because the rule's author named this very thing, not by forwarding everything. */

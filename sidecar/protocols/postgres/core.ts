@@ -119,7 +119,15 @@ export class SessionCore {
   analyse(text: Buffer): PostgresRequest | Promise<PostgresRequest> {
     const analysed = this.parts.analyse(text, this.context);
     if (analysed instanceof Promise || this.#outdated.size > 0) return this.#analyseAgain(text, analysed);
+    const reading = this.parts.catalog.lookAgain(analysed, this.masks);
+    if (reading !== undefined) return this.#analyseAfter(text, reading);
     return this.isTainted ? withTaint(analysed) : analysed;
+  }
+
+  /** What names mean is being looked up. */
+  async #analyseAfter(text: Buffer, reading: Promise<void>): Promise<PostgresRequest> {
+    await reading;
+    return this.#analyseAgain(text, this.parts.analyse(text, this.context));
   }
 
   /** A text that runs prepared statements is analysed again once it is known what those mean now. */
@@ -139,6 +147,8 @@ export class SessionCore {
     }
     // Whatever is unknown still, the analysis has counted it as such.
     this.#outdated.clear();
+    const reading = this.parts.catalog.lookAgain(request, this.masks);
+    if (reading !== undefined) return this.#analyseAfter(text, reading);
     return this.isTainted ? withTaint(request) : request;
   }
 

@@ -66,8 +66,11 @@ function judgeBind(intake: Intake, frame: Frame, names: BindNames): void {
   }
   if (names.portal !== "" && !core.names.hasRoom) return refuseBind(intake, tooManyNames());
   const again = (): void => judgeBind(intake, frame, names);
-  if (!hasMeaning(intake, again) || !isCertain(intake, "statement", names.statement, again)) return;
-  const statement = core.names.statement(names.statement) ?? absentStatement(intake);
+  if (!isCertain(intake, "statement", names.statement, again)) return;
+  const known = core.names.statement(names.statement);
+  if (known?.request.statements.length === 0) return forwardBind(intake, frame, names, known);
+  if (!hasMeaning(intake, again)) return;
+  const statement = known ?? absentStatement(intake);
   // Nothing of that name can exist: the upstream says so in its own words.
   if (statement === undefined) return forwardBind(intake, frame, names, undefined);
   if (!isOutdated(core, statement)) return forwardBind(intake, frame, names, statement);

@@ -46,6 +46,19 @@ export interface SessionCatalog extends AsyncDisposable {
   changed(request: PostgresRequest | undefined): void;
   /** No transaction is open. What was changed in the one before is read before the next text is judged. */
   transactionEnded(): void;
-  /** Resolves when `names` is up to date and what these masks cover is known; undefined when it is so. */
-  ready(masks: readonly ColumnMask[]): Promise<void> | undefined;
+  /**
+   * Resolves when `names` is up to date and what these masks cover is known; undefined when it is so. `isInTransaction`: one
+   * may be open, whose changes nobody took down while `follow` was enough.
+   */
+  ready(masks: readonly ColumnMask[], isInTransaction?: boolean): Promise<void> | undefined;
+  /**
+   * Instead of `ready` where no decision and no mask depends on names, only what is put on record: nobody waits. Names that may
+   * be out of date are no longer told then, so that the record says too much sooner than too little.
+   */
+  follow(): void;
+  /**
+   * Resolves when the catalog has been read again, because the request names relations that it did not show; undefined when
+   * it names none, or when that was done just now.
+   */
+  lookAgain(request: PostgresRequest, masks: readonly ColumnMask[]): Promise<void> | undefined;
 }

@@ -14,11 +14,24 @@ export function hasMeaning(intake: Intake, then: () => void): boolean {
     askPath(intake, then);
     return false;
   }
-  const reading = catalog.ready(core.masks);
+  if (core.masks.length === 0 && core.parts.tap.passesAll) {
+    catalog.follow();
+    return true;
+  }
+  const reading = catalog.ready(core.masks, core.status !== "I" || core.expected.length > 0);
   if (reading === undefined) return true;
   intake.await(reading, then);
   return false;
 }
+
+/** What drivers send to see whether a connection lives: it means nothing, so nothing has to be known for it. */
+export function isEmpty(text: Buffer): boolean {
+  if (text.length > EMPTY_BYTES_MAX) return false;
+  return text.every((byte) => byte === SEMICOLON || byte === SPACE || (byte >= TAB && byte <= RETURN));
+}
+
+const EMPTY_BYTES_MAX = 64;
+const [TAB, RETURN, SPACE, SEMICOLON] = [0x09, 0x0d, 0x20, 0x3b];
 
 /**
  * Nothing but the end of the transaction means anything now, and asking would fail. What comes behind that end, in the

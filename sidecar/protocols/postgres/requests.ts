@@ -9,7 +9,7 @@ import type { Slot } from "./expected.ts";
 import { foresight, foretell } from "./foresight.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { MARKER_QUERY, markerParse } from "./marker.ts";
-import { hasMeaning } from "./meaning.ts";
+import { hasMeaning, isEmpty } from "./meaning.ts";
 import { NAMES_BYTES_MAX, NAMES_MAX, type Statement } from "./names.ts";
 import { define, newStatement } from "./statements.ts";
 import { type Traits, traitsOf } from "./traits.ts";
@@ -24,7 +24,7 @@ export function query(intake: Intake, { bytes, start, end }: Frame): void {
 
 function judgeQuery(intake: Intake, frame: Frame, text: Buffer): void {
   if (intake.skipping) return;
-  if (!hasMeaning(intake, () => judgeQuery(intake, frame, text))) return;
+  if (!isEmpty(text) && !hasMeaning(intake, () => judgeQuery(intake, frame, text))) return;
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)
     return intake.await(analysed, (request) => decideQuery(intake, frame, text, request));
@@ -145,7 +145,7 @@ export function parse(intake: Intake, { bytes, start, end }: Frame): void {
 
 function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): void {
   if (intake.skipping) return;
-  if (!hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
+  if (!isEmpty(text) && !hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)
     return intake.await(analysed, (request) =>

@@ -64,9 +64,6 @@ export interface Engine {
   readonly isIdle: boolean;
 }
 
-/** Columns of these names are masked. */
-const MASKED: ReadonlySet<string> = new Set(["secret", "pin"]);
-
 export function openEngine(modules: EngineModules, parts: EngineParts): Engine {
   const client = box(modules);
   const upstream = box(modules);
@@ -139,7 +136,8 @@ function catalogOf({ actions }: EngineParts): SessionCatalog {
   return {
     names: STOCK,
     columns: {
-      actions: (columns) => actions(columns.map(({ name }) => (MASKED.has(name) ? "redact" : undefined))),
+      actions: (columns, _, masks) =>
+        actions(columns.map(({ name }) => masks.find(({ column }) => column === name)?.action)),
       mayRefuse: () => false,
       copyOut: () => undefined,
       mayQuote: () => false,
@@ -148,6 +146,8 @@ function catalogOf({ actions }: EngineParts): SessionCatalog {
     changed: () => undefined,
     transactionEnded: () => undefined,
     ready: () => undefined,
+    follow: () => undefined,
+    lookAgain: () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

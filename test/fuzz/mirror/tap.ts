@@ -13,6 +13,7 @@ const MASKS = ["secret", "pin"].map(
 export class RecordingTap implements Tap {
   refuses: readonly string[] = [];
   isFull = false;
+  readonly passesAll = false;
   obligations: Obligations;
   /** How often a text may be carried out. */
   readonly passed = new Map<string, number>();

@@ -107,6 +107,7 @@ export async function open(
     result: (request, counts) => void results.push({ request, ...counts }),
     count,
     obligations: NO_OBLIGATIONS,
+    passesAll: false,
     onChange: (listener) => void changed.push(listener),
     isFull: false,
     onRoom: () => undefined,

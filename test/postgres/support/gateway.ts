@@ -24,6 +24,7 @@ export interface ScriptedTap extends Tap {
   judge: Judge;
   /** Answers of `decide` come as promises from now on. */
   later: boolean;
+  passesAll: boolean;
   set(obligations: Partial<Obligations>): void;
   changed(): void;
   /** The record falls behind, or has caught up. */
@@ -54,6 +55,7 @@ export function scriptedTap(judge: Judge): ScriptedTap {
   const tap: ScriptedTap = {
     judge,
     later: false,
+    passesAll: false,
     decided: [],
     results: [],
     rows: 0,
@@ -131,6 +133,7 @@ export interface GatewayOptions {
   /** Beside the database. */
   readonly postgres?: Partial<NonNullable<ConnectionView["spec"]["postgres"]>>;
   readonly later?: boolean;
+  readonly passesAll?: boolean;
   readonly budgetBytes?: number;
   /** The protocol with something planted in it. */
   readonly protocol?: typeof postgresProtocol;
@@ -183,6 +186,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const tap = scriptedTap(options.judge ?? allowAll);
     tap.set(options.obligations ?? {});
     tap.later = options.later ?? false;
+    tap.passesAll = options.passesAll ?? false;
     taps.push(tap);
     const relaying = session.relay(tap, stop.signal);
     sessions.set(key.toString("hex"), session);

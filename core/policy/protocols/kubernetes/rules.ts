@@ -25,6 +25,8 @@ export const kubernetes: RuleFamily<KubernetesRequest, Matcher, Act> = {
     return act.kind === "resource" ? [keyOf(act.resource, act.group)] : [];
   },
   covers,
+  // What nobody understood passes no rule.
+  forwardsAll: () => false,
   canBeVouched: () => false,
   vouches: () => false,
   touches,

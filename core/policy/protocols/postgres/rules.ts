@@ -16,6 +16,7 @@ export const postgres: RuleFamily<PostgresRequest, Matcher, Demand> = {
   keysOfRule,
   keysOfDemand,
   covers,
+  forwardsAll: ({ forwards, unfiltered }) => forwards && unfiltered === undefined,
   canBeVouched: ({ kind }) => kind === "call",
   vouches,
   touches,

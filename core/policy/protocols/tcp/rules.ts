@@ -28,6 +28,7 @@ export const tcp: RuleFamily<TcpRequest, Matcher, Demand> = {
   keysOfRule: () => undefined,
   keysOfDemand: () => undefined,
   covers: () => true,
+  forwardsAll: () => true,
   canBeVouched: () => false,
   vouches: () => false,
   touches: () => "hit",

@@ -17,6 +17,8 @@ export interface Knowledge {
   /** A text says why there is none; safe to show. */
   readonly reading: Reading | string;
   readonly unsettled: Unsettled;
+  /** The session has changed something since that was read. */
+  readonly isBehind: boolean;
   /** Reads the catalog again, if it can; resolves when `reading` is what there is to know. */
   readAgain(masks: readonly ColumnMask[]): Promise<void>;
 }
@@ -65,8 +67,9 @@ interface Known {
 /** The catalog was not read for these masks. */
 const UNREAD = "what the masks cover has not been looked up yet";
 
-function knownOf({ reading, unsettled }: Knowledge, masks: readonly ColumnMask[]): Known | string {
+function knownOf({ reading, unsettled, isBehind }: Knowledge, masks: readonly ColumnMask[]): Known | string {
   if (typeof reading === "string") return reading;
+  if (isBehind) return UNREAD;
   const protection = protectionOf(reading, masks);
   return protection === undefined ? UNREAD : { reading, protection, unsettled };
 }

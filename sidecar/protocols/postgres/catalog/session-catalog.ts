@@ -5,13 +5,14 @@ import type { PostgresRequest, RelationName } from "#core/statements/postgres/fa
 import { liveCatalog, unsettledCatalog } from "#core/statements/postgres/live.ts";
 import type { ColumnResolver, SessionCatalog } from "../masking.ts";
 import type { CatalogOpening } from "../protocol.ts";
-import { mayChange, mentioned } from "./changes.ts";
+import { mayChange, mentioned, namesUnknown } from "./changes.ts";
 import type { Reading } from "./reading.ts";
 import { catalogResolver, type Knowledge, type Unsettled } from "./resolver.ts";
 import type { Member, SharedCatalog } from "./shared.ts";
 
 /** More than an honest transaction changes; beyond it, it may have changed anything. */
 const MENTIONED_MAX = 200;
+const NO_MASKS: readonly ColumnMask[] = [];
 
 export class LiveCatalog implements SessionCatalog, Knowledge {
   readonly columns: ColumnResolver = catalogResolver(this);
@@ -26,11 +27,16 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
   #names: Catalog;
   /** What this session has changed is in readings from this number on. */
   #atLeast = 0;
+  /** What it has changed that is in no reading yet, and that no open transaction hides any more. */
+  #owed: Unsettled;
+  /** Nothing but the record depends on names: texts do not wait for a reading. */
+  #isFollowing = false;
+  #lookedMs = -Infinity;
 
   constructor(shared: SharedCatalog, stock: Catalog, { logIn }: CatalogOpening) {
     this.#shared = shared;
     this.#stock = stock;
-    this.#member = { logIn, masks: [] };
+    this.#member = { logIn, masks: NO_MASKS };
     this.#settled = unread(stock, this.reading as string);
     this.#names = this.#settled;
     shared.join(this.#member);
@@ -40,30 +46,54 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
     return this.#names;
   }
 
+  get isBehind(): boolean {
+    return this.#owed !== undefined;
+  }
+
   changed(request: PostgresRequest | undefined): void {
-    const reading = typeof this.reading === "string" ? undefined : this.reading;
-    if (request !== undefined && !mayChange(request, reading)) return;
-    if (this.unsettled === undefined) this.#show(unsettledCatalog(this.#settled));
-    this.unsettled = together(
-      this.unsettled,
-      request === undefined ? "anything" : mentioned(request, reading),
-    );
-    this.version += 1;
+    const { names } = this;
+    // Code that the session made since is in no list of what changes things.
+    const isListed = typeof this.reading !== "string" && this.#owed !== "anything";
+    const reading = isListed ? (this.reading as Reading) : undefined;
+    const isStock = this.#isFollowing && !isListed ? this.#stock : undefined;
+    if (request !== undefined && !mayChange(request, reading, isStock)) return;
+    const change = request === undefined ? "anything" : mentioned(request, reading, isStock);
+    this.unsettled = together(this.unsettled, change);
+    this.#show();
+    // What was found after an earlier change of the same transaction may be wrong by now, too.
+    if (names === this.#names) this.version += 1;
   }
 
   transactionEnded(): void {
     if (this.unsettled === undefined) return;
+    this.#owed = together(this.#owed, this.unsettled);
     this.unsettled = undefined;
     this.#atLeast = this.#shared.nextReading;
-    this.#show(this.#settled);
+    this.#show();
   }
 
-  ready(masks: readonly ColumnMask[]): Promise<void> | undefined {
+  ready(masks: readonly ColumnMask[], isInTransaction = false): Promise<void> | undefined {
+    if (this.#isFollowing) this.#stopFollowing(isInTransaction);
     this.#member.masks = masks;
     const reading = this.#shared.ready(masks, this.#atLeast);
     if (reading !== undefined) return reading.then(() => this.#adopt());
     this.#adopt();
     return undefined;
+  }
+
+  follow(): void {
+    this.#isFollowing = true;
+    this.#member.masks = NO_MASKS;
+    this.#shared.follow(this.#atLeast);
+    this.#adopt();
+  }
+
+  lookAgain(request: PostgresRequest, masks: readonly ColumnMask[]): Promise<void> | undefined {
+    if (this.#isFollowing || !namesUnknown(request, this.#names)) return undefined;
+    const reading = this.#shared.lookAgain(masks, this.#lookedMs);
+    if (reading === undefined) return undefined;
+    this.#lookedMs = performance.now();
+    return reading.then(() => this.#adopt());
   }
 
   async readAgain(masks: readonly ColumnMask[]): Promise<void> {
@@ -77,29 +107,69 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
     return Promise.resolve();
   }
 
-  #adopt(): void {
-    const { reading } = this.#shared;
-    if (reading === this.reading) return;
-    this.reading = reading;
-    this.version += 1;
-    this.#settled = typeof reading === "string" ? unread(this.#stock, reading) : reading.names;
-    this.#show(this.unsettled === undefined ? this.#settled : unsettledCatalog(this.#settled));
+  /** Whatever was done meanwhile must be known from here on, also what nobody saw being done. */
+  #stopFollowing(isInTransaction: boolean): void {
+    this.#isFollowing = false;
+    this.#owed = "anything";
+    this.#atLeast = this.#shared.nextReading;
+    if (isInTransaction) this.unsettled = "anything";
+    this.#show();
   }
 
-  #show(names: Catalog): void {
+  #adopt(): void {
+    const { reading } = this.#shared;
+    const isWhole = this.#shared.isCurrent(this.#atLeast);
+    if (reading === this.reading && (this.#owed === undefined || !isWhole) && !this.#isFollowing) return;
+    if (isWhole || typeof reading === "string") this.#owed = undefined;
+    if (reading !== this.reading) {
+      this.reading = reading;
+      this.version += 1;
+      this.#settled = typeof reading === "string" ? unread(this.#stock, reading) : reading.names;
+    }
+    this.#show();
+  }
+
+  #show(): void {
+    const names = this.#isFollowing ? this.#followed() : this.#exact();
     if (names === this.#names) return;
     this.#names = names;
     this.version += 1;
   }
+
+  #exact(): Catalog {
+    return this.unsettled === undefined ? this.#settled : unsettled(this.#settled);
+  }
+
+  /** What may be out of date says nothing: relations that could be meant are all named, code counts as unknown. */
+  #followed(): Catalog {
+    const { reading } = this;
+    const isOld = !this.#shared.isCurrent(0);
+    if (typeof reading === "string" || isOld || this.#owed === "anything") return unlisted(this.#stock);
+    return this.#owed === undefined ? this.#exact() : unsettled(this.#settled);
+  }
 }
 
-function together(before: Unsettled, now: Exclude<Unsettled, undefined>): Unsettled {
+function together(before: Unsettled, now: Unsettled): Unsettled {
   if (before === "anything" || now === "anything") return "anything";
-  const relations: RelationName[] = [...(before?.relations ?? []), ...now.relations];
+  const relations: RelationName[] = [...(before?.relations ?? []), ...(now?.relations ?? [])];
   return relations.length > MENTIONED_MAX ? "anything" : { relations };
 }
 
+const NOTHING = { relations: undefined, functions: undefined, operators: undefined, types: undefined };
+
 function unread(stock: Catalog, problem: string): Catalog {
-  const nothing = { relations: undefined, functions: undefined, operators: undefined, types: undefined };
-  return liveCatalog(stock, { ...nothing, problem });
+  return liveCatalog(stock, { ...NOTHING, problem });
 }
+
+/** What was found with a catalog is kept by it: the same for the same. */
+function madeOnce(make: (from: Catalog) => Catalog): (from: Catalog) => Catalog {
+  const made = new WeakMap<Catalog, Catalog>();
+  return (from) => {
+    let catalog = made.get(from);
+    if (catalog === undefined) made.set(from, (catalog = make(from)));
+    return catalog;
+  };
+}
+
+const unsettled = madeOnce(unsettledCatalog);
+const unlisted = madeOnce((stock) => liveCatalog(stock, NOTHING));

@@ -10,6 +10,12 @@ export interface CatalogSettings {
    * a database is busy with it for one part in so many of its time at most.
    */
   readonly agePerCost: number;
+  /** Where nobody waits for it, it is read again that seldom after a session's own changes, and no more often than `agePerCost` says. */
+  readonly followMs: number;
+  /** A session that names what is not known has it read again that seldom; the sessions of one catalog together, see `lookPerCost`. */
+  readonly lookMs: number;
+  /** Between two such readings lies so many times of what the last one took. */
+  readonly lookPerCost: number;
   /** A side connection that nobody needs is closed after this. */
   readonly idleMs: number;
   /** What no session uses is forgotten after this. */
@@ -24,6 +30,9 @@ export const CATALOG_SETTINGS: CatalogSettings = {
   freshMs: 10_000,
   staleMs: 30_000,
   agePerCost: 20,
+  followMs: 1_000,
+  lookMs: 1_000,
+  lookPerCost: 4,
   idleMs: 5_000,
   keepMs: 60_000,
   retryMs: 2_000,

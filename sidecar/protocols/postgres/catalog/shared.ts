@@ -38,12 +38,14 @@ export class SharedCatalog {
   /** When the last good one began, and how long it took. */
   #readMs = -Infinity;
   #tookMs = 0;
+  #lookedMs = -Infinity;
   #failedMs = -Infinity;
   #running: Promise<void> | undefined;
   #waiting = 0;
   #bug: unknown;
   /** Counts the readings that were begun, so that one can tell whether a reading began after a change. */
   #begun = 0;
+  /** The number of the last good one. */
   #done = 0;
   leftMs = Infinity;
 
@@ -104,6 +106,31 @@ export class SharedCatalog {
     return undefined;
   }
 
+  /** Whether the last reading was begun with that number or later, and is not too old. */
+  isCurrent(atLeast: number): boolean {
+    return this.#done >= atLeast && performance.now() - this.#readMs < this.#ages().staleMs;
+  }
+
+  /** Nobody waits for it: it is begun when it is due, and what sessions change does not make it due without a pause. */
+  follow(atLeast: number): void {
+    if (this.#bug !== undefined) throw this.#takeBug();
+    const { followMs, agePerCost, retryMs } = this.#settings;
+    const nowMs = performance.now();
+    if (this.#running !== undefined || nowMs - this.#failedMs < retryMs) return;
+    const ageMs = nowMs - this.#readMs;
+    const isOwed = this.#done < atLeast && ageMs >= Math.max(followMs, this.#tookMs * agePerCost);
+    if (isOwed || ageMs >= this.#ages().freshMs) this.#beside();
+  }
+
+  /** For a session that last had it read for its sake at `lastMs`. Resolves when a reading has ended that began no earlier than now. */
+  lookAgain(masks: readonly ColumnMask[], lastMs: number): Promise<void> | undefined {
+    const nowMs = performance.now();
+    const { lookMs, lookPerCost } = this.#settings;
+    if (nowMs - lastMs < lookMs || nowMs - this.#lookedMs < this.#tookMs * lookPerCost) return undefined;
+    this.#lookedMs = nowMs;
+    return this.readAgain(masks);
+  }
+
   /** What takes long to read is read more seldom. */
   #ages(): { readonly freshMs: number; readonly staleMs: number } {
     const { freshMs, staleMs, agePerCost } = this.#settings;
@@ -158,6 +185,7 @@ export class SharedCatalog {
     const beganMs = performance.now();
     try {
       this.#reading = await this.#readOnce(signal);
+      this.#done = number;
       this.#readMs = beganMs;
       this.#tookMs = performance.now() - beganMs;
     } catch (error) {
@@ -168,7 +196,6 @@ export class SharedCatalog {
       const isOld = performance.now() - this.#readMs >= this.#ages().staleMs;
       if (isOld || this.#waiting > 0 || typeof this.#reading === "string") this.#reading = problem;
     } finally {
-      this.#done = number;
       this.#running = undefined;
       this.#closeWhenIdle();
     }
