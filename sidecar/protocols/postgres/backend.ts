@@ -10,6 +10,7 @@ import type { Intake } from "./intake.ts";
 import { LongRow } from "./long-row.ts";
 import { type FoundMask, maskFor } from "./results.ts";
 import { LONG_ROW_BYTES, maskRow } from "./rows.ts";
+import { PATH_CHARS_MAX, PATH_TOO_LONG } from "./search-path.ts";
 
 const DATA_ROW = 0x44;
 const COPY_DATA = 0x64;
@@ -31,7 +32,7 @@ export class Backend {
   readonly #queue: Buffer[] = [];
   #awaiting = false;
   /** What becomes of the pieces of the message under way. */
-  #streaming: "pass" | "drop" | LongRow = "pass";
+  #streaming: "pass" | "drop" | LongRow | Buffer[] = "pass";
   /** Not yet told to the tap. */
   #rows = 0;
   #bytes = 0;
@@ -74,7 +75,7 @@ export class Backend {
 
   /** True when nothing of a message is half told to the client. */
   get isBetweenMessages(): boolean {
-    return this.#scanner.missing === 0 || this.#streaming === "drop";
+    return this.#scanner.missing === 0 || this.#streaming === "drop" || Array.isArray(this.#streaming);
   }
 
   #guarded(step: () => void): void {
@@ -151,8 +152,16 @@ export class Backend {
     const { toClient } = this.core.parts;
     const streaming = this.#streaming;
     if (streaming === "pass") toClient.pass(bytes, start, end);
+    else if (Array.isArray(streaming)) this.#ownPiece(streaming, bytes.subarray(start, end), missing === 0);
     else if (streaming !== "drop") this.#longRow(streaming, bytes.subarray(start, end), missing === 0);
     if (missing === 0) this.#streaming = "pass";
+  }
+
+  #ownPiece(pieces: Buffer[], piece: Buffer, isLast: boolean): void {
+    pieces.push(piece);
+    if (!isLast) return;
+    const row = Buffer.concat(pieces);
+    tellPath(this.core, row, 0, row.length);
   }
 
   #longRow(row: LongRow, piece: Buffer, isLast: boolean): void {
@@ -174,10 +183,18 @@ export class Backend {
       return undefined;
     }
     if (slot.own) {
-      if (this.#scanner.missing === 0) ownRow(this.core, this.#scanner);
+      this.#ownRow();
       return undefined;
     }
     return slot.stop === undefined && slot.refusal === undefined ? slot : undefined;
+  }
+
+  /** The answer to our own SHOW search_path, which may come in pieces. */
+  #ownRow(): void {
+    const { bytes, start, end, missing, frameBytes } = this.#scanner;
+    if (missing === 0) return tellPath(this.core, bytes, start, end);
+    if (frameBytes > OWN_ROW_BYTES_MAX) return this.core.fail(PATH_TOO_LONG);
+    this.#streaming = [bytes.subarray(start, end)];
   }
 
   #needsMask(slot: Slot): boolean {
@@ -188,6 +205,7 @@ export class Backend {
   #findMask(slot: Slot, again: () => void): void {
     const adopt = (found: FoundMask | Refusal): void => {
       if (isRefusal(found)) return this.core.stop(slot, found, "limit");
+      if (found.masks !== this.core.masks) return this.#findMask(slot, again);
       slot.mask = found.mask;
       slot.masked = true;
       again();
@@ -263,9 +281,12 @@ const COPY_END_BYTES = 2;
 const COPY_HEADER_BYTES = 19;
 const COPY_SIGNATURE = "PGCOPY\n\xff\r\n\0";
 
-/** The answer to our own SHOW search_path: one column. */
-function ownRow(core: SessionCore, { bytes, start, end }: FrameScanner): void {
+/** A character may take as many bytes as four. */
+const OWN_ROW_BYTES_MAX = 4 * PATH_CHARS_MAX;
+
+/** One column. */
+function tellPath(core: SessionCore, bytes: Buffer, start: number, end: number): void {
   const lengthAt = start + 7;
   if (lengthAt + 4 > end) throw new MalformedMessage("a row ends early");
-  core.parts.path.told(bytes.toString("utf8", lengthAt + 4, end));
+  core.pathTold(bytes.toString("utf8", lengthAt + 4, end));
 }

@@ -165,6 +165,12 @@ export class SessionCore {
     this.parts.path.moving();
   }
 
+  /** Where the path leads that texts are judged by; a session whose path cannot be followed ends. */
+  pathTold(value: string): void {
+    const problem = this.parts.path.told(value);
+    if (problem !== undefined) this.fail(problem);
+  }
+
   /** A slot has ended, whichever way. */
   settled(slot: Slot): void {
     if (!slot.moves) return;
@@ -195,6 +201,13 @@ export class SessionCore {
     if (slot.starts !== undefined) slot.starts.started = false;
     begun(slot);
     if (slot.asked === "describe" && slot.statement !== undefined) slot.statement.describing = false;
+  }
+
+  /** Why something that was decided in that generation and has not begun may not run any more. */
+  refusedSince(generation: number, request: PostgresRequest): Refusal | undefined {
+    if (generation === this.generation) return undefined;
+    const decision = this.parts.tap.recheck(request);
+    return decision.outcome === "allow" ? undefined : changedBy(refusalOf(decision));
   }
 
   askPath(atBoundary: boolean): void {
@@ -247,6 +260,11 @@ export function refusalOf(decision: Decision): Refusal {
   const { code, publicText, by } = decision;
   if (decision.outcome === "ask") return refusal("ASK_NOT_AVAILABLE", publicText, ruleName(decision));
   return refusal(code, publicText, by === undefined ? undefined : ruleName(decision));
+}
+
+/** The same refusal, said of something that had been allowed before. */
+export function changedBy(why: Refusal): Refusal {
+  return { ...why, publicText: `a policy change stopped this: ${why.publicText}` };
 }
 
 const ruleName = ({ by }: Decision): string | undefined =>

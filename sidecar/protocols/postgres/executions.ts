@@ -5,7 +5,6 @@ import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { readExecute } from "#core/wire/postgres/messages.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { Verdict } from "../protocol.ts";
-import { refusalOf } from "./core.ts";
 import type { Slot } from "./expected.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { describePortal, FLUSH, MARKER_PARSE } from "./marker.ts";
@@ -25,12 +24,13 @@ import {
 import { traitsOf } from "./traits.ts";
 
 /** In the place of a message that is no Parse: fails, and leaves statements and portals alone. */
-export function refuseInGroup(intake: Intake, why: Refusal): void {
+export function refuseInGroup(intake: Intake, why: Refusal): Slot {
   const slot = intake.core.expected.push("parse");
   slot.refusal = why;
   intake.core.parts.toUpstream.put(MARKER_PARSE);
   intake.groupOpen = true;
   intake.skipping = true;
+  return slot;
 }
 
 export function bind(intake: Intake, { bytes, start, end }: Frame): void {
@@ -160,14 +160,8 @@ function judgeExecute(intake: Intake, frame: Frame, name: string): void {
       () => judgeExecute(intake, frame, name),
     );
   const { statement } = portal;
-  if (portal.started && portal.generation === core.generation) return runPortal(intake, frame, name, portal);
-  if (portal.started) {
-    const decision = core.parts.tap.recheck(portal.request);
-    if (decision.outcome !== "allow") return refuseInGroup(intake, refusalOf(decision));
-    portal.generation = core.generation;
-    return runPortal(intake, frame, name, portal);
-  }
-  if (runsAnother(core, statement)) return refuseInGroup(intake, BOUND_TO_ANOTHER);
+  if (portal.started) return runPortal(intake, frame, name, portal);
+  if (runsAnother(core, statement)) return void refuseInGroup(intake, BOUND_TO_ANOTHER);
   if (
     statement.unspent >= 0 &&
     statement.generation === core.generation &&
@@ -192,9 +186,9 @@ function decideExecute(intake: Intake, frame: Frame, name: string, portal: Porta
   const { core } = intake;
   const finish = (verdict: Verdict): void => {
     if (intake.skipping) return;
-    if (!verdict.pass) return refuseInGroup(intake, verdict.refusal);
+    if (!verdict.pass) return void refuseInGroup(intake, verdict.refusal);
     if (portal.request.statements[0]?.defines !== undefined && !core.names.hasRoom)
-      return refuseInGroup(intake, tooManyNames());
+      return void refuseInGroup(intake, tooManyNames());
     portal.recorded = verdict.request;
     runPortal(intake, frame, name, portal);
   };
@@ -207,17 +201,22 @@ function decideExecute(intake: Intake, frame: Frame, name: string, portal: Porta
 const absentPortal = ({ core }: Intake): Portal | undefined =>
   core.names.complete ? undefined : unknownPortal(core);
 
+/** Begun anew whenever it had to wait: what was decided and found before may not hold any more. */
 function runPortal(intake: Intake, frame: Frame, name: string, portal: Portal): void {
   if (intake.skipping) return;
-  const { masks, parts } = intake.core;
+  const { core } = intake;
+  const changed = core.refusedSince(portal.generation, portal.request);
+  if (changed !== undefined) return refuseChanged(intake, portal, changed);
+  portal.generation = core.generation;
+  const { masks, parts } = core;
   if (masks.length === 0) return forwardExecute(intake, frame, portal, undefined);
   const { columns, version } = parts.catalog;
   const { statement } = portal;
   const [facts] = portal.request.statements;
   const copy = facts === undefined ? undefined : columns.copyOut(facts, masks);
-  if (copy !== undefined) return refuseInGroup(intake, copy);
+  if (copy !== undefined) return void refuseInGroup(intake, copy);
   const isCurrent = statement.description !== undefined && statement.descriptionVersion === version;
-  if (isCurrent) return maskPortal(intake, frame, portal);
+  if (isCurrent) return maskPortal(intake, frame, name, portal);
   if (!statement.describing) describeFirst(intake, name, statement);
   if (facts !== undefined && !columns.mayRefuse(facts, masks))
     return forwardExecute(intake, frame, portal, undefined);
@@ -237,14 +236,22 @@ function describeFirst({ core }: Intake, name: string, statement: Statement): vo
   core.parts.toUpstream.put(describePortal(name));
 }
 
-function maskPortal(intake: Intake, frame: Frame, portal: Portal): void {
+function refuseChanged(intake: Intake, portal: Portal, why: Refusal): void {
+  const slot = refuseInGroup(intake, why);
+  if (portal.started) return;
+  slot.request = portal.recorded;
+  slot.ended = "cancelled";
+}
+
+function maskPortal(intake: Intake, frame: Frame, name: string, portal: Portal): void {
   const { core } = intake;
   const { description } = portal.statement;
   if (description === null || description === undefined)
-    return forwardExecute(intake, frame, portal, { mask: undefined });
+    return forwardExecute(intake, frame, portal, { mask: undefined, masks: core.masks });
   const finish = (found: FoundMask | Refusal): void => {
     if (intake.skipping) return;
-    if (isRefusal(found)) return refuseInGroup(intake, found);
+    if (isRefusal(found)) return void refuseInGroup(intake, found);
+    if (portal.generation !== core.generation) return runPortal(intake, frame, name, portal);
     forwardExecute(intake, frame, portal, found);
   };
   const found = maskOf(core, description, portal.request.statements[0]);

@@ -6,7 +6,7 @@ import type { RelayEnd, Tap } from "../protocol.ts";
 import { errorResponse } from "#core/wire/postgres/messages.ts";
 import { sayLast } from "../peer.ts";
 import { Backend } from "./backend.ts";
-import { type Analyse, refusalOf, SessionCore } from "./core.ts";
+import { type Analyse, changedBy, refusalOf, SessionCore } from "./core.ts";
 import { frontend } from "./frontend.ts";
 import { Intake } from "./intake.ts";
 import type { MemoryBudget } from "./long-row.ts";
@@ -264,11 +264,6 @@ export class Relay {
       parts.tap.result(slot.request, { ended: "lost", rows, bytes, maskedValues });
     }
   }
-}
-
-/** The same refusal, said of something that had been allowed before. */
-function changedBy(why: Refusal): Refusal {
-  return { ...why, publicText: `a policy change stopped this: ${why.publicText}` };
 }
 
 function flow(socket: Socket, open: boolean): void {

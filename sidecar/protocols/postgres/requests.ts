@@ -38,14 +38,17 @@ function decideQuery(intake: Intake, frame: Frame, text: Buffer, request: Postgr
       () => intake.skipping || !names.runsUncertain(request),
       () => judgeQuery(intake, frame, text),
     );
+  const { generation } = intake.core;
   const verdict = intake.core.parts.tap.decide(request, text);
-  const traits = traitsOf(request, text);
+  const decided = { request, traits: traitsOf(request, text), generation };
   if (verdict instanceof Promise)
-    return intake.await(verdict, (value) => finishQuery(intake, frame, { request, traits, verdict: value }));
-  finishQuery(intake, frame, { request, traits, verdict });
+    return intake.await(verdict, (value) => finishQuery(intake, frame, { ...decided, verdict: value }));
+  finishQuery(intake, frame, { ...decided, verdict });
 }
 
 interface Decided {
+  /** Of the policy that it was decided by. */
+  readonly generation: number;
   readonly request: PostgresRequest;
   readonly traits: Traits;
   readonly verdict: Verdict;
@@ -53,22 +56,30 @@ interface Decided {
 
 function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
   if (intake.skipping) return;
+  const { core } = intake;
   const { request, traits, verdict } = decided;
-  if (!verdict.pass) return refuseQuery(intake, verdict.refusal, -1);
-  if (traits.defines && !intake.core.names.hasRoom)
-    return refuseQuery(intake, tooManyNames(), verdict.request);
-  const needs = intake.core.masks.length === 0 ? "nothing" : foresight(intake.core, request, traits, frame);
-  if (typeof needs === "object") return refuseQuery(intake, needs, verdict.request);
+  if (!verdict.pass) return void refuseQuery(intake, verdict.refusal, -1);
+  const changed = core.refusedSince(decided.generation, request);
+  if (changed !== undefined) {
+    refuseQuery(intake, changed, verdict.request).ended = "cancelled";
+    return;
+  }
+  if (traits.defines && !core.names.hasRoom) return void refuseQuery(intake, tooManyNames(), verdict.request);
+  const needs = core.masks.length === 0 ? "nothing" : foresight(core, request, traits, frame);
+  if (typeof needs === "object") return void refuseQuery(intake, needs, verdict.request);
   if (needs === "nothing") return forwardQuery(intake, frame, request, traits, verdict.request);
+  const { generation } = core;
   foretell(intake, frame, request, (answer) => {
-    if (answer === undefined) forwardQuery(intake, frame, request, traits, verdict.request);
+    if (core.generation !== generation && answer !== "failed")
+      finishQuery(intake, frame, { ...decided, generation });
+    else if (answer === undefined) forwardQuery(intake, frame, request, traits, verdict.request);
     else if (answer === "failed")
       intake.core.parts.tap.result(verdict.request, { ended: "error", rows: 0, bytes: 0, maskedValues: 0 });
     else refuseQuery(intake, answer, verdict.request);
   });
 }
 
-function refuseQuery(intake: Intake, why: Refusal, request: number): void {
+function refuseQuery(intake: Intake, why: Refusal, request: number): Slot {
   const { core } = intake;
   const slot = core.expected.push("query");
   slot.names = core.names.setStatement("", undefined);
@@ -78,6 +89,7 @@ function refuseQuery(intake: Intake, why: Refusal, request: number): void {
   // A Query is answered with ReadyForQuery, and nothing is kept back after it.
   intake.groupOpen = false;
   intake.core.parts.toUpstream.put(MARKER_QUERY);
+  return slot;
 }
 
 // oxlint-disable-next-line max-params -- the five are what a Query that passes is
@@ -182,14 +194,19 @@ function finishParse(
   const slot = core.expected.push("parse");
   intake.groupOpen = true;
   const room = name === "" || core.names.hasRoom;
-  if (verdict.pass && room) {
+  const changed = core.refusedSince(statement.generation, statement.request);
+  if (verdict.pass && room && changed === undefined) {
     statement.unspent = verdict.request;
     slot.names = core.names.setStatement(name, statement);
     slot.statement = statement;
     core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
     return;
   }
-  slot.refusal = verdict.pass ? tooManyNames() : verdict.refusal;
+  slot.refusal = verdict.pass ? (changed ?? tooManyNames()) : verdict.refusal;
+  if (verdict.pass && changed !== undefined) {
+    slot.request = verdict.request;
+    slot.ended = "cancelled";
+  }
   // The marker that stands in its place ends the unnamed statement, as it would have itself.
   if (name === "") slot.names = core.names.setStatement("", undefined);
   core.parts.toUpstream.put(markerParse(name));

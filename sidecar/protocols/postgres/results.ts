@@ -10,6 +10,8 @@ import { type RowMask, rowMask } from "./rows.ts";
 
 export interface FoundMask {
   readonly mask: RowMask | undefined;
+  /** What it was found for: by the time it is used others may be in force. */
+  readonly masks: readonly ColumnMask[];
 }
 
 /** No row of the slot may leave before. */
@@ -47,7 +49,6 @@ export function maskOf(
 /** Found for this very description, these masks and this catalog: what it was made from is what there is now. */
 export interface KeptMask extends FoundMask {
   readonly description: Buffer;
-  readonly masks: readonly ColumnMask[];
   readonly version: number;
 }
 

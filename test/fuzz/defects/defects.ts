@@ -85,9 +85,9 @@ export const DEFECTS: readonly Defect[] = [
     what: "a refused Query leaves its transaction as it was",
     by: "mirror",
     file: `${ENGINE}/requests.ts`,
-    find: "function refuseQuery(intake: Intake, why: Refusal, request: number): void {",
+    find: "function refuseQuery(intake: Intake, why: Refusal, request: number): Slot {",
     become:
-      'import { refusalError as told } from "./refusals.ts"; import { readyForQuery as readyAs } from "#core/wire/postgres/messages.ts"; function refuseQuery(intake: Intake, why: Refusal, request: number): void { if (intake.core.expected.length === 0 && intake.core.status === "T") { intake.core.parts.toClient.put(told(why)); intake.core.parts.toClient.put(readyAs("T")); return intake.core.parts.toClient.flush() as never; }',
+      'import { refusalError as told } from "./refusals.ts"; import { readyForQuery as readyAs } from "#core/wire/postgres/messages.ts"; function refuseQuery(intake: Intake, why: Refusal, request: number): Slot { if (intake.core.expected.length === 0 && intake.core.status === "T") { intake.core.parts.toClient.put(told(why)); intake.core.parts.toClient.put(readyAs("T")); return intake.core.parts.toClient.flush() as never; }',
   },
   {
     name: "lost-notice",
@@ -119,8 +119,8 @@ export const DEFECTS: readonly Defect[] = [
     what: "a portal that has begun goes on under a policy that refuses it",
     by: "mirror",
     file: `${ENGINE}/executions.ts`,
-    find: 'if (decision.outcome !== "allow") return refuseInGroup(intake, refusalOf(decision));',
-    become: "",
+    find: "if (changed !== undefined) return refuseChanged(intake, portal, changed);",
+    become: "if (changed !== undefined && !portal.started) return refuseChanged(intake, portal, changed);",
   },
   {
     name: "lost-flush",
