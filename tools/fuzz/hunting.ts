@@ -1,43 +1,62 @@
 /** Runs the fuzzers one after another, each for its part of the time, and tells what they found. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type Fuzzer, hunt, type Player, smallest } from "#test/fuzz/fuzzer.ts";
+import { type Finding, type Fuzzer, hunt, type Player, smallest } from "#test/fuzz/fuzzer.ts";
 import { FUZZERS, type KeptCase } from "#test/fuzz/fuzzers.ts";
+import type { LaneFinding, LaneReport } from "./lane.ts";
 
 const KEPT = ".cache/fuzz";
 const SHRINK_MS_MAX = 60_000;
+/** One defect shows again and again; after so many cases a fuzzer has told enough. */
+const FINDINGS_MAX = 3;
 
-/** False when something was found, or a fuzzer cannot run here. */
-export async function huntAll(seed: number, endMs: number, only?: string): Promise<boolean> {
+export async function huntAll(seed: number, endMs: number, only?: string): Promise<LaneReport[]> {
   const all = FUZZERS.filter(({ name }) => only === undefined || name === only);
   if (all.length === 0) throw new RangeError(`no fuzzer is called ${only}`);
   const startMs = Date.now();
   const whole = all.reduce((sum, { share }) => sum + share, 0);
-  let isWell = true;
+  const reports: LaneReport[] = [];
   let until = 0;
   for (const fuzzer of all) {
     until += fuzzer.share;
-    const partEndMs = startMs + ((endMs - startMs) * until) / whole;
-    if (!(await huntWith(fuzzer, seed, partEndMs))) isWell = false;
+    reports.push(await huntWith(fuzzer, seed, startMs + ((endMs - startMs) * until) / whole));
   }
-  return isWell;
+  return reports;
 }
 
-async function huntWith(fuzzer: Fuzzer<unknown>, seed: number, endMs: number): Promise<boolean> {
+async function huntWith(fuzzer: Fuzzer<unknown>, seed: number, endMs: number): Promise<LaneReport> {
   const startMs = Date.now();
+  const findings: LaneFinding[] = [];
+  let executions = 0;
   await using player = await fuzzer.open();
-  const { executions, finding } = await hunt(fuzzer, player, { seed, endMs });
+  for (;;) {
+    const part = await hunt(fuzzer, player, { seed: seed + executions, endMs });
+    executions += part.executions;
+    if (part.finding === undefined) break;
+    findings.push(await keep(fuzzer, player, part.finding));
+    if (findings.length === FINDINGS_MAX) break;
+  }
   const rate = Math.round((executions * 1000) / Math.max(1, Date.now() - startMs));
   console.log(
-    `fuzz: ${fuzzer.name}: ${executions} cases (${rate} a second), ${finding === undefined ? "nothing" : "a finding"}`,
+    `fuzz: ${fuzzer.name}: ${executions} cases (${rate} a second), ${findings.length === 0 ? "nothing" : `${findings.length} findings`}`,
   );
-  if (finding === undefined) return true;
+  return { name: fuzzer.name, executions, told: `${rate} a second`, findings };
+}
+
+/** Made small, told, and written where it can be played again. */
+async function keep(
+  fuzzer: Fuzzer<unknown>,
+  player: Player<unknown>,
+  finding: Finding<unknown>,
+): Promise<LaneFinding> {
   const { found, what } = await smallest(player, finding, Date.now() + SHRINK_MS_MAX);
   mkdirSync(KEPT, { recursive: true });
   const file = `${KEPT}/${fuzzer.name}-${finding.seed}.json`;
   writeFileSync(file, `${JSON.stringify({ fuzzer: fuzzer.name, why: what, case: found }, null, 2)}\n`);
-  console.log(`${what}\n${JSON.stringify(found, null, 1)}`);
-  console.log(`fuzz: seed ${finding.seed}; node tools/fuzz/run.ts --replay ${file} has it again`);
-  return false;
+  const replay = `node tools/fuzz/run.ts --replay ${file}`;
+  console.log(
+    `${what}\n${JSON.stringify(found, null, 1)}\nfuzz: seed ${finding.seed}; ${replay} has it again`,
+  );
+  return { what: `by ${fuzzer.name}, seed ${finding.seed}`, replay };
 }
 
 /** True when the case shows nothing wrong any more. */

@@ -6,6 +6,7 @@ import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { huntDefects } from "./defects.ts";
 import { huntAll, replay } from "./hunting.ts";
+import { conclude, type LaneReport } from "./lane.ts";
 import { runProperties } from "./properties.ts";
 
 const { values } = parseArgs({
@@ -29,8 +30,8 @@ function numberOf(name: string, text: string): number {
   process.exit(2);
 }
 
-/** Defects take what they need, and are cut off at this part of all the time. */
-const DEFECTS_SHARE = 0.25;
+/** Defects take what they need, and are cut off at a quarter of all the time. */
+const DEFECTS_MS_A_MINUTE = 15_000;
 
 async function run(): Promise<boolean> {
   if (values.replay !== undefined) return await replay(values.replay);
@@ -39,14 +40,16 @@ async function run(): Promise<boolean> {
   const { only } = values;
   console.log(`fuzz: ${minutes} minutes, seed ${seed}`);
   const wants = (what: string): boolean => only === undefined || only === what;
-  const foundAll =
-    !wants("defects") || (await huntDefects(seed, startMs + (endMs - startMs) * (only ? 1 : DEFECTS_SHARE)));
-  if (only === "defects") return foundAll;
-  const results = await Promise.all([
-    only === "properties" || only === undefined ? runProperties(seed, endMs) : true,
-    only === "properties" ? true : huntAll(seed, endMs, only),
+  const lanes: LaneReport[] = [];
+  if (wants("defects"))
+    lanes.push(await huntDefects(seed, only ? endMs : startMs + minutes * DEFECTS_MS_A_MINUTE));
+  const isFuzzer = only === undefined || !["defects", "properties"].includes(only);
+  const [properties, fuzzers] = await Promise.all([
+    wants("properties") ? runProperties(seed, endMs) : undefined,
+    isFuzzer ? huntAll(seed, endMs, only) : [],
   ]);
-  return foundAll && results.every(Boolean);
+  lanes.push(...fuzzers, ...(properties === undefined ? [] : [properties]));
+  return conclude(seed, (Date.now() - startMs) / 1000, lanes);
 }
 
 const isWell = await run();
