@@ -1,4 +1,5 @@
 /** The messages that the gateway makes in a server's place, and the readers of those that it looks into. */
+import { ownBytes } from "../../values/own-bytes.ts";
 import { BodyReader, cstring, int16, int32, MalformedMessage, message } from "./fields.ts";
 import { HEADER_BYTES } from "./frames.ts";
 import { objectName } from "./object-name.ts";
@@ -179,11 +180,12 @@ export function readParameterStatus(bytes: Buffer, start: number, end: number): 
 
 export interface BackendKey {
   readonly processId: number;
-  readonly key: Buffer;
+  /** Its own bytes: it is kept for as long as its session lasts. */
+  readonly key: Uint8Array;
 }
 export function readBackendKeyData(bytes: Buffer, start: number, end: number): BackendKey {
   const reader = new BodyReader(bytes, start + HEADER_BYTES, end);
-  return { processId: reader.int32(), key: Buffer.from(reader.rest()) };
+  return { processId: reader.int32(), key: ownBytes(reader.rest()) };
 }
 
 /** `SELECT 5`, `INSERT 0 1`, … */

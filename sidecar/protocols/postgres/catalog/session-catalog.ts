@@ -12,12 +12,13 @@ import type { Member, SharedCatalog } from "./shared.ts";
 
 /** More than an honest transaction changes; beyond it, it may have changed anything. */
 const MENTIONED_MAX = 200;
+const NOT_YET_READ = "the catalog has not been read yet";
 const NO_MASKS: readonly ColumnMask[] = [];
 
 export class LiveCatalog implements SessionCatalog, Knowledge {
   readonly columns: ColumnResolver = catalogResolver(this);
   version = 0;
-  reading: Reading | string = "the catalog has not been read yet";
+  reading: Reading | string = NOT_YET_READ;
   unsettled: Unsettled;
   readonly #shared: SharedCatalog;
   readonly #stock: Catalog;
@@ -37,7 +38,7 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
     this.#shared = shared;
     this.#stock = stock;
     this.#member = { logIn, masks: NO_MASKS };
-    this.#settled = unread(stock, this.reading as string);
+    this.#settled = notYetRead(stock);
     this.#names = this.#settled;
     shared.join(this.#member);
   }
@@ -157,10 +158,6 @@ function together(before: Unsettled, now: Unsettled): Unsettled {
 
 const NOTHING = { relations: undefined, functions: undefined, operators: undefined, types: undefined };
 
-function unread(stock: Catalog, problem: string): Catalog {
-  return liveCatalog(stock, { ...NOTHING, problem });
-}
-
 /** What was found with a catalog is kept by it: the same for the same. */
 function madeOnce(make: (from: Catalog) => Catalog): (from: Catalog) => Catalog {
   const made = new WeakMap<Catalog, Catalog>();
@@ -173,3 +170,5 @@ function madeOnce(make: (from: Catalog) => Catalog): (from: Catalog) => Catalog 
 
 const unsettled = madeOnce(unsettledCatalog);
 const unlisted = madeOnce((stock) => liveCatalog(stock, NOTHING));
+const unread = (stock: Catalog, problem: string): Catalog => liveCatalog(stock, { ...NOTHING, problem });
+const notYetRead = madeOnce((stock) => unread(stock, NOT_YET_READ));
