@@ -38,9 +38,16 @@ function textOf({
       .map((date) => date.toISOString());
   }
   if (pattern === undefined) return fc.string({ minLength, maxLength: Math.min(maxLength, 20) });
-  return fc
-    .stringMatching(new RegExp(pattern), { size: "xsmall" })
-    .filter((text) => text.length <= maxLength && !/[\0\ufffd]/.test(text));
+  return matching(pattern).filter((text) => text.length <= maxLength && !/[\0\ufffd]/.test(text));
+}
+
+const matchings = new Map<string, fc.Arbitrary<string>>();
+
+/** fast-check tries what a pattern could be taken apart into when it is made, which takes longer than a thousand texts; few patterns are many fields'. */
+function matching(pattern: string): fc.Arbitrary<string> {
+  const made = matchings.get(pattern) ?? fc.stringMatching(new RegExp(pattern), { size: "xsmall" });
+  matchings.set(pattern, made);
+  return made;
 }
 
 function listOf({ items, minItems = 0, unique }: ListSchema): fc.Arbitrary<unknown> {
