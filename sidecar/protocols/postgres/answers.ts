@@ -312,7 +312,7 @@ function notice(backend: Backend, { bytes, start, end }: Frame): void {
 function parameter(backend: Backend, frame: Frame): void {
   const { core } = backend;
   const { name, value } = readParameterStatus(frame.bytes, frame.start, frame.end);
-  if (name === "search_path") core.parts.path.told(value);
+  if (name === "search_path") core.pathTold(value);
   if (name === "client_encoding" && value !== "UTF8") core.isTainted = true;
   if (name === "standard_conforming_strings" && value !== "on") core.isTainted = true;
   if (value !== core.parts.withheld.user) toClient(backend, frame);

@@ -25,7 +25,7 @@ import {
 import type { MemoryBudget } from "./long-row.ts";
 import type { SessionCatalog } from "./masking.ts";
 import { Relay, type RelayParts } from "./relay.ts";
-import { SearchPath } from "./search-path.ts";
+import { pathProblem, SearchPath } from "./search-path.ts";
 import { type StartUp, startUp } from "./start-up.ts";
 
 export interface CatalogOpening {
@@ -91,6 +91,11 @@ async function prepare(
     return refusal("UPSTREAM_PROTOCOL", "the upstream does not keep to UTF-8 and standard strings");
   }
   const { searchPath, currentUser } = await askStart(login, signal);
+  const unfollowed = pathProblem(searchPath, currentUser);
+  if (unfollowed !== undefined) {
+    socket.destroy();
+    return unfollowed;
+  }
   const path = new SearchPath(searchPath, currentUser, parameters.has("search_path"));
   const opening = { target, parameters, logIn: beside(target) };
   const catalog = await parts.openCatalog(opening, signal);

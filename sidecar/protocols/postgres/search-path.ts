@@ -1,7 +1,27 @@
 /** Keeps track of the search path of a session: texts mean nothing without it. */
+import { type Refusal, refusal } from "#core/values/refusal.ts";
+
+/** Nobody has a longer one, and every name without a schema is looked for in all of it. */
+export const PATH_CHARS_MAX: number = 64 * 1024;
+const SCHEMAS_MAX = 1_000;
+
+export const PATH_TOO_LONG: Refusal = refusal(
+  "LIMIT_GATEWAY",
+  `the search path has more than the ${SCHEMAS_MAX} schemas, or ${PATH_CHARS_MAX / 1024} KiB, that the gateway follows`,
+);
+
+/** Why a path cannot be followed; undefined when it can. */
+export function pathProblem(value: string, user: string): Refusal | undefined {
+  const schemas = schemasOf(value, user);
+  if (schemas === "too long") return PATH_TOO_LONG;
+  if (schemas === undefined)
+    return refusal("UPSTREAM_PROTOCOL", "the upstream tells a search path that is none");
+  return undefined;
+}
 
 /** A setting's value as PostgreSQL splits it (`SplitIdentifierString`); undefined when it is none. */
-export function schemasOf(value: string, user: string): string[] | undefined {
+export function schemasOf(value: string, user: string): string[] | "too long" | undefined {
+  if (value.length > PATH_CHARS_MAX) return "too long";
   const schemas: string[] = [];
   let rest = value.trim();
   if (rest === "" || rest === '""') return [];
@@ -14,6 +34,7 @@ export function schemasOf(value: string, user: string): string[] | undefined {
     if (name === "$user") schemas.push(user);
     else if (name !== "pg_temp" && name !== "") schemas.push(name);
     if (rest === "") return schemas;
+    if (schemas.length >= SCHEMAS_MAX) return "too long";
     if (!rest.startsWith(",")) return undefined;
     rest = rest.slice(1).trimStart();
   }
@@ -38,7 +59,8 @@ export class SearchPath {
   constructor(value: string, user: string, reported: boolean) {
     this.#user = user;
     this.#reported = reported;
-    this.current = schemasOf(value, user) ?? [];
+    const schemas = schemasOf(value, user);
+    this.current = Array.isArray(schemas) ? schemas : [];
     this.afterTransaction = this.current;
   }
 
@@ -64,17 +86,19 @@ export class SearchPath {
     this.#movedInTransaction = true;
   }
 
-  /** The value as the server tells it. */
-  told(value: string): void {
-    const schemas = schemasOf(value, this.#user) ?? [];
+  /** The value as the server tells it. Why it cannot be followed; undefined when it can. */
+  told(value: string): Refusal | undefined {
+    const schemas = schemasOf(value, this.#user);
+    if (!Array.isArray(schemas)) return pathProblem(value, this.#user);
     this.#stale = false;
     if (
       schemas.length === this.current.length &&
       schemas.every((schema, index) => schema === this.current[index])
     )
-      return;
+      return undefined;
     this.current = schemas;
     this.epoch += 1;
+    return undefined;
   }
 
   ready(status: "I" | "T" | "E"): void {
