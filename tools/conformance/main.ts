@@ -39,19 +39,22 @@ for (const suite of await suites(opened)) {
     if (versions?.includes(version) === false) continue;
     const title = `${suite.name} on PostgreSQL ${version}`;
     const startMs = Date.now();
-    const outcomes = await onEveryWay(suite, version);
-    const { direct } = outcomes;
+    const runs = await onEveryWay(suite, version);
+    const direct = runs.direct.outcomes;
     const columns = WAYS.map((way): Column => {
-      const names = differing(direct, outcomes[way]);
-      return { way, tests: outcomes[way].size, differing: names };
+      const { outcomes, seconds: took } = runs[way];
+      return { way, tests: outcomes.size, differing: differing(direct, outcomes), seconds: took };
     });
     const seconds = Math.round((Date.now() - startMs) / 1000);
     rows.push({ title, release: suite.release, columns, seconds });
     const through = columns.find(({ way }) => way === "gateway")?.differing ?? [];
     judgements.push([title, judge(suite.name, through, listed)]);
     for (const test of through)
-      details[`${title}: ${test}`] = { direct: direct.get(test), gateway: outcomes.gateway.get(test) };
-    console.error(`… ${title}: ${seconds} s`);
+      details[`${title}: ${test}`] = { direct: direct.get(test), gateway: runs.gateway.outcomes.get(test) };
+    const each = suite.inTurn
+      ? ` (${columns.map(({ way, seconds: took }) => `${way} ${took} s`).join(", ")})`
+      : "";
+    console.error(`… ${title}: ${seconds} s${each}`);
   }
 }
 
@@ -102,15 +105,23 @@ async function suites(stack: AsyncDisposableStack): Promise<readonly Suite[]> {
   ];
 }
 
-async function onEveryWay(
-  suite: Suite,
-  version: PostgresVersion,
-): Promise<Readonly<Record<WayName, Outcomes>>> {
+interface Run {
+  readonly outcomes: Outcomes;
+  readonly seconds: number;
+}
+
+async function timed(suite: Suite, way: Way): Promise<Run> {
+  const startMs = Date.now();
+  const outcomes = await suite.run(way);
+  return { outcomes, seconds: Math.round((Date.now() - startMs) / 1000) };
+}
+
+async function onEveryWay(suite: Suite, version: PostgresVersion): Promise<Readonly<Record<WayName, Run>>> {
   if (suite.inTurn) {
-    const alone = async (name: WayName): Promise<Outcomes> => {
+    const alone = async (name: WayName): Promise<Run> => {
       await using way = await openWay(name, version);
       // Awaited here: the way is to be open until the end.
-      return await suite.run(way);
+      return await timed(suite, way);
     };
     return {
       direct: await alone("direct"),
@@ -122,8 +133,8 @@ async function onEveryWay(
   await using direct = await openWay("direct", version);
   await using pgbouncer = await openWay("pgbouncer", version);
   await using gateway = await openWay("gateway", version);
-  const outcomes = await Promise.all([direct, pgbouncer, gateway].map((way) => suite.run(way)));
-  const [straight, pooled, through] = outcomes;
+  const runs = await Promise.all([direct, pgbouncer, gateway].map((way) => timed(suite, way)));
+  const [straight, pooled, through] = runs;
   if (straight === undefined || pooled === undefined || through === undefined)
     throw new TypeError("a way has no outcome");
   return { direct: straight, pgbouncer: pooled, gateway: through };

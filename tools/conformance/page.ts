@@ -9,6 +9,8 @@ export interface Column {
   readonly tests: number;
   /** From the direct run. */
   readonly differing: readonly string[];
+  /** Of the suite, on this way. */
+  readonly seconds: number;
 }
 export interface Row {
   readonly title: string;
@@ -43,7 +45,13 @@ function cell({ way, tests, differing }: Column): string {
 export function figuresOf(rows: readonly Row[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     rows.flatMap(({ title, columns }) =>
-      columns.map((column) => [`conformance.${title.replaceAll(" ", "-")}.${column.way}`, cell(column)]),
+      columns.flatMap((column) => {
+        const name = `conformance.${title.replaceAll(" ", "-")}.${column.way}`;
+        return [
+          [name, cell(column)],
+          [`${name}.seconds`, String(column.seconds)],
+        ];
+      }),
     ),
   );
 }
