@@ -13,7 +13,7 @@ import { openRecorder } from "#sidecar/uplink/recorder.ts";
 import { openSender } from "#sidecar/uplink/sender.ts";
 import { unixCarrier } from "#sidecar/uplink/carrier.ts";
 import { Uplink } from "#sidecar/uplink/uplink.ts";
-import { Chain, never, newSession, opening, request, trailOn } from "#test/trail/support.ts";
+import { Chain, asking, never, newSession, opening, request, trailOn } from "#test/trail/support.ts";
 import { trailPort } from "#test/trail/trail-port.ts";
 
 const SESSIONS = 64;
@@ -53,8 +53,7 @@ try {
     await recorder.recordStrictly(opening);
     let number = 0;
     return async () => {
-      const body = request(number, { textDigest: recorder.digest(TEXT), textBytes: TEXT.length });
-      await recorder.recordStrictly(body, TEXT);
+      await recorder.askStrictly({ ...asking(number), text: TEXT });
       number += 1;
     };
   });

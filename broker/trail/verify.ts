@@ -4,6 +4,7 @@ import { chainSeed } from "#core/audit/chain.ts";
 import { textDigest } from "#core/audit/digest.ts";
 import { kindRow } from "#core/audit/kinds.ts";
 import { leafHead, parseLeaf } from "#core/audit/leaf.ts";
+import { type KeptText, textsOf } from "#core/audit/requests.ts";
 import { EMPTY_TREE, leafHash, treeRoot, withLeaf } from "#core/audit/tree.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SessionId } from "#core/port/port.ts";
@@ -145,7 +146,6 @@ class Check {
   }
 
   text(stored: StoredText): void {
-    const { texts } = this.#options;
     const leaf = this.#last;
     if (leaf === undefined || leaf.session !== stored.session || leaf.seq !== stored.seq)
       return this.#find({
@@ -153,16 +153,17 @@ class Check {
         where: `${stored.session} ${stored.seq}`,
         text: "a text without its event",
       });
-    const opened = texts?.open(stored);
+    const opened = this.#options.texts?.open(stored);
     if (opened === undefined) {
       this.#closed += 1;
       return;
     }
     this.#opened += 1;
-    const event = parseLeaf(leaf.leaf) ?? {};
-    const whole = event["textBytes"] === opened.text.length;
-    // Of a text beyond the bound only the beginning is kept, and its digest is over all of it.
-    if (whole && event["textDigest"] !== textDigest(opened.digestKey, opened.text))
+    const texts = textsOf(parseLeaf(leaf.leaf) ?? {}, opened.text);
+    const isDecidedOn = ({ textDigest: digest, textBytes, text }: KeptText): boolean =>
+      // Of a text beyond the bound only the beginning is kept, and its digest is over all of it.
+      text.length < textBytes || digest === textDigest(opened.digestKey, text);
+    if (texts?.every(isDecidedOn) !== true)
       this.#find({
         code: "text-digest",
         where: `${leaf.session} ${leaf.seq}`,

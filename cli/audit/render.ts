@@ -6,11 +6,12 @@ import type { Problem } from "#broker/trail/read.ts";
 import { escapedJson } from "../frame/json.ts";
 import { type Paint, type Style, printable } from "../frame/paint.ts";
 import { instantText } from "../frame/time.ts";
-import type { AuditRow, EventFields } from "./rows.ts";
+import type { EventFields } from "#core/audit/requests.ts";
+import type { AuditRow } from "./rows.ts";
 
 export function rowText(row: AuditRow, paint: Paint): string {
   const kind = word(row.event, "kind");
-  const say = Object.hasOwn(SAYINGS, kind) ? SAYINGS[kind as EventKind] : () => "";
+  const say = Object.hasOwn(SAYINGS, kind) ? SAYINGS[kind as ShownKind] : () => "";
   const when = instantText(Number(row.event["atMs"] ?? 0));
   const place = `${row.session.slice(0, 8)} ${String(row.seq).padStart(3)}`;
   const line = [
@@ -59,8 +60,11 @@ function styleOf(event: EventFields): Style {
   return event["outcome"] === "allow" ? "green" : "bold";
 }
 
+/** An event of requests is shown as these, unless it is broken. */
+type ShownKind = EventKind | "request" | "result";
+
 /** One row for each kind of event. Nothing is taken for granted of a leaf: an older or a broken one still prints. */
-const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
+const SAYINGS: Readonly<Record<ShownKind, (row: AuditRow) => string>> = {
   "session.open": ({ event, about }) =>
     join(
       about.subject,
@@ -81,6 +85,7 @@ const SAYINGS: Readonly<Record<EventKind, (row: AuditRow) => string>> = {
       by(event),
       list(event, "doubts"),
     ),
+  requests: () => "",
   result: ({ event }) =>
     join(
       `#${word(event, "request")}`,

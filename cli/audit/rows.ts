@@ -1,5 +1,6 @@
 /** A trail as rows to look at: each event with its text, where that can be opened, and with what its session began with. */
 import { parseLeaf } from "#core/audit/leaf.ts";
+import { type EventFields, shownEvents, textsOf } from "#core/audit/requests.ts";
 import type { Caller } from "#core/policy/facts.ts";
 import { sayIdentity } from "#core/policy/words.ts";
 import type { SessionId } from "#core/port/port.ts";
@@ -7,14 +8,15 @@ import { type Position, type Problem, type StoredLeaf, readTrail } from "#broker
 import { realDisk } from "#broker/trail/real-disk.ts";
 import type { Texts } from "#broker/trail/texts.ts";
 
-export type EventFields = Readonly<Record<string, unknown>>;
-
+/** An event, or one of the requests and results that an event holds: those share its place. */
 export interface AuditRow {
   readonly index: number;
   readonly session: SessionId;
   readonly seq: number;
   readonly hash: string;
   readonly event: EventFields;
+  /** What it was shown of. */
+  readonly stored: EventFields;
   readonly about: SessionAbout;
   /** Undefined: the event has none, or it cannot be opened. */
   readonly text: string | undefined;
@@ -46,15 +48,15 @@ export async function* rowsOf(
   reading: Reading,
 ): AsyncGenerator<AuditRow | { readonly problem: Problem }, void> {
   const { directory, position } = reading;
-  // A text follows its event, so a row is complete when the next entry comes.
-  let last: AuditRow | undefined;
+  // Texts follow their event, so its rows are complete when the next entry comes.
+  let last: readonly AuditRow[] = [];
   let refreshed = false;
   for await (const entry of readTrail({
     disk: realDisk,
     directory,
     ...(position === undefined ? {} : { from: position }),
   })) {
-    if (entry.kind === "text" && last !== undefined) {
+    if (entry.kind === "text" && last.length > 0) {
       let opened = reading.texts?.open(entry);
       if (opened === undefined && !refreshed) {
         // The session may have begun after the keys were read; its key was durable before its first event.
@@ -62,30 +64,40 @@ export async function* rowsOf(
         refreshed = true;
         opened = reading.texts?.open(entry);
       }
-      last = { ...last, text: opened?.text.toString("utf8"), isTextClosed: opened === undefined };
+      last = withTexts(last, opened?.text);
       continue;
     }
-    if (last !== undefined) yield last;
-    last = entry.kind === "leaf" ? rowOf(entry, reading) : undefined;
+    yield* last;
+    last = entry.kind === "leaf" ? rowsOfLeaf(entry, reading) : [];
     if (entry.kind === "problem") yield { problem: entry.problem };
     if (entry.kind === "end") reading.position = entry.position;
   }
 }
 
-function rowOf(stored: StoredLeaf, { about }: Reading): AuditRow {
+function rowsOfLeaf(stored: StoredLeaf, { about }: Reading): readonly AuditRow[] {
   const { index, session, seq } = stored;
   const event = parseLeaf(stored.leaf) ?? {};
   if (event["kind"] === "session.open") about.set(session, aboutOf(event));
-  return {
-    index,
-    session,
-    seq,
-    hash: Buffer.from(stored.hash).toString("hex"),
-    event,
-    about: about.get(session) ?? UNKNOWN,
+  const hash = Buffer.from(stored.hash).toString("hex");
+  const whole = { index, session, seq, hash, about: about.get(session) ?? UNKNOWN, stored: event };
+  return shownEvents(event).map((shown) => ({
+    ...whole,
+    event: shown,
     text: undefined,
     isTextClosed: false,
-  };
+  }));
+}
+
+/** `opened`: what was sealed with the event that the rows are of; undefined when it stays sealed. */
+function withTexts(rows: readonly AuditRow[], opened: Buffer | undefined): readonly AuditRow[] {
+  const [first] = rows;
+  const texts = opened === undefined ? undefined : textsOf(first?.stored ?? {}, opened);
+  const byRequest = new Map(texts?.map(({ request, text }) => [request, Buffer.from(text).toString("utf8")]));
+  return rows.map((row) => {
+    if (row.event["kind"] !== "request") return row;
+    const text = byRequest.get(Number(row.event["request"]));
+    return { ...row, text, isTextClosed: text === undefined };
+  });
 }
 
 function aboutOf(event: EventFields): SessionAbout {

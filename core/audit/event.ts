@@ -30,10 +30,8 @@ export type SessionOpen = Head<"session.open"> & {
   readonly intent: Readonly<Record<string, string>>;
 };
 
-/** One request and what was decided of it. */
-export type RequestEvent = Head<"request"> & {
-  /** Counts the session's requests from 0; results refer to it. */
-  readonly request: number;
+/** What a request leaves in the trail that follows from its statement and its decision alone: many requests share one. */
+export interface Decided {
   readonly outcome: Outcome;
   readonly code: RefusalCode;
   /** `policy/rule@sha256:…` */
@@ -43,13 +41,10 @@ export type RequestEvent = Head<"request"> & {
   readonly accesses: readonly string[];
   readonly doubts: readonly string[];
   readonly observed: readonly string[];
-  /** HMAC-SHA-256 of the text under the session's key, hex. */
-  readonly textDigest: string;
-  readonly textBytes: number;
-};
+}
 
-export type ResultEvent = Head<"result"> & {
-  readonly request: number;
+export interface Result {
+  readonly atMs: number;
   /** `refused`: allowed, then not forwarded, because the request itself could not be put on record in time. */
   readonly ended: "complete" | "error" | "cancelled" | "limit" | "lost" | "refused";
   readonly rows: number;
@@ -57,6 +52,31 @@ export type ResultEvent = Head<"result"> & {
   readonly maskedValues: number;
   /** SQLSTATE or the protocol's own error code. */
   readonly errorCode?: string;
+}
+
+export interface AskedRequest {
+  /** Counts the session's requests from 0; results refer to it. */
+  readonly request: number;
+  readonly atMs: number;
+  /** Which of the event's `decided` holds for it. */
+  readonly as: number;
+  /** HMAC-SHA-256 of the text under the session's key, hex. */
+  readonly textDigest: string;
+  readonly textBytes: number;
+  /** Absent: it was not known yet when the event was sealed, and stands among the `results` of a later one. */
+  readonly result?: Result;
+}
+
+/**
+ * What a session has asked and what came of it since its event before. One that had to be durable before it left is the last of
+ * its event; permitted reads gather until they are sent.
+ */
+export type RequestsEvent = Head<"requests"> & {
+  readonly decided: readonly Decided[];
+  /** In the order they were asked. */
+  readonly requests: readonly AskedRequest[];
+  /** Of requests that stand in earlier events. */
+  readonly results: readonly (Result & { readonly request: number })[];
 };
 
 export type CredentialEvent = Head<"credential"> & {
@@ -183,8 +203,7 @@ export type AuditEvent =
   | SessionOpen
   | SessionRefused
   | DestinationRefused
-  | RequestEvent
-  | ResultEvent
+  | RequestsEvent
   | CredentialEvent
   | SecretPresented
   | SessionClose
@@ -204,3 +223,5 @@ export type AuditEvent =
 type BodyOf<Event> = Event extends AuditEvent ? Omit<Event, Exclude<keyof Head<string>, "kind">> : never;
 /** An event before it has its place in a session: what happened, without who wrote it down and when. */
 export type EventBody = BodyOf<AuditEvent>;
+/** What stands for itself; requests and results gather until they are sealed. */
+export type SingleBody = Exclude<EventBody, { readonly kind: "requests" }>;

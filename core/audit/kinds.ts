@@ -20,8 +20,7 @@ export const EVENT_KINDS = {
   "session.open": { ...dataPlane, opens: true },
   "session.refused": { ...dataPlane, opens: true, ends: true },
   "destination.refused": { ...dataPlane, opens: true, ends: true },
-  request: dataPlane,
-  result: dataPlane,
+  requests: dataPlane,
   credential: dataPlane,
   // Noticed while greeting, before it is decided whether there will be a session.
   "secret.presented": { ...dataPlane, opens: true },

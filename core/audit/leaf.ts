@@ -47,9 +47,10 @@ function cutValue(value: unknown, path: string, bounds: Bounds, omitted: Record<
   if (typeof value === "string") return cutString(value, path, bounds.characters, omitted);
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
-    if (value.length > bounds.items) omitted[path] = value.length - bounds.items;
+    const itemsMax = OWN_LISTS.has(path) ? value.length : bounds.items;
+    if (value.length > itemsMax) omitted[path] = value.length - itemsMax;
     // One path for all items: how much of the strings of a list was cut, not of which one.
-    return value.slice(0, bounds.items).map((item) => cutValue(item, `${path}[]`, bounds, omitted));
+    return value.slice(0, itemsMax).map((item) => cutValue(item, `${path}[]`, bounds, omitted));
   }
   const entries = Object.entries(value).filter(([, member]) => member !== undefined);
   const kept = isRecord(path) ? entries.slice(0, bounds.items) : entries;
@@ -64,6 +65,9 @@ function cutValue(value: unknown, path: string, bounds: Bounds, omitted: Record<
     }),
   );
 }
+
+/** Lists of our own making: whoever fills them sees to it that they fit, and nothing of them is left out. */
+const OWN_LISTS: ReadonlySet<string> = new Set(["decided", "requests", "results"]);
 
 /** Objects whose member names come from outside; those of all others are ours and few. */
 function isRecord(path: string): boolean {

@@ -1,7 +1,7 @@
 /** From a client whose intent is known to a session that may go on: who it is, whether it may, and that being on record. */
 import { randomBytes } from "node:crypto";
 import { DIGEST_KEY_BYTES } from "#core/audit/digest.ts";
-import type { EventBody } from "#core/audit/event.ts";
+import type { SingleBody } from "#core/audit/event.ts";
 import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import type {
   BrokerPort,
@@ -114,7 +114,7 @@ function recordPresented(
 
 /** Of somebody who gets no session. The last event is one that ends. */
 export function recordStranger(
-  events: readonly EventBody[],
+  events: readonly SingleBody[],
   { openRecorder, mayRecordStranger }: AdmissionTools,
 ): void {
   if (!mayRecordStranger()) return;
@@ -124,7 +124,7 @@ export function recordStranger(
   for (const event of events) recorder.record(event);
 }
 
-function presentedEvent(how: string, { name }: Listener): EventBody {
+function presentedEvent(how: string, { name }: Listener): SingleBody {
   return { kind: "secret.presented", how, listener: name };
 }
 
@@ -208,7 +208,7 @@ function openAdmitted(opening: Opening, tools: AdmissionTools, signal: AbortSign
   };
 }
 
-type Closing = Extract<EventBody, { readonly kind: "session.close" }>;
+type Closing = Extract<SingleBody, { readonly kind: "session.close" }>;
 
 function closing({ by, refusal: why }: RelayEnd, { totals }: SessionTap, moved: BytesMoved): Closing {
   const code = why?.code ?? (by === "client" ? "CLIENT_CLOSED" : "UPSTREAM_CLOSED");

@@ -1,6 +1,6 @@
 /** One data plane worker: the clients that are handed to it, their sessions, and its side of the broker port. */
 import type { LookupFunction, Socket } from "node:net";
-import type { EventBody } from "#core/audit/event.ts";
+import type { SingleBody } from "#core/audit/event.ts";
 import type { BrokerPort, Push, Report } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type Log, errorFields } from "#runtime/log.ts";
@@ -41,7 +41,7 @@ export interface Gateway extends AsyncDisposable {
   /** The same for a client whose own destination says which Connection it means. */
   take(client: Socket, listener: Listener): void;
   /** Puts on record one event of somebody who gets no session; of too many a second the rest is left to the metrics. */
-  recordStranger(body: EventBody): void;
+  recordStranger(body: SingleBody): void;
   cancel(key: Uint8Array): void;
   /** What is missing before clients can be served, one thing a line. */
   notReady(): readonly string[];

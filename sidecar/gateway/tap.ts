@@ -3,14 +3,14 @@
  * nobody has to be waited for.
  */
 import { type RequestDescription, describeRequest } from "#core/audit/describe.ts";
-import type { EventBody } from "#core/audit/event.ts";
+import type { Decided } from "#core/audit/event.ts";
 import { refuseUnsupported } from "#core/policy/decide.ts";
 import type { Decision, Limits, Obligations } from "#core/policy/decision.ts";
 import type { Caller, ConnectionRef, Request } from "#core/policy/facts.ts";
 import { type PolicySession, openSession } from "#core/policy/session.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { ResultCounts, Tap, Verdict } from "../protocols/protocol.ts";
-import type { Recorder } from "../uplink/recorder.ts";
+import type { RecordedRequest, Recorder } from "../uplink/recorder.ts";
 import type { Meters } from "./meters.ts";
 import type { ActivePlan } from "./plans.ts";
 import { refusalOf } from "./refusing.ts";
@@ -45,8 +45,6 @@ export interface SessionTap extends Tap {
   adopt(plan: ActivePlan): Decision;
 }
 
-type RequestBody = Extract<EventBody, { readonly kind: "request" }>;
-
 export function openTap(options: TapOptions): SessionTap {
   const { recorder } = options;
   const meters = metersOf(options);
@@ -55,7 +53,9 @@ export function openTap(options: TapOptions): SessionTap {
   const changed = new Set<() => void>();
   // A statement that runs ten thousand times is one request with one decision, and all that follows from either is found once.
   const describe = remembered(describeRequest);
-  const say = remembered(sayDecision);
+  const say = remembered((decision: Decision) =>
+    remembered((description: RequestDescription) => decidedOf(decision, description)),
+  );
   const carriedOut = remembered((decision: Decision) => refuseUnsupported(decision, SUPPORTED));
   let policy = openPolicy(options, options.plan);
   let opening = consider(options.opening);
@@ -86,26 +86,19 @@ export function openTap(options: TapOptions): SessionTap {
       totals.requests += 1;
       const decision = meters.decided(() => consider(request));
       const description = describe(request);
-      const body = requestBody(
-        number,
-        decision,
-        say(decision),
-        description,
-        recorder.digest(text),
-        text.length,
-      );
+      const asked = { number, decided: say(decision)(description), text };
       const statementsMax = opening.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
-      if (decision.outcome === "deny") return refuse(body, text, refusalOf(decision));
-      if (totals.requests > statementsMax) return refuse(body, text, refusal("LIMIT_STATEMENTS"));
-      if (decision.outcome === "ask") return ask(body, text, decision);
-      if (!description.readsOnly) return pass(body, text, decision);
-      recorder.record(body, text);
+      if (decision.outcome === "deny") return refuse(asked, refusalOf(decision));
+      if (totals.requests > statementsMax) return refuse(asked, refusal("LIMIT_STATEMENTS"));
+      if (decision.outcome === "ask") return ask(asked, decision);
+      if (!description.readsOnly) return pass(asked, decision);
+      recorder.ask(asked);
       return { pass: true, request: number, decision };
     },
     result(request, counts) {
       totals.maskedValues += counts.maskedValues;
       meters.result(counts);
-      recorder.record({ kind: "result", request, ...counts });
+      recorder.answer(request, counts);
     },
     count(rows, bytes) {
       totals.rows += rows;
@@ -121,25 +114,26 @@ export function openTap(options: TapOptions): SessionTap {
   };
 }
 
-type Verdicts = Record<"refuse", (body: RequestBody, text: Uint8Array, why: Refusal) => Promise<Verdict>> &
-  Record<"pass" | "ask", (body: RequestBody, text: Uint8Array, decision: Decision) => Promise<Verdict>>;
+type Verdicts = Record<"refuse", (asked: RecordedRequest, why: Refusal) => Promise<Verdict>> &
+  Record<"pass" | "ask", (asked: RecordedRequest, decision: Decision) => Promise<Verdict>>;
 
 /** Each of them is durable before anyone hears of it. */
 function verdictsOf({ recorder, hold, onRefused }: TapOptions): Verdicts {
-  const refuse: Verdicts["refuse"] = async (body, text, why) => {
+  const refuse: Verdicts["refuse"] = async (asked, why) => {
     onRefused(why);
-    const unavailable = await recorder.recordStrictly({ ...body, outcome: "deny", code: why.code }, text);
-    return { pass: false, request: body.request, refusal: unavailable ?? why };
+    const decided: Decided = { ...asked.decided, outcome: "deny", code: why.code };
+    const unavailable = await recorder.askStrictly({ ...asked, decided });
+    return { pass: false, request: asked.number, refusal: unavailable ?? why };
   };
-  const pass: Verdicts["pass"] = async (body, text, decision) => {
-    const unavailable = await recorder.recordStrictly(body, text);
-    if (unavailable !== undefined) return { pass: false, request: body.request, refusal: unavailable };
-    return { pass: true, request: body.request, decision };
+  const pass: Verdicts["pass"] = async (asked, decision) => {
+    const unavailable = await recorder.askStrictly(asked);
+    if (unavailable !== undefined) return { pass: false, request: asked.number, refusal: unavailable };
+    return { pass: true, request: asked.number, decision };
   };
-  const ask: Verdicts["ask"] = async (body, text, decision) => {
+  const ask: Verdicts["ask"] = async (asked, decision) => {
     const answer = await hold(decision.publicText);
-    if (answer === "approved") return pass(body, text, decision);
-    return refuse(body, text, withRule(answer, decision));
+    if (answer === "approved") return pass(asked, decision);
+    return refuse(asked, withRule(answer, decision));
   };
   return { refuse, pass, ask };
 }
@@ -177,41 +171,13 @@ function openPolicy({ caller, connection }: TapOptions, { plan }: ActivePlan): P
   return openSession(plan, caller, connection);
 }
 
-/** What a decision leaves in the trail, whichever request it was made of. */
-interface SaidDecision {
-  readonly by: { readonly by?: string };
-  readonly observed: readonly string[];
-}
-
-function sayDecision({ by, observations }: Decision): SaidDecision {
-  return {
-    by: by === undefined ? {} : { by: `${by.policy}/${by.rule}@${by.hash}` },
-    observed: observations.map((observation) => `${observation.outcome} ${observation.policy}`),
-  };
-}
-
-// oxlint-disable-next-line max-params -- the six are what a request leaves in the trail
-function requestBody(
-  number: number,
-  { outcome, code }: Decision,
-  { by, observed }: SaidDecision,
+function decidedOf(
+  { outcome, code, by, observations }: Decision,
   { classes, accesses, doubts }: RequestDescription,
-  textDigest: string,
-  textBytes: number,
-): RequestBody {
-  return {
-    kind: "request",
-    request: number,
-    outcome,
-    code,
-    ...by,
-    classes,
-    accesses,
-    doubts,
-    observed,
-    textDigest,
-    textBytes,
-  };
+): Decided {
+  const rule = by === undefined ? {} : { by: `${by.policy}/${by.rule}@${by.hash}` };
+  const observed = observations.map((observation) => `${observation.outcome} ${observation.policy}`);
+  return { outcome, code, ...rule, classes, accesses, doubts, observed };
 }
 
 function withRule(answer: Refusal, { by }: Decision): Refusal {

@@ -3,7 +3,7 @@
  * of them is made known there, gets a lease there, and its record goes on in that one's log. Whoever holds the port notices
  * nothing but a lease of another name.
  */
-import { createSecretKey } from "node:crypto";
+import { TextDigester } from "#core/audit/digest.ts";
 import type {
   AppendAnswer,
   BrokerPort,
@@ -273,7 +273,7 @@ export class Mover implements BrokerPort, Disposable {
     const { signal } = this.#stopped;
     const grant = await uplink.identify({ session, listener, evidence: { kind: "ambient" } }, signal);
     if (isRefusal(grant)) return grant;
-    const digestingKey = createSecretKey(grant.digestKey);
+    const digester = new TextDigester(grant.digestKey);
     grant.digestKey.fill(0);
     if (uplink.run !== to.run) return refusal("BROKER_UNREACHABLE");
     const before = known.lease ?? known.before;
@@ -281,7 +281,7 @@ export class Mover implements BrokerPort, Disposable {
     known.lease = undefined;
     known.before = before;
     if (home.broker === to.broker) outbox.isHeldBack = false;
-    else outbox.goOn(home.broker, { log: to.broker, digestingKey });
+    else outbox.goOn(home.broker, { log: to.broker, digester });
     sender.resume(outbox);
     log.info("a session goes on with another broker", { session, from: home.broker, to: to.broker });
     if (before !== undefined) void this.#leaseAnew(known, before, outbox);
@@ -312,7 +312,7 @@ export class Mover implements BrokerPort, Disposable {
         this.#holds(known, grant);
         const source = known.exchange.connection.name;
         if (outbox.ended === undefined)
-          outbox.seal({ kind: "credential", action: "leased", lease: grant.lease, source }, undefined);
+          outbox.seal({ kind: "credential", action: "leased", lease: grant.lease, source });
         return sender.resume(outbox);
       }
       if (!PASSING.has(grant.code) && known.isReleased) return this.#forget(known.session);

@@ -1,27 +1,36 @@
 /** A session's record as the session runner sees it. */
-import { type KeyObject, createSecretKey } from "node:crypto";
-import type { EventBody } from "#core/audit/event.ts";
-import { textDigest } from "#core/audit/digest.ts";
-import { TEXT_BYTES_MAX } from "#core/audit/leaf.ts";
-import { kindRow } from "#core/audit/kinds.ts";
+import { TextDigester } from "#core/audit/digest.ts";
+import type { Decided, Result, SingleBody } from "#core/audit/event.ts";
 import type { SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Sender, Urgency } from "./sender.ts";
 import { SessionOutbox } from "./session-outbox.ts";
 
+/** A request and what was decided of it. The text is never written to. */
+export interface RecordedRequest {
+  /** Counts the session's requests from 0. */
+  readonly number: number;
+  readonly decided: Decided;
+  readonly text: Uint8Array;
+}
+
 export interface Recorder {
   /**
-   * Puts on record what may run ahead of its acknowledgement: permitted reads, results, ends. While `isFull`, wait for
+   * Puts on record what may run ahead of its acknowledgement: ends, and what was done with a credential. While `isFull`, wait for
    * `room` before the next one.
    */
-  record(body: EventBody, text?: Uint8Array): void;
+  record(body: SingleBody): void;
+  /** Puts on record what has to be durable first. A refusal when it is not in time. */
+  recordStrictly(body: SingleBody): Promise<Refusal | undefined>;
+  /** A permitted read: it may run ahead. */
+  ask(request: RecordedRequest): void;
   /**
-   * Puts on record what has to be durable first: writes, refusals, credentials, what could not be analysed. A refusal when
-   * it is not in time; a request is then recorded as refused, and must not be forwarded.
+   * A request that has to be durable before it leaves: a write, a refusal, what could not be analysed. A refusal when it is not in
+   * time; the request is then recorded as refused, and must not be forwarded.
    */
-  recordStrictly(body: EventBody, text?: Uint8Array): Promise<Refusal | undefined>;
-  /** The text's digest under the session's key, hex. What was shown here once is never written to. */
-  digest(text: Uint8Array): string;
+  askStrictly(request: RecordedRequest): Promise<Refusal | undefined>;
+  /** What came of a request. */
+  answer(number: number, counts: Omit<Result, "atMs">): void;
   /** True while too much is unacknowledged: read no more from either side. */
   readonly isFull: boolean;
   /** Called whenever there is room again. */
@@ -32,7 +41,7 @@ export interface Recorder {
 
 export interface RecorderOptions {
   readonly session: SessionId;
-  /** Wiped with the session's end. */
+  /** Taken over, and wiped here. */
   readonly digestKey: Uint8Array;
   /** The record takes nothing more, so the session has to end. */
   readonly onBroken: (refusal: Refusal) => void;
@@ -47,45 +56,46 @@ export interface RecorderTools {
 
 export function openRecorder(options: RecorderOptions, tools: RecorderTools): Recorder {
   const { session, digestKey } = options;
-  const outbox = new SessionOutbox(session, createSecretKey(digestKey), tools.nowMs, options.onBroken);
+  const outbox = new SessionOutbox(session, new TextDigester(digestKey), tools.nowMs, options.onBroken);
+  digestKey.fill(0);
   const { sender } = tools;
   sender.register(outbox);
 
-  const digest = digester(outbox);
-
-  function put(body: EventBody, urgency: Urgency, text?: Uint8Array): number {
-    // What is longer keeps its beginning; digest and length are those of all of it.
-    const payload = text === undefined ? undefined : Buffer.copyBytesFrom(text, 0, TEXT_BYTES_MAX);
-    // Its digest may have been made before the record went to another log, where another key is.
-    const isOlder = outbox.hasMoved && body.kind === "request" && text !== undefined;
-    const seq = outbox.seal(isOlder ? { ...body, textDigest: digest(text) } : body, payload);
-    if (kindRow(body.kind)?.ends === true) digestKey.fill(0);
+  function put(write: () => unknown, urgency: Urgency): void {
+    if (outbox.ended !== undefined) return;
+    write();
     sender.send(outbox, urgency);
-    return seq;
   }
 
-  async function acknowledged(seq: number): Promise<Refusal | undefined> {
-    const waitMs = Math.max(0, tools.trailWaitMs - outbox.oldestAgeMs());
-    return outbox.acknowledged(seq, waitMs);
+  /** `late`: what has to be put on record of it when it was not stored in time. */
+  async function putStrictly(seal: () => number, late?: () => void): Promise<Refusal | undefined> {
+    if (outbox.ended !== undefined) return outbox.ended;
+    // No room even for the refusal.
+    if (outbox.isOverfull || sender.isOverfull) {
+      outbox.passOver();
+      return refusal("TRAIL_UNAVAILABLE");
+    }
+    const seq = seal();
+    sender.send(outbox, "now");
+    const unavailable = await outbox.acknowledged(seq, Math.max(0, tools.trailWaitMs - outbox.oldestAgeMs()));
+    if (unavailable !== undefined && late !== undefined) put(late, "soon");
+    return unavailable;
   }
 
   return {
-    record: (body, text) => {
-      if (outbox.ended === undefined) put(body, "soon", text);
-    },
-    recordStrictly: async (body, text) => {
-      if (outbox.ended !== undefined) return outbox.ended;
-      // No room even for the refusal: it is counted, and the next event tells how many there were.
-      if (outbox.isOverfull || sender.isOverfull) {
-        outbox.unrecorded += 1;
-        return refusal("TRAIL_UNAVAILABLE");
-      }
-      const unavailable = await acknowledged(put(body, "now", text));
-      if (unavailable !== undefined && body.kind === "request" && outbox.ended === undefined)
-        put(notForwarded(body.request), "soon");
-      return unavailable;
-    },
-    digest,
+    record: (body) => put(() => outbox.seal(body), "soon"),
+    recordStrictly: (body) => putStrictly(() => outbox.seal(body)),
+    ask: ({ number, decided, text }) => put(() => outbox.ask(number, decided, text), "soon"),
+    askStrictly: ({ number, decided, text }) =>
+      putStrictly(
+        () => {
+          outbox.ask(number, decided, text);
+          return outbox.sealGathered();
+        },
+        // It stands on record as allowed; what became of it has to stand there too.
+        () => outbox.answer(number, NOT_FORWARDED),
+      ),
+    answer: (number, counts) => put(() => outbox.answer(number, counts), "soon"),
     get isFull() {
       return outbox.isFull || sender.isFull;
     },
@@ -96,18 +106,10 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
   };
 }
 
-/** A prepared statement is run again and again, each time with the one text that it was prepared with. */
-function digester(outbox: SessionOutbox): (text: Uint8Array) => string {
-  let last: { readonly text: Uint8Array; readonly key: KeyObject; readonly digest: string } | undefined;
-  return (text) => {
-    const key = outbox.digestingKey;
-    if (last?.text !== text || last.key !== key) last = { text, key, digest: textDigest(key, text) };
-    return last.digest;
-  };
-}
-
-/** The request stands on record as allowed; what became of it has to stand there too. */
-function notForwarded(request: number): EventBody {
-  const none = { rows: 0, bytes: 0, maskedValues: 0 };
-  return { kind: "result", request, ended: "refused", ...none, errorCode: "TRAIL_UNAVAILABLE" };
-}
+const NOT_FORWARDED: Omit<Result, "atMs"> = {
+  ended: "refused",
+  rows: 0,
+  bytes: 0,
+  maskedValues: 0,
+  errorCode: "TRAIL_UNAVAILABLE",
+};

@@ -1,14 +1,23 @@
 /** The events of one session that are not acknowledged yet, sealed in their order, and whoever waits for them. */
-import type { KeyObject } from "node:crypto";
 import { chainHash, chainSeed } from "#core/audit/chain.ts";
-import { textDigest } from "#core/audit/digest.ts";
-import { type AuditEvent, EVENT_VERSION, type EventBody } from "#core/audit/event.ts";
+import type { TextDigester } from "#core/audit/digest.ts";
+import {
+  type AuditEvent,
+  type Decided,
+  EVENT_VERSION,
+  type EventBody,
+  type Result,
+  type SingleBody,
+} from "#core/audit/event.ts";
 import { kindRow } from "#core/audit/kinds.ts";
 import { leafBytes, parseLeaf } from "#core/audit/leaf.ts";
+import { textsOf } from "#core/audit/requests.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { Gathering } from "./gathering.ts";
 
+/** Requests, results that came later, and other events. */
 export const WINDOW_EVENTS = 256;
 export const WINDOW_BYTES = 4 * 1024 * 1024;
 /** What one read of a pipelining client may add to a full window. Beyond it strict events are only counted. */
@@ -19,6 +28,8 @@ const BREAKING_FACTOR = 16;
 interface Held {
   readonly event: SealedEvent;
   readonly sealedMs: number;
+  /** What it takes of the window: a place for each request and each result of an earlier one. */
+  readonly weight: number;
 }
 
 /** Up to where the record is known to be stored, and in whose log. */
@@ -31,7 +42,7 @@ interface Stored {
 /** Where a record goes on. */
 export interface Destination {
   readonly log: string;
-  readonly digestingKey: KeyObject;
+  readonly digester: TextDigester;
 }
 
 interface Waiter {
@@ -47,8 +58,6 @@ export class SessionOutbox {
   readonly session: SessionId;
   /** Set when the record takes nothing more. */
   ended: Refusal | undefined;
-  /** Refused requests that there was no room to record. */
-  unrecorded = 0;
   bytes = 0;
   /** Events in front of this one are on their way. */
   sent = 0;
@@ -58,14 +67,18 @@ export class SessionOutbox {
   rewind = false;
   /** While it is told to another broker whose session this is, nothing of it goes out. */
   isHeldBack = false;
-  /** Of texts; another one in another log. */
-  digestingKey: KeyObject;
+  /** Of texts; under another key in another log. */
+  digester: TextDigester;
 
   readonly #nowMs: () => number;
   readonly #onBroken: (refusal: Refusal) => void;
   readonly #room = new Set<() => void>();
   #nextRoom: PromiseWithResolvers<void> | undefined;
   #held: Held[] = [];
+  #weight = 0;
+  /** Refused requests that there was no room to record. */
+  #unrecorded = 0;
+  #gathering: Gathering | undefined;
   #waiters: Waiter[] = [];
   #seq = 0;
   #head: Uint8Array;
@@ -76,12 +89,12 @@ export class SessionOutbox {
 
   constructor(
     session: SessionId,
-    digestingKey: KeyObject,
+    digester: TextDigester,
     nowMs: () => number,
     onBroken: (refusal: Refusal) => void,
   ) {
     this.session = session;
-    this.digestingKey = digestingKey;
+    this.digester = digester;
     this.#nowMs = nowMs;
     this.#onBroken = onBroken;
     this.#head = chainSeed(sessionBytes(session));
@@ -97,7 +110,12 @@ export class SessionOutbox {
   }
 
   get isEmpty(): boolean {
-    return this.#held.length === 0;
+    return this.#held.length === 0 && this.#gathering === undefined;
+  }
+
+  /** So much that it should go out before more comes. */
+  get isHalfFull(): boolean {
+    return this.#over(0.5);
   }
 
   /** How long the oldest event has waited: tells a trail that hangs from one that is busy. */
@@ -106,22 +124,88 @@ export class SessionOutbox {
     return oldest === undefined ? 0 : this.#nowMs() - oldest.sealedMs;
   }
 
-  seal(body: EventBody, payload: Uint8Array | undefined): number {
-    const { session, unrecorded } = this;
+  /** A request is asked. It is sealed with those around it, at the latest when it is taken. */
+  ask(request: number, decided: Decided, text: Uint8Array): void {
+    if (this.#gathering?.hasRoomFor(decided, text.length) === false) this.sealGathered();
+    const gathering = this.#gather();
+    const bytesBefore = gathering.bytes;
+    const asked = {
+      request,
+      atMs: this.#nowMs(),
+      textDigest: this.digester.digest(text),
+      textBytes: text.length,
+    };
+    gathering.ask(asked, decided, text);
+    this.bytes += gathering.bytes - bytesBefore;
+    this.#breakIfOver();
+  }
+
+  /** What came of one that was asked, now or in an event that has been sealed already. */
+  answer(request: number, counts: Omit<Result, "atMs">): void {
+    const result = { atMs: this.#nowMs(), ...counts };
+    let gathering = this.#gather();
+    let bytesBefore = gathering.bytes;
+    if (!gathering.answer(request, result)) {
+      this.sealGathered();
+      gathering = this.#gather();
+      bytesBefore = gathering.bytes;
+      gathering.answer(request, result);
+    }
+    this.bytes += gathering.bytes - bytesBefore;
+    this.#breakIfOver();
+  }
+
+  /** Seals what has been asked and answered; the number of the last event. */
+  sealGathered(): number {
+    const gathering = this.#gathering;
+    if (gathering === undefined) return this.#seq - 1;
+    this.#gathering = undefined;
+    this.bytes -= gathering.bytes;
+    const { body, payload } = gathering.gathered();
+    return this.#seal(body, payload, gathering.count);
+  }
+
+  seal(body: SingleBody): number {
+    this.sealGathered();
+    const seq = this.#seal(body, undefined, 1);
+    if (kindRow(body.kind)?.ends === true) {
+      this.ended = refusal("TRAIL_BROKEN");
+      this.digester.wipe();
+    }
+    this.#breakIfOver();
+    return seq;
+  }
+
+  /** A request that there is no room to record. The next event tells how many there were. */
+  passOver(): void {
+    this.sealGathered();
+    this.#unrecorded += 1;
+  }
+
+  #seal(body: EventBody, payload: Uint8Array | undefined, weight: number): number {
+    const { session } = this;
+    const unrecorded = this.#unrecorded;
     const seq = this.#seq;
     const atMs = this.#nowMs();
     const place = { v: EVENT_VERSION, session, seq, atMs, ...(unrecorded === 0 ? {} : { unrecorded }) };
     // The body is one member of the union without its place; with it, it is that member again.
-    this.#hold({ ...place, ...body } as AuditEvent, payload, atMs);
-    this.unrecorded = 0;
-    if (kindRow(body.kind)?.ends === true) this.ended = refusal("TRAIL_BROKEN");
-    if (this.#over(BREAKING_FACTOR)) this.breakOff(refusal("LIMIT_GATEWAY"));
+    this.#hold({ ...place, ...body } as AuditEvent, payload, { sealedMs: atMs, weight });
+    this.#unrecorded = 0;
     return seq;
+  }
+
+  #gather(): Gathering {
+    return (this.#gathering ??= new Gathering());
+  }
+
+  #breakIfOver(): void {
+    if (this.#over(BREAKING_FACTOR)) this.breakOff(refusal("LIMIT_GATEWAY"));
   }
 
   /** Events that are not on their way yet, as many as fit; they are on their way from now on. */
   take(eventsMax: number, bytesMax: number): readonly SealedEvent[] {
     if (this.rewind || this.isHeldBack) return [];
+    this.sealGathered();
     const taken: SealedEvent[] = [];
     let bytes = 0;
     while (taken.length < eventsMax) {
@@ -135,15 +219,18 @@ export class SessionOutbox {
   }
 
   get hasUnsent(): boolean {
-    return !this.rewind && !this.isHeldBack && this.sent < this.#held.length;
+    return (
+      !this.rewind && !this.isHeldBack && (this.sent < this.#held.length || this.#gathering !== undefined)
+    );
   }
 
   /** Everything up to there is durable. `sentUpTo`: the last event of the batch that is answered. */
   acknowledge(seq: number, sentUpTo: number): void {
     const wasFull = this.isFull;
     while (this.#held[0] !== undefined && this.#held[0].event.seq <= seq) {
-      const { event } = this.#held[0];
+      const { event, weight } = this.#held[0];
       this.#held.shift();
+      this.#weight -= weight;
       this.bytes -= eventBytes(event);
       this.#stored = { log: this.#log, seq: event.seq, head: event.hash };
       this.sent = Math.max(0, this.sent - 1);
@@ -177,9 +264,11 @@ export class SessionOutbox {
     const destination = this.#destination;
     if (destination === undefined || this.inFlight > 0) return;
     this.#destination = undefined;
+    this.sealGathered();
     this.isHeldBack = false;
     this.#log = destination.log;
-    this.digestingKey = destination.digestingKey;
+    this.digester.wipe();
+    this.digester = destination.digester;
     const isOver = this.ended !== undefined && this.isEmpty;
     if (!isOver) this.#sealAnew();
   }
@@ -192,65 +281,66 @@ export class SessionOutbox {
     const held = this.#held;
     const { log, seq, head } = this.#stored;
     const places = new Map<number, number>();
-    this.#held = [];
-    this.bytes = 0;
-    this.sent = 0;
-    this.rewind = false;
+    this.#letGo();
     this.#seq = seq + 1;
     this.#head = head;
     const atMs = this.#nowMs();
     if (seq >= 0) {
       const place = { v: EVENT_VERSION, session: this.session, seq: this.#seq, atMs } as const;
       const chainHead = Buffer.from(head).toString("hex");
-      this.#hold(
-        { ...place, kind: "session.moved", log: log ?? "", lastSeq: seq, chainHead },
-        undefined,
-        atMs,
-      );
+      const moved = { ...place, kind: "session.moved", log: log ?? "", lastSeq: seq, chainHead } as const;
+      this.#hold(moved, undefined, { sealedMs: atMs, weight: 1 });
     }
-    for (const { event, sealedMs } of held) {
+    for (const { event, sealedMs, weight } of held) {
       const body = parseLeaf(event.leaf) as AuditEvent | undefined;
       // Of an earlier move that did not come to anything.
       if (body === undefined || body.kind === "session.moved") continue;
       places.set(event.seq, this.#seq);
-      const moved = { ...body, ...this.#digestAnew(body, event.payload), seq: this.#seq };
-      this.#hold(moved, event.payload, sealedMs);
+      const moved = { ...this.#withDigestsAnew(body, event.payload), seq: this.#seq };
+      this.#hold(moved, event.payload, { sealedMs, weight });
     }
     for (const waiter of this.#waiters) waiter.seq = places.get(waiter.seq) ?? waiter.seq;
   }
 
   /** Only the beginning of a long text is here; what is sealed of it is not compared with its digest. */
-  #digestAnew(body: AuditEvent, payload: Uint8Array | undefined): { textDigest?: string } {
-    const isWhole = body.kind === "request" && payload?.length === body.textBytes;
-    return isWhole && payload !== undefined ? { textDigest: textDigest(this.digestingKey, payload) } : {};
+  #withDigestsAnew(body: AuditEvent, payload: Uint8Array | undefined): AuditEvent {
+    const texts = body.kind === "requests" ? textsOf({ ...body }, payload ?? new Uint8Array()) : undefined;
+    if (body.kind !== "requests" || texts === undefined) return body;
+    const requests = body.requests.map((asked, index) => {
+      const text = texts[index]?.text;
+      return text?.length === asked.textBytes ? { ...asked, textDigest: this.digester.digest(text) } : asked;
+    });
+    return { ...body, requests };
   }
 
-  #hold(event: AuditEvent, payload: Uint8Array | undefined, sealedMs: number): void {
+  #hold(event: AuditEvent, payload: Uint8Array | undefined, how: Omit<Held, "event">): void {
     const { session } = this;
     const { seq } = event;
     const leaf = leafBytes(event);
     const previous = this.#head;
     const hash = chainHash(previous, seq, leaf);
     const sealed = { session, seq, previous, hash, leaf, ...(payload === undefined ? {} : { payload }) };
-    this.#held.push({ event: sealed, sealedMs });
+    this.#held.push({ event: sealed, ...how });
+    this.#weight += how.weight;
     this.bytes += eventBytes(sealed);
     this.#head = hash;
     this.#seq += 1;
   }
 
-  /** Whether it has been in another log than the one that it began in. */
-  get hasMoved(): boolean {
-    return this.#log !== undefined;
+  #letGo(): void {
+    this.#held = [];
+    this.#weight = 0;
+    this.#gathering = undefined;
+    this.bytes = 0;
+    this.sent = 0;
+    this.rewind = false;
   }
 
   /** The record takes nothing more, and what it did not take is given up. */
   breakOff(why: Refusal): void {
     const wasOpen = this.ended === undefined;
     this.ended = why;
-    this.#held = [];
-    this.bytes = 0;
-    this.sent = 0;
-    this.rewind = false;
+    this.#letGo();
     this.#settle(() => true, why);
     this.roomAgain();
     if (wasOpen) this.#onBroken(why);
@@ -296,6 +386,7 @@ export class SessionOutbox {
   }
 
   #over(factor: number): boolean {
-    return this.#held.length >= factor * WINDOW_EVENTS || this.bytes >= factor * WINDOW_BYTES;
+    const weight = this.#weight + (this.#gathering?.count ?? 0);
+    return weight >= factor * WINDOW_EVENTS || this.bytes >= factor * WINDOW_BYTES;
   }
 }

@@ -87,7 +87,7 @@ test("filters choose: by outcome, code, session, subject, connection and time, a
   assert.equal(await count("--lines", "3"), 3);
   assert.equal(await count("--outcome", "deny"), 1);
   assert.equal(await count("--code", "ALLOWED"), 1);
-  assert.equal(await count("--session", writer.session.slice(0, 10)), 3);
+  assert.equal(await count(`--session=${writer.session.slice(0, 10)}`), 3);
   assert.equal(await count("--subject", "REPORTER"), 6);
   assert.equal(await count("--subject", "somebody else"), 0);
   assert.equal(await count("--connection", "orders"), 6);
@@ -156,7 +156,10 @@ test("tail --follow goes on as events come", async () => {
   await until(() => out.includes("session.open"));
   const keys = await trail.openSession(chain.session, never);
   assert.ok(!isRefusal(keys));
-  await trail.append([chain.seal(request(0), Buffer.from("select 'new'")), chain.seal(closing)], never);
+  await trail.append(
+    [chain.seal(request(0, { textBytes: 12 }), Buffer.from("select 'new'")), chain.seal(closing)],
+    never,
+  );
   await until(() => out.includes("session.close"));
   child.kill();
   await once(child, "exit");

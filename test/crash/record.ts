@@ -8,6 +8,7 @@ import { realDisk } from "#broker/trail/real-disk.ts";
 import { type Texts, openTexts } from "#broker/trail/texts.ts";
 import { type Verification, verifyTrail } from "#broker/trail/verify.ts";
 import { parseLeaf } from "#core/audit/leaf.ts";
+import { type EventFields, shownEvents, textsOf } from "#core/audit/requests.ts";
 
 export interface StoredRecord {
   /** Texts of statements that were permitted, and of those that were refused. */
@@ -62,17 +63,16 @@ interface Statement {
 
 async function readStatements(directory: string, texts: Texts) {
   const kinds = new Map<string, number>();
-  const outcomes = new Map<string, string>();
   const statements: Statement[] = [];
+  let last: EventFields = {};
   for await (const entry of readTrail({ disk: realDisk, directory })) {
     if (entry.kind === "leaf") {
-      const event = parseLeaf(entry.leaf);
-      const [kind, outcome] = [String(event?.["kind"]), String(event?.["outcome"])];
-      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-      if (kind === "request") outcomes.set(`${entry.session}/${entry.seq}`, outcome);
+      last = parseLeaf(entry.leaf) ?? {};
+      for (const { kind } of shownEvents(last)) kinds.set(String(kind), (kinds.get(String(kind)) ?? 0) + 1);
     } else if (entry.kind === "text") {
-      const text = texts.open(entry)?.text.toString("utf8") ?? "";
-      statements.push({ outcome: outcomes.get(`${entry.session}/${entry.seq}`) ?? "", text });
+      const outcomes = new Map(shownEvents(last).map(({ request, outcome }) => [request, String(outcome)]));
+      for (const { request, text } of textsOf(last, texts.open(entry)?.text ?? new Uint8Array()) ?? [])
+        statements.push({ outcome: outcomes.get(request) ?? "", text: Buffer.from(text).toString("utf8") });
     }
   }
   return { kinds, statements };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Admission, Ledger } from "#broker/trail/ledger.ts";
-import type { EventBody } from "#core/audit/event.ts";
+import type { SingleBody } from "#core/audit/event.ts";
 import { sessionId } from "#core/port/ids.ts";
 import type { AppendAnswer, SealedEvent } from "#core/port/port.ts";
 import { openRecorder } from "#sidecar/uplink/recorder.ts";
@@ -52,7 +52,7 @@ async function behindProxy(broker: ScriptedBroker) {
   return { uplink, proxy, carried, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
-const opened: EventBody = {
+const opened: SingleBody = {
   kind: "session.open",
   connection: { namespace: "shop", name: "orders" },
   protocol: "postgres",

@@ -9,7 +9,8 @@ import { openTexts } from "#broker/trail/texts.ts";
 import type { Trail } from "#broker/trail/trail.ts";
 import { type SetVerification, verifyTrails } from "#broker/trail/verify-set.ts";
 import { randomBytes } from "node:crypto";
-import type { EventBody } from "#core/audit/event.ts";
+import type { SingleBody } from "#core/audit/event.ts";
+import { asking } from "#test/trail/support.ts";
 import { parseLeaf } from "#core/audit/leaf.ts";
 import { sessionId } from "#core/port/ids.ts";
 import type { SessionId } from "#core/port/port.ts";
@@ -149,7 +150,7 @@ interface Session {
 }
 
 export const connection = { namespace: "shop", name: "orders" };
-const opened: EventBody = {
+const opened: SingleBody = {
   kind: "session.open",
   connection,
   protocol: "postgres",
@@ -158,7 +159,7 @@ const opened: EventBody = {
   planVersion: "1",
   intent: {},
 };
-export const closed: EventBody = {
+export const closed: SingleBody = {
   kind: "session.close",
   code: "CLIENT_CLOSED",
   requests: 0,
@@ -189,22 +190,8 @@ export async function openSession(
     recorder,
     lease: lease.lease,
     async statement(text) {
-      const bytes = Buffer.from(text);
-      const refused = await recorder.recordStrictly(
-        {
-          kind: "request",
-          request: request++,
-          outcome: "allow",
-          code: "ALLOWED",
-          classes: [],
-          accesses: [],
-          doubts: [],
-          observed: [],
-          textDigest: recorder.digest(bytes),
-          textBytes: bytes.length,
-        },
-        bytes,
-      );
+      const refused = await recorder.askStrictly({ ...asking(request), text: Buffer.from(text) });
+      request += 1;
       assert.equal(refused, undefined);
     },
   };

@@ -38,11 +38,11 @@ test("a session goes on at another broker with its lease and its record, and eac
   const set = await verified(left, right);
   assertWhole(set);
   assert.equal(set.moved, 1);
-  assert.deepEqual(await kindsOf(left, session.id), ["session.open", "request", "session.lost"]);
+  assert.deepEqual(await kindsOf(left, session.id), ["session.open", "requests", "session.lost"]);
   const there = await kindsOf(right, session.id);
   assert.equal(there[0], "session.moved");
   assert.equal(there.at(-1), "session.close");
-  assert.deepEqual(there.slice(1, -1).sort(), ["credential", "request"]);
+  assert.deepEqual(there.slice(1, -1).sort(), ["credential", "requests"]);
   assert.deepEqual(
     set.trails.map(({ texts }) => texts),
     [
@@ -71,7 +71,7 @@ test("a broker that was started again is told of its sessions again, and their r
   const kinds = await kindsOf(left, session.id);
   assert.deepEqual(
     kinds.filter((kind) => kind !== "credential"),
-    ["session.open", "request", "request", "session.close"],
+    ["session.open", "requests", "requests", "session.close"],
   );
 });
 
@@ -106,7 +106,7 @@ test("what the lost broker had stored without telling stands in both logs, and t
   await Promise.all(waiting);
   assert.equal(await session.recorder.recordStrictly(closed), undefined);
   assertWhole(await verified(left, right));
-  const requests = (await kindsOf(right, session.id)).filter((kind) => kind === "request");
+  const requests = (await kindsOf(right, session.id)).filter((kind) => kind === "requests");
   assert.equal(requests.length, 2, "none is missing in the second log");
 });
 

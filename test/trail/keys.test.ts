@@ -4,6 +4,7 @@ import { chmod, readFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { textDigest } from "#core/audit/digest.ts";
+import type { SealedEvent } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { rotateKey } from "#broker/trail/rotate.ts";
@@ -15,13 +16,18 @@ import { Chain, closing, never, opening, request, trailOn } from "./support.ts";
 const CANARY = "select 'canary-4711'";
 type OpenTrail = Awaited<ReturnType<typeof trailOn>>;
 
-async function writeSession(trail: OpenTrail, text = CANARY, end = true): Promise<Chain> {
-  const chain = new Chain();
+/** A request with its text, as a data plane that has the session's key seals it. */
+async function asked(trail: OpenTrail, chain: Chain, number: number, text: string): Promise<SealedEvent> {
   const keys = await trail.openSession(chain.session, never);
   assert.ok(!isRefusal(keys));
   const bytes = Buffer.from(text);
-  const body = request(0, { textDigest: textDigest(keys.digestKey, bytes), textBytes: bytes.length });
-  const events = [chain.seal(opening), chain.seal(body, bytes)];
+  const digest = { textDigest: textDigest(keys.digestKey, bytes), textBytes: bytes.length };
+  return chain.seal(request(number, digest), bytes);
+}
+
+async function writeSession(trail: OpenTrail, text = CANARY, end = true): Promise<Chain> {
+  const chain = new Chain();
+  const events = [chain.seal(opening), await asked(trail, chain, 0, text)];
   await trail.append(end ? [...events, chain.seal(closing)] : events, never);
   return chain;
 }
@@ -79,7 +85,7 @@ test("a rotation wraps what there is anew, the texts of both sides open, and the
     keysKept: [2],
   });
   await writeSession(trail);
-  await trail.append([going.seal(closing, Buffer.from("later"))], never);
+  await trail.append([await asked(trail, going, 1, "later"), going.seal(closing)], never);
   assert.deepEqual((await readdir(options.keysDirectory)).sort(), ["000002.kek", "000003.kek"]);
   const { findings, opened, closed } = await verified(folder.path);
   assert.deepEqual({ findings, opened, closed }, { findings: [], opened: 4, closed: 0 });
@@ -94,7 +100,7 @@ test("a lost key loses the texts and nothing else; the broker goes on with anoth
   await rm(join(folder.path, "keys"), { recursive: true });
   await using trail = await trailOn(realDisk, folder.path);
   assert.deepEqual(trail.notes, ["trail.keys-lost"]);
-  await trail.append([going.seal(request(1), Buffer.from("x".repeat(25))), going.seal(closing)], never);
+  await trail.append([await asked(trail, going, 1, "x".repeat(25)), going.seal(closing)], never);
   assert.deepEqual(await verified(folder.path), { findings: [], opened: 1, closed: 1 });
 });
 

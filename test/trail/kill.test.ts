@@ -12,16 +12,19 @@ import { openTexts } from "#broker/trail/texts.ts";
 import { readTrail } from "#broker/trail/read.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
 import { verifyTrail } from "#broker/trail/verify.ts";
-import { isRefusal } from "#core/values/refusal.ts";
+import { parseLeaf } from "#core/audit/leaf.ts";
+import { shownEvents } from "#core/audit/requests.ts";
+import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import { openRecorder } from "#sidecar/uplink/recorder.ts";
 import { openSender } from "#sidecar/uplink/sender.ts";
 import { openUplink, temporaryFolder } from "#test/port/carriers.ts";
 import { until } from "#test/port/until.ts";
 import { fuzzRuns } from "#test/support/fuzz.ts";
-import { closing, never, newSession, opening, request } from "./support.ts";
+import { asking, closing, never, newSession, opening } from "./support.ts";
 
 const PROGRAM = new URL("./broker-process.ts", import.meta.url).pathname;
 const SESSIONS_AT_ONCE = 8;
+const REQUESTS = 30;
 
 async function loadBroker(directory: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, [PROGRAM, directory], { stdio: ["pipe", "pipe", "inherit"] });
@@ -67,24 +70,25 @@ test("acknowledged ⊆ stored, however often the broker is killed", async (t) =>
         { session, digestKey: grant.digestKey, onBroken: (why) => broken.push(`${session} ${why.code}`) },
         { sender, nowMs: () => Date.now(), trailWaitMs: 60_000 },
       );
-      let seq = 0;
-      const strictly = async (body: Parameters<typeof recorder.record>[0], text?: Buffer): Promise<void> => {
-        const mine = seq;
-        seq += 1;
-        if ((await recorder.recordStrictly(body, text)) === undefined) acknowledged.add(`${session}/${mine}`);
+      const known = async (what: string, refused: Promise<Refusal | undefined>): Promise<boolean> => {
+        const isStored = (await refused) === undefined;
+        if (isStored) acknowledged.add(`${session} ${what}`);
+        return isStored;
       };
-      await strictly(opening);
-      for (let number = 0; number < 30; number++) {
-        const text = Buffer.from(`update orders set n = ${number}`);
-        const body = request(number, { textDigest: recorder.digest(text), textBytes: text.length });
-        if (number % 3 === 0) await strictly(body, text);
-        else {
-          recorder.record(body, text);
-          seq += 1;
-          await recorder.room();
-        }
+      await known("session.open", recorder.recordStrictly(opening));
+      for (let number = 0; number < REQUESTS; number++) {
+        const asked = asking(number, `update orders set n = ${number}`);
+        if (number % 3 === 0) await known(`request ${number}`, recorder.askStrictly(asked));
+        else recorder.ask(asked);
+        recorder.answer(number, { ended: "complete", rows: number, bytes: 0, maskedValues: 0 });
+        await recorder.room();
       }
-      await strictly(closing);
+      // What was recorded in front of it is stored in front of it.
+      if (!(await known("session.close", recorder.recordStrictly(closing)))) continue;
+      for (let number = 0; number < REQUESTS; number++) {
+        acknowledged.add(`${session} request ${number}`);
+        acknowledged.add(`${session} result ${number}`);
+      }
     }
   }
 
@@ -104,7 +108,9 @@ test("acknowledged ⊆ stored, however often the broker is killed", async (t) =>
   const trail = join(directory, "trail");
   const stored = new Set<string>();
   for await (const entry of readTrail({ disk: realDisk, directory: trail }))
-    if (entry.kind === "leaf") stored.add(`${entry.session}/${entry.seq}`);
+    if (entry.kind === "leaf")
+      for (const { kind, request } of shownEvents(parseLeaf(entry.leaf) ?? {}))
+        stored.add(`${entry.session} ${[kind, request].join(" ").trim()}`);
   assert.deepEqual(
     [...acknowledged].filter((event) => !stored.has(event)),
     [],

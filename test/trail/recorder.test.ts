@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { textDigest } from "#core/audit/digest.ts";
 import { leafHead, parseLeaf } from "#core/audit/leaf.ts";
+import { type EventFields, shownEvents } from "#core/audit/requests.ts";
 import type { AppendAnswer, BrokerPort, SealedEvent } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { readTrail } from "#broker/trail/read.ts";
@@ -12,8 +14,10 @@ import { WINDOW_BYTES, WINDOW_EVENTS } from "#sidecar/uplink/session-outbox.ts";
 import { until } from "#test/port/until.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { PowerDisk, coded } from "./power-disk.ts";
-import { closing, newSession, opening, request, trailOn } from "./support.ts";
+import { asking, closing, newSession, opening, trailOn } from "./support.ts";
 import { trailPort } from "./trail-port.ts";
+
+const COMPLETE = { ended: "complete", rows: 0, bytes: 0, maskedValues: 0 } as const;
 
 type Append = (batch: readonly SealedEvent[]) => Promise<readonly AppendAnswer[] | Refusal>;
 
@@ -29,6 +33,11 @@ class Store {
     this.events.push(...batch.filter(({ seq }) => seq === this.events.length));
     return [{ session: batch[0]?.session ?? "", seq: this.events.length - 1 }];
   };
+}
+
+/** Of what is stored, each request and each result for itself. */
+function shown({ events }: Store): readonly EventFields[] {
+  return events.flatMap(({ leaf }) => shownEvents(parseLeaf(leaf) ?? {}));
 }
 
 interface Opened extends AsyncDisposable {
@@ -65,7 +74,7 @@ test("what is strict waits until it is stored; what is not does not", async () =
     stored = true;
     return answer;
   });
-  recorder.record(request(0));
+  recorder.ask(asking(0));
   assert.equal(recorder.isFull, false);
   await new Promise(setImmediate);
   assert.equal(stored, false);
@@ -84,7 +93,8 @@ test("a full window says so, and tells when there is room", async () => {
   recorder.onRoom(() => (room += 1));
   for (let number = 0; number < WINDOW_EVENTS; number++) {
     assert.equal(recorder.isFull, false, `after ${number}`);
-    recorder.record(number === 0 ? opening : request(number));
+    if (number === 0) recorder.record(opening);
+    else recorder.ask(asking(number));
   }
   assert.equal(recorder.isFull, true);
   const waiting = recorder.room();
@@ -102,7 +112,7 @@ test("bytes fill the window too, and a text's beginning is what is kept of it", 
   store.held = door.held;
   recorder.record(opening);
   for (let number = 0; number < 4; number++)
-    recorder.record(request(number), Buffer.alloc(2 * 1024 * 1024, 97));
+    recorder.ask({ ...asking(number), text: Buffer.alloc(2 * 1024 * 1024, 97 + number) });
   assert.equal(recorder.isFull, true);
   door.release();
   await until(() => store.events.length === 5);
@@ -116,13 +126,13 @@ test("a strict event that is not stored in time is refused, and so is the next; 
   const door = gate();
   store.held = door.held;
   assert.equal((await recorder.recordStrictly(opening))?.code, "TRAIL_UNAVAILABLE");
-  assert.equal((await recorder.recordStrictly(request(0)))?.code, "TRAIL_UNAVAILABLE");
+  assert.equal((await recorder.askStrictly(asking(0)))?.code, "TRAIL_UNAVAILABLE");
   door.release();
   await until(() => store.events.length === 3);
-  assert.equal(await recorder.recordStrictly(request(1)), undefined, "and when the trail is back it goes on");
-  const kinds = store.events.map(({ leaf }) => parseLeaf(leaf));
+  assert.equal(await recorder.askStrictly(asking(1)), undefined, "and when the trail is back it goes on");
+  const kinds = shown(store);
   assert.deepEqual(
-    kinds.map((event) => event?.["kind"]),
+    kinds.map((event) => event["kind"]),
     ["session.open", "request", "result", "request"],
   );
   assert.equal(kinds[2]?.["ended"], "refused", "the request stands there as allowed and not forwarded");
@@ -136,16 +146,16 @@ test("what there is no room to record is refused and counted", async () => {
   const door = gate();
   store.held = door.held;
   recorder.record(opening);
-  for (let number = 0; number < 2 * WINDOW_EVENTS; number++) recorder.record(request(number));
+  for (let number = 0; number < 2 * WINDOW_EVENTS; number++) recorder.ask(asking(number));
   for (let attempt = 0; attempt < 3; attempt++)
-    assert.equal((await recorder.recordStrictly(request(1_000)))?.code, "TRAIL_UNAVAILABLE");
-  const sealed = 1 + 2 * WINDOW_EVENTS;
+    assert.equal((await recorder.askStrictly(asking(1_000)))?.code, "TRAIL_UNAVAILABLE");
+  const recorded = 1 + 2 * WINDOW_EVENTS;
   door.release();
-  await until(() => store.events.length === sealed);
+  await until(() => shown(store).length === recorded);
   await until(() => !recorder.isFull);
   recorder.record(closing);
-  await until(() => store.events.length === sealed + 1);
-  assert.equal(parseLeaf(store.events.at(-1)?.leaf ?? new Uint8Array())?.["unrecorded"], 3);
+  await until(() => shown(store).length === recorded + 1);
+  assert.equal(shown(store).at(-1)?.["unrecorded"], 3);
 });
 
 test("a record that is broken off refuses whoever waits, tells its session once, and takes nothing more", async () => {
@@ -154,10 +164,10 @@ test("a record that is broken off refuses whoever waits, tells its session once,
   const { recorder, broken } = opened;
   await recorder.recordStrictly(opening);
   store.next = async ([event]) => [{ session: event?.session ?? "", refusal: refusal("TRAIL_BROKEN") }];
-  const waiting = [recorder.recordStrictly(request(0)), recorder.recordStrictly(request(1))];
+  const waiting = [recorder.askStrictly(asking(0)), recorder.askStrictly(asking(1))];
   for (const answer of await Promise.all(waiting)) assert.equal(answer?.code, "TRAIL_BROKEN");
-  assert.equal((await recorder.recordStrictly(request(2)))?.code, "TRAIL_BROKEN");
-  recorder.record(request(3));
+  assert.equal((await recorder.askStrictly(asking(2)))?.code, "TRAIL_BROKEN");
+  recorder.ask(asking(3));
   await recorder.room();
   assert.deepEqual(
     broken.map(({ code }) => code),
@@ -170,7 +180,7 @@ test("a trail that has lost what it acknowledged breaks the session off: the twi
   await using opened = open(store.append);
   const { recorder, broken } = opened;
   await recorder.recordStrictly(opening);
-  await recorder.recordStrictly(request(0));
+  await recorder.askStrictly(asking(0));
   const session = store.events[0]?.session ?? "";
   let asked = 0;
   store.next = async () => {
@@ -179,23 +189,25 @@ test("a trail that has lost what it acknowledged breaks the session off: the twi
     store.next = undefined;
     return store.append([]).then(() => [{ session, seq: 1 }]);
   };
-  recorder.record(request(1));
+  recorder.ask(asking(1));
   await until(() => asked >= 2);
   assert.equal(broken.length, 0, "what is asked for is held, so it is sent again");
   store.next = async () => [{ session, seq: 0 }];
-  recorder.record(request(2));
+  recorder.ask(asking(2));
   await until(() => broken.length === 1);
   assert.deepEqual(broken, [refusal("TRAIL_BROKEN")]);
 });
 
-test("the digest key is wiped with the end of the record", async () => {
+test("the digest key is taken over and wiped, and digests are those of it", async () => {
   const store = new Store();
   await using opened = open(store.append);
   const { recorder, key } = opened;
   recorder.record(opening);
-  assert.match(recorder.digest(Buffer.from("select 1")), /^[0-9a-f]{64}$/);
-  recorder.record(closing);
   assert.ok(key.every((byte) => byte === 0));
+  recorder.ask(asking(0, "select 1"));
+  recorder.record(closing);
+  await until(() => store.events.length === 3);
+  assert.equal(shown(store)[1]?.["textDigest"], textDigest(new Uint8Array(32).fill(7), Buffer.from("select 1")));
 });
 
 test("with a disk that fails at random, every event is stored once, in order, in the end", async () => {
@@ -230,23 +242,34 @@ test("with a disk that fails at random, every event is stored once, in order, in
           );
           const waits = order.map((number, index) => {
             const session = sessions[number] ?? "";
-            const seq = recorded.get(session) ?? 0;
-            recorded.set(session, seq + 1);
-            const body = seq === 0 ? opening : request(seq);
-            if (index % 3 === 0) return recorders[number]?.recordStrictly(body, Buffer.from("select 1"));
-            recorders[number]?.record(body);
-            return undefined;
+            const recorder = recorders[number];
+            const count = recorded.get(session) ?? 0;
+            recorded.set(session, count + 1);
+            if (count === 0) return recorder?.recordStrictly(opening);
+            // The first result comes at once, and each one after it behind the next request.
+            if (index % 3 !== 0) recorder?.ask(asking(count));
+            const strict = index % 3 === 0 ? recorder?.askStrictly(asking(count)) : undefined;
+            recorder?.answer(count === 1 ? 1 : count - 1, { ...COMPLETE, rows: count });
+            return strict;
           });
           assert.ok((await Promise.all(waits)).every((answer) => answer === undefined));
         }
-        const stored = new Map<string, number>();
+        const leaves = new Map<string, number>();
+        const stored: string[] = [];
         for await (const entry of readTrail({ disk, directory: "/state/trail" })) {
           if (entry.kind !== "leaf" || !recorded.has(entry.session)) continue;
-          assert.equal(entry.seq, stored.get(entry.session) ?? 0);
+          assert.equal(entry.seq, leaves.get(entry.session) ?? 0);
           assert.equal(leafHead(entry.leaf)?.seq, entry.seq);
-          stored.set(entry.session, entry.seq + 1);
+          leaves.set(entry.session, entry.seq + 1);
+          for (const { kind, request, rows } of shownEvents(parseLeaf(entry.leaf) ?? {}))
+            stored.push([entry.session, kind, request, rows].join(" "));
         }
-        assert.deepEqual(stored, recorded);
+        const wanted = [...recorded].flatMap(([session, count]) => [
+          `${session} session.open  `,
+          ...Array.from({ length: count - 1 }, (_, at) => `${session} request ${at + 1} `),
+          ...Array.from({ length: count - 1 }, (_, at) => `${session} result ${Math.max(1, at)} ${at + 1}`),
+        ]);
+        assert.deepEqual(stored.sort(), wanted.sort());
       },
     ),
     { numRuns: fuzzRuns(25), ...fuzzSeed() },

@@ -1,7 +1,14 @@
 /** Data planes and trails for tests: sessions that seal their own events, and a reader of what is stored. */
 import { randomBytes } from "node:crypto";
 import { chainHash, chainSeed } from "#core/audit/chain.ts";
-import { type AuditEvent, EVENT_VERSION, type EventBody } from "#core/audit/event.ts";
+import {
+  type AskedRequest,
+  type AuditEvent,
+  type Decided,
+  EVENT_VERSION,
+  type EventBody,
+  type SingleBody,
+} from "#core/audit/event.ts";
 import { leafBytes } from "#core/audit/leaf.ts";
 import { sessionBytes, sessionId } from "#core/port/ids.ts";
 import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
@@ -10,6 +17,7 @@ import type { Disk } from "#broker/trail/disk.ts";
 import { openTrail } from "#broker/trail/file-trail.ts";
 import { directoryKeyring } from "#broker/trail/keyring.ts";
 import type { Trail, TrailOptions } from "#broker/trail/trail.ts";
+import type { RecordedRequest } from "#sidecar/uplink/recorder.ts";
 
 export const never: AbortSignal = new AbortController().signal;
 
@@ -17,7 +25,7 @@ export function newSession(): SessionId {
   return sessionId(randomBytes(16));
 }
 
-export const opening: Extract<EventBody, { kind: "session.open" }> = {
+export const opening: Extract<SingleBody, { kind: "session.open" }> = {
   kind: "session.open",
   connection: { namespace: "prod", name: "orders" },
   protocol: "postgres",
@@ -27,25 +35,37 @@ export const opening: Extract<EventBody, { kind: "session.open" }> = {
   intent: { database: "orders" },
 };
 
-type RequestBody = Extract<EventBody, { kind: "request" }>;
+type RequestBody = Extract<EventBody, { kind: "requests" }>;
 
-export function request(number: number, more: Partial<RequestBody> = {}): RequestBody {
-  return {
-    kind: "request",
+const decided: Decided = {
+  outcome: "allow",
+  code: "ALLOWED",
+  classes: ["read"],
+  accesses: ["read public.orders"],
+  doubts: [],
+  observed: [],
+};
+
+/** An event of one request. */
+export function request(number: number, more: Partial<Decided & AskedRequest> = {}): RequestBody {
+  const { request: _, as: __, atMs, textDigest, textBytes, result, ...rest } = more as Partial<AskedRequest>;
+  const asked: AskedRequest = {
     request: number,
-    outcome: "allow",
-    code: "ALLOWED",
-    classes: ["read"],
-    accesses: ["read public.orders"],
-    doubts: [],
-    observed: [],
-    textDigest: "00".repeat(32),
-    textBytes: 24,
-    ...more,
+    as: 0,
+    atMs: atMs ?? 1_700_000_000_000,
+    textDigest: textDigest ?? "00".repeat(32),
+    textBytes: textBytes ?? 24,
+    ...(result === undefined ? {} : { result }),
   };
+  return { kind: "requests", decided: [{ ...decided, ...rest }], requests: [asked], results: [] };
 }
 
-export const closing: EventBody = {
+/** One as a recorder takes it. */
+export function asking(number: number, text = `select ${number}`): RecordedRequest {
+  return { number, decided, text: Buffer.from(text) };
+}
+
+export const closing: SingleBody = {
   kind: "session.close",
   code: "CLIENT_CLOSED",
   requests: 1,

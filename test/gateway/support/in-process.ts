@@ -8,7 +8,8 @@ import { type ControlPlane, openControlPlane } from "#broker/process/control-pla
 import type { ListenerPlan } from "#broker/process/messages.ts";
 import type { Disk } from "#broker/trail/disk.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
-import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
+import type { EventFields } from "#core/audit/requests.ts";
+import { rowsOf, startReading } from "#cli/audit/rows.ts";
 import { type LogFields, openLog } from "#runtime/log.ts";
 import type { ListenerSettings } from "#sidecar/process/messages.ts";
 import { type DataPlane, openDataPlane } from "#sidecar/process/data-plane.ts";

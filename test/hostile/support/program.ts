@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
+import type { EventFields } from "#core/audit/requests.ts";
+import { rowsOf, startReading } from "#cli/audit/rows.ts";
 import { sharedIssuer } from "#test/gateway/support/in-process.ts";
 import {
   AUDIENCE,

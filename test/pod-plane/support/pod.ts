@@ -13,7 +13,8 @@ import { promisify } from "node:util";
 import type { Broker } from "#broker/broker.ts";
 import { type ControlPlane, openControlPlane } from "#broker/process/control-plane.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
-import { type EventFields, rowsOf, startReading } from "#cli/audit/rows.ts";
+import type { EventFields } from "#core/audit/requests.ts";
+import { rowsOf, startReading } from "#cli/audit/rows.ts";
 import { openLog } from "#runtime/log.ts";
 import { openGwInit, runGwInit } from "#test/capture/support/gw-init.ts";
 import {
