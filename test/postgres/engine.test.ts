@@ -32,7 +32,10 @@ function engine({ judge = allowAll, facts = READ }: { judge?: Judge; facts?: Sta
   const box = () => {
     const written: Buffer[] = [];
     const write = (bytes: Uint8Array): boolean => written.push(Buffer.from(bytes)) > 0;
-    return { written, out: new Outbox({ write, cork: () => undefined, uncork: () => undefined }) };
+    return {
+      written,
+      out: new Outbox({ write, cork: () => undefined, uncork: () => undefined, writableLength: 0 }),
+    };
   };
   const client = box();
   const upstream = box();

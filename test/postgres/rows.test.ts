@@ -16,6 +16,7 @@ function outputOf(write: (out: Outbox) => void): Buffer {
     },
     cork: () => undefined,
     uncork: () => undefined,
+    writableLength: 0,
   });
   write(out);
   out.flush();

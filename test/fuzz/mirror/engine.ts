@@ -78,7 +78,7 @@ export function openEngine(modules: EngineModules, parts: EngineParts): Engine {
   const core = new modules.core.SessionCore({
     tap: parts.tap,
     analyse: parts.analyse,
-    catalog: catalogOf(parts),
+    catalog: modelCatalog(parts),
     path: new modules.path.SearchPath("public", "agent", parts.isPathReported),
     budget: modules.row.memoryBudget(1024 * 1024),
     withheld: { user: "minted_role", host: "db.internal" },
@@ -121,7 +121,12 @@ function box(modules: EngineModules) {
   let written: Buffer[] = [];
   // What was handed on may be used again by whoever handed it.
   const write = (bytes: Uint8Array): boolean => written.push(Buffer.from(bytes)) > 0;
-  const out = new modules.outbox.Outbox({ write, cork: () => undefined, uncork: () => undefined });
+  const out = new modules.outbox.Outbox({
+    write,
+    cork: () => undefined,
+    uncork: () => undefined,
+    writableLength: 0,
+  });
   const take = (): Buffer[] => {
     const taken = written;
     written = [];
@@ -132,7 +137,7 @@ function box(modules: EngineModules) {
 
 const STOCK = stockCatalog(18);
 
-function catalogOf({ actions }: EngineParts): SessionCatalog {
+export function modelCatalog({ actions }: Pick<EngineParts, "actions">): SessionCatalog {
   return {
     names: STOCK,
     columns: {
