@@ -56,9 +56,10 @@ export interface Refusal {
   readonly rule?: string;
 }
 
+const WORDS: Readonly<Record<RefusalCode, string>> = { ...DECISION_CODES, ...RUNTIME_CODES };
+
 export function refusal(code: RefusalCode, publicText?: string, rule?: string): Refusal {
-  const words: Readonly<Record<RefusalCode, string>> = { ...DECISION_CODES, ...RUNTIME_CODES };
-  return { code, publicText: publicText ?? words[code], ...(rule === undefined ? {} : { rule }) };
+  return { code, publicText: publicText ?? WORDS[code], ...(rule === undefined ? {} : { rule }) };
 }
 
 export function isRefusal(value: object): value is Refusal {

@@ -99,11 +99,10 @@ function sessionMeters(registry: Registry): Meters {
     [...OF_REQUESTS, "outcome", "code"],
     ({ decided }) => decided.values(),
   );
-  const seconds = new Histogram({
+  const seconds = observedLater(registry, {
     name: "sallyport_decision_seconds",
     help: "Time that policy takes to decide one request.",
     buckets: DECISION_SECONDS,
-    registers,
   });
   counted("sallyport_result_rows_total", "Rows of results.", OF_REQUESTS, ({ labels, rows }) => [
     { labels, count: rows },
@@ -126,7 +125,7 @@ function sessionMeters(registry: Registry): Meters {
     },
     decided: (request, outcome, code, tookMs) => {
       countDecided(tallies.of(request), outcome, code);
-      seconds.observe(tookMs / 1_000);
+      seconds(tookMs / 1_000);
     },
     result: (request, counts) => {
       const tally = tallies.of(request);
@@ -153,6 +152,33 @@ function talliedCounters(registry: Registry, tallies: Tallies) {
         for (const { labels, count } of countsOf(tally)) this.inc({ ...labels }, count);
     };
     registry.registerMetric(new Counter({ name, help, labelNames, registers: [], collect }));
+  };
+}
+
+const OBSERVED_MAX = 1_024;
+
+/** A histogram that is told of what was observed when somebody looks at it, or when there is much of it. */
+function observedLater(
+  registry: Registry,
+  options: { readonly name: string; readonly help: string; readonly buckets: readonly number[] },
+): (value: number) => void {
+  const observed = new Float64Array(OBSERVED_MAX);
+  let count = 0;
+  const tell = (): void => {
+    for (const value of observed.subarray(0, count)) histogram.observe(value);
+    count = 0;
+  };
+  const histogram = new Histogram({
+    ...options,
+    buckets: [...options.buckets],
+    registers: [],
+    collect: tell,
+  });
+  registry.registerMetric(histogram);
+  return (value) => {
+    observed[count] = value;
+    count += 1;
+    if (count === OBSERVED_MAX) tell();
   };
 }
 

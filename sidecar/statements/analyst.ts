@@ -52,13 +52,14 @@ export function openAnalyst(options: AnalystOptions = {}): Analyst {
       const bytes = typeof text === "string" ? Buffer.from(text, "utf8") : bufferOver(text);
       // One character for each byte: unlike UTF-8 decoding it keeps different bytes different.
       const key = bytes.length > CACHED_TEXT_BYTES_MAX ? undefined : bytes.toString("latin1");
-      const known = key === undefined ? undefined : memory.texts.get(key, context);
-      if (known !== undefined) return known;
       const isShort = bytes.length <= limits.textBytesMax;
+      // What has a shape hardly ever comes twice as it is.
       const shape = key === undefined || !isShort ? undefined : shapeOf(key);
       const alike =
         key === undefined || shape === undefined ? undefined : memory.shapes.get(key, shape, context);
       if (alike !== undefined) return alike;
+      const known = key === undefined ? undefined : memory.texts.get(key, context);
+      if (known !== undefined) return known;
       const scan = prescan(bytes, limits);
       if (scan.verdict === "refuse") return refused(scan.code, scan.text, bytes.length);
       // The package answers an empty text with an error of its own.

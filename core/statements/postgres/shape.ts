@@ -23,7 +23,8 @@ export interface Shape {
 
 /** Of the text's bytes as Latin-1: outside ASCII nothing has a shape. */
 export function shapeOf(text: string): Shape | undefined {
-  if (text.length > SHAPED_TEXT_BYTES_MAX || !PLAIN.test(text) || mentionsPath(text)) return undefined;
+  if (text.length > SHAPED_TEXT_BYTES_MAX || !LITERAL.test(text)) return undefined;
+  if (!PLAIN.test(text) || mentionsPath(text)) return undefined;
   const literals: ShapedLiteral[] = [];
   let key = "";
   let copied = 0;
@@ -48,6 +49,9 @@ export function shapeOf(text: string): Shape | undefined {
 
 /** Printable ASCII and white space, without the backslash. */
 const PLAIN = /^[\t\n\v\f\r -[\]-~]*$/;
+
+/** Without any of these there is nothing that could differ. */
+const LITERAL = /['\d]/;
 
 /** Control characters, which no shaped text holds. The grammar tells these three apart, and no more. */
 const STRING = "\u0001";
@@ -123,9 +127,8 @@ function endOfQuoted(text: string, start: number, quote: string): number | undef
 
 /** What does not fit into four bytes is to the grammar what has a point in it. */
 function numberSign(text: string, start: number, end: number): string {
-  return Number(text.slice(start, end)) <= INTEGER_MAX && !text.slice(start, end).includes(".")
-    ? INTEGER
-    : DECIMAL;
+  const number = text.slice(start, end);
+  return Number(number) <= INTEGER_MAX && !number.includes(".") ? INTEGER : DECIMAL;
 }
 
 const isDigit = (text: string, at: number): boolean => KINDS[text.charCodeAt(at)] === "number";
@@ -137,6 +140,7 @@ export function isSpace(text: string, at: number): boolean {
 
 /** What would belong to the word or number before it. */
 function isWordPart(text: string, at: number): boolean {
-  const kind = KINDS[text.charCodeAt(at)];
-  return kind === "word" || kind === "number" || kind === "parameter";
+  return WORD_PARTS[text.charCodeAt(at)] === 1;
 }
+
+const WORD_PARTS = Uint8Array.from(KINDS, (kind) => Number(["word", "number", "parameter"].includes(kind)));

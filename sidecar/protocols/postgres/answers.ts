@@ -334,26 +334,28 @@ function ready(backend: Backend, frame: Frame): void {
   result(core, slot, undefined);
   core.keep(slot);
   const { own, passesReady } = slot;
-  const why = backend.stopped ?? refusal("POLICY_CHANGED");
   const isLast = core.expected.length === 1;
   finish(backend, slot);
   // Portals end with their transaction, unless some were bound since.
   if (status === "I" && isLast) core.names.forgetPortals();
   core.parts.path.ready(status);
   if (status === "I") core.parts.catalog.transactionEnded();
-  if (abort !== "no" && status === "T") return abortTransaction(backend, isLast, why);
-  if (abort === "writes" && status === "I") return core.fail(why);
+  if (abort !== "no" && status === "T") return abortTransaction(backend, isLast);
+  if (abort === "writes" && status === "I") return core.fail(whyStopped(backend));
   if (!own || passesReady) toClient(backend, frame);
 }
 
 /** The client was told of an error, so its transaction must have failed. The ReadyForQuery of this is the client's. */
-function abortTransaction({ core }: Backend, isLast: boolean, why: Refusal): void {
-  if (!isLast || core.isInsideMessage) return core.fail(why);
+function abortTransaction(backend: Backend, isLast: boolean): void {
+  const { core } = backend;
+  if (!isLast || core.isInsideMessage) return core.fail(whyStopped(backend));
   const slot = core.expected.push("query");
   slot.own = true;
   slot.isMarker = true;
   slot.passesReady = true;
   core.parts.toUpstream.put(MARKER_QUERY);
 }
+
+const whyStopped = ({ stopped }: Backend): Refusal => stopped ?? refusal("POLICY_CHANGED");
 
 const isStatus = (text: string): text is TransactionStatus => text === "I" || text === "T" || text === "E";

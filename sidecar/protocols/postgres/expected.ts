@@ -58,16 +58,19 @@ export interface Slot {
 
 export const SLOTS_MAX = 4096;
 
+/** So many places are kept for a session that asks nothing. */
+const PLACES_KEPT = 64;
+
 export class Expected {
-  readonly #slots: Slot[] = [];
-  readonly #free: Slot[] = [];
-  /** Index of the oldest; the array is compacted when it has drifted far. */
+  #slots: (Slot | undefined)[] = [];
+  /** Indexes of the oldest, and behind the newest. What stands before is moved away when it has become long. */
   #first = 0;
+  #end = 0;
   #pushed = 0;
   #readies = 0;
 
   get length(): number {
-    return this.#slots.length - this.#first;
+    return this.#end - this.#first;
   }
 
   get head(): Slot | undefined {
@@ -89,12 +92,11 @@ export class Expected {
   }
 
   push(asked: Asked): Slot {
-    const slot = this.#free.pop() ?? blank();
-    slot.asked = asked;
-    slot.serial = this.#pushed;
+    const slot = slotOf(asked, this.#pushed);
     if (isReadied(slot)) this.#readies += 1;
     this.#pushed += 1;
-    this.#slots.push(slot);
+    this.#slots[this.#end] = slot;
+    this.#end += 1;
     return slot;
   }
 
@@ -103,25 +105,26 @@ export class Expected {
     const slot = this.#slots[this.#first];
     if (slot === undefined) throw new RangeError("nothing is expected");
     if (isReadied(slot)) this.#readies -= 1;
+    this.#slots[this.#first] = undefined;
     this.#first += 1;
-    if (this.#first === this.#slots.length) {
-      this.#slots.length = 0;
+    if (this.#first === this.#end) {
+      if (this.#slots.length > PLACES_KEPT) this.#slots = [];
       this.#first = 0;
-    } else if (this.#first >= 64) {
+      this.#end = 0;
+    } else if (this.#first >= PLACES_KEPT) {
       this.#slots.splice(0, this.#first);
+      this.#end -= this.#first;
       this.#first = 0;
     }
-    Object.assign(slot, BLANK);
-    if (this.#free.length < 64) this.#free.push(slot);
   }
 }
 
 const isReadied = ({ asked }: Slot): boolean => asked === "sync" || asked === "query";
 
-function blank(): Slot {
+function slotOf(asked: Asked, serial: number): Slot {
   return {
-    asked: "sync",
-    serial: -1,
+    asked,
+    serial,
     own: false,
     passesReady: false,
     isMarker: false,
@@ -147,5 +150,3 @@ function blank(): Slot {
     defines: undefined,
   };
 }
-
-const BLANK: Readonly<Slot> = blank();

@@ -79,6 +79,11 @@ export class Names {
     return { of: "statement", change: this.#statements.set(name, statement, this.#group) };
   }
 
+  /** As a Query does, and a Parse without a name that is refused; undefined where there is none to drop. */
+  dropUnnamed(): NameChange | undefined {
+    return this.#statements.has("") ? this.setStatement("", undefined) : undefined;
+  }
+
   setPortal(name: string, portal: Portal | undefined): NameChange {
     return { of: "portal", change: this.#portals.set(name, portal, this.#group) };
   }

@@ -36,6 +36,11 @@ export class Namespace<Value> {
     return this.#latest.get(name)?.value;
   }
 
+  /** Something, or the end of it that nobody has confirmed. */
+  has(name: string): boolean {
+    return this.#latest.has(name);
+  }
+
   set(name: string, value: Value | undefined, group: number): Change<Value> {
     const change = { name, value, before: this.#latest.get(name), isUndone: false, isOpen: true, group };
     this.#put(name, change);
@@ -76,6 +81,7 @@ export class Namespace<Value> {
 
   /** Only while nothing is on its way. */
   forget(isGone: (value: Value | undefined) => boolean = always): void {
+    if (this.#latest.size === 0) return;
     for (const { name, value } of this.#latest.values()) if (isGone(value)) this.#put(name, undefined);
   }
 

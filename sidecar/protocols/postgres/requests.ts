@@ -82,7 +82,7 @@ function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
 function refuseQuery(intake: Intake, why: Refusal, request: number): Slot {
   const { core } = intake;
   const slot = core.expected.push("query");
-  slot.names = core.names.setStatement("", undefined);
+  slot.names = core.names.dropUnnamed();
   core.names.nextGroup();
   slot.refusal = why;
   slot.request = request;
@@ -102,7 +102,7 @@ function forwardQuery(
 ): void {
   const { core } = intake;
   const slot = core.expected.push("query");
-  slot.names = core.names.setStatement("", undefined);
+  slot.names = core.names.dropUnnamed();
   slot.request = number;
   slot.facts = request;
   slot.traits = traits;
@@ -208,7 +208,7 @@ function finishParse(
     slot.ended = "cancelled";
   }
   // The marker that stands in its place ends the unnamed statement, as it would have itself.
-  if (name === "") slot.names = core.names.setStatement("", undefined);
+  if (name === "") slot.names = core.names.dropUnnamed();
   core.parts.toUpstream.put(markerParse(name));
   intake.skipping = true;
 }

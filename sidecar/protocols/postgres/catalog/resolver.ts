@@ -160,11 +160,24 @@ function hidesLineage(unsettled: Unsettled, protection: Protection): boolean {
   );
 }
 
+/** By what is protected, which is another object for every reading and every set of masks. */
+const foundUnclear = new WeakMap<Protection, WeakMap<StatementFacts, { readonly why: string | undefined }>>();
+
 /**
  * Why an output without an origin could show a masked value; undefined when everything that it could be made of is known
- * and not masked.
+ * and not masked. Found once for each statement, but for what an open transaction may have changed.
  */
 function whyUnclear(facts: StatementFacts, known: Known | string): string | undefined {
+  if (typeof known === "string" || known.unsettled !== undefined) return findWhyUnclear(facts, known);
+  const { protection } = known;
+  let found = foundUnclear.get(protection);
+  if (found === undefined) foundUnclear.set(protection, (found = new WeakMap()));
+  let answer = found.get(facts);
+  if (answer === undefined) found.set(facts, (answer = { why: findWhyUnclear(facts, known) }));
+  return answer.why;
+}
+
+function findWhyUnclear(facts: StatementFacts, known: Known | string): string | undefined {
   if (isSelfContained(facts)) return undefined;
   if (typeof known === "string") return known;
   const [doubt] = facts.doubts;
