@@ -98,7 +98,7 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
     async release(lease) {
       if (worker !== undefined) desk.release(worker, lease);
     },
-    prove: (lease, challenge) => known((of) => desk.prove(of, lease, challenge)),
+    prove: (lease, challenge, signal) => known((of) => desk.prove(of, lease, challenge, signal)),
     hold: async () => refusal("ASK_NOT_AVAILABLE"),
     append: (batch, signal) => {
       const foreign = batch.some(({ session }) => isOfAnother(sessions.get(session)?.worker, worker));

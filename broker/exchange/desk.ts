@@ -125,14 +125,19 @@ export class Desk {
     this.#deps.sessions.forget(lease.session);
   }
 
-  async prove(worker: Worker, id: LeaseId, challenge: Challenge): Promise<Proof | Refusal> {
+  async prove(
+    worker: Worker,
+    id: LeaseId,
+    challenge: Challenge,
+    signal: AbortSignal,
+  ): Promise<Proof | Refusal> {
     const lease = this.#held(worker, id);
     if (lease === undefined) return refusal("LEASE_ENDED");
     // As the Connection is now, not as it was when the lease was made.
     const upstream = this.#deps.prepared()?.upstreams.get(keyOf(lease.connection));
     if (upstream === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
     const refused = unanswerable(challenge, upstream.spec);
-    if (refused === undefined) return lease.credential.prove(challenge);
+    if (refused === undefined) return lease.credential.prove(challenge, signal);
     this.#deps.note("proof.refused", { connection: keyOf(lease.connection), asked: challenge.kind });
     return refused;
   }

@@ -3,10 +3,10 @@ import type { Challenge, Proof } from "#core/port/port.ts";
 import { PASSWORD_BYTES_MAX } from "#core/port/values.ts";
 import type { SecretBytes } from "#core/values/secret.ts";
 import { md5Response } from "#core/wire/postgres/md5.ts";
-import { proveWithPassword } from "./proving.ts";
+import { type Proving, proveWithPassword } from "./proving.ts";
 import { NoCredential } from "./source.ts";
 
-export interface PasswordOwner {
+export interface PasswordOwner extends Proving {
   /** Where the password comes from, for operators. */
   readonly field: string;
   readonly user: string | undefined;
@@ -16,11 +16,11 @@ export interface PasswordOwner {
 export async function answerWithPassword(
   challenge: Challenge,
   password: SecretBytes,
-  { field, user }: PasswordOwner,
+  { field, user, upstream, signal }: PasswordOwner,
 ): Promise<Proof | undefined> {
   switch (challenge.kind) {
     case "scram-sha-256": {
-      const proof = await proveWithPassword(challenge, password);
+      const proof = await proveWithPassword(challenge, password, { upstream, signal });
       return proof === undefined ? undefined : { kind: "scram-sha-256", ...proof };
     }
     case "md5":

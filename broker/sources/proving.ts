@@ -9,6 +9,7 @@ import {
   parseServerFirst,
   scramProofOfSalted,
 } from "#core/wire/postgres/scram.ts";
+import { COSTLY_ITERATIONS, costlyLines } from "./costly.ts";
 
 /**
  * RFC 7677 asks for at least this many. An upstream, or what poses as one, that asks for fewer wants a proof that is
@@ -18,7 +19,16 @@ export const SCRAM_ITERATIONS_LEAST = 4096;
 
 const derive = promisify(pbkdf2);
 
-export async function saltPassword(
+const inLine = costlyLines();
+
+export interface Proving {
+  /** Whose challenge it is, for the order in which those that cost much are answered. */
+  readonly upstream: string;
+  /** Fires when nobody waits for the proof any more. */
+  readonly signal: AbortSignal;
+}
+
+async function saltPassword(
   password: SecretBytes,
   salt: Uint8Array,
   iterations: number,
@@ -36,9 +46,22 @@ export async function saltPassword(
 export async function proveWithPassword(
   challenge: ScramChallenge,
   password: SecretBytes,
+  { upstream, signal }: Proving,
 ): Promise<ScramProof | undefined> {
   const asked = parseServerFirst(challenge.serverFirst, challenge.clientFirstBare);
   if (asked === undefined || asked.iterations < SCRAM_ITERATIONS_LEAST) return undefined;
-  using salted = await saltPassword(password, asked.salt, asked.iterations);
+  const { salt, iterations } = asked;
+  using salted = await saltedInTurn(password, salt, iterations, { upstream, signal });
   return scramProofOfSalted(challenge, salted.reveal());
+}
+
+// oxlint-disable-next-line max-params -- three are what is salted, and with whom it stands in line
+async function saltedInTurn(
+  password: SecretBytes,
+  salt: Uint8Array,
+  iterations: number,
+  { upstream, signal }: Proving,
+): Promise<SecretBytes> {
+  if (iterations < COSTLY_ITERATIONS) return saltPassword(password, salt, iterations);
+  return inLine(upstream, () => saltPassword(password, salt, iterations), signal);
 }

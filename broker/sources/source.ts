@@ -32,7 +32,7 @@ export interface Credential {
   readonly user: string;
   /** From then on the upstream refuses the credential, whatever becomes of us; Infinity when it does not. */
   readonly validUntilMs: number;
-  prove(challenge: Challenge): Promise<Proof | Refusal>;
+  prove(challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal>;
   /** Makes it valid until then, or says why it cannot be; what was valid before stays so. */
   extend(untilMs: number, signal: AbortSignal): Promise<Refusal | undefined>;
   /**

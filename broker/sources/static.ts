@@ -4,6 +4,7 @@ import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { type Note, causeOf } from "../note.ts";
 import { type PasswordDeps, type PasswordPlace, passwordsOf } from "./password.ts";
 import { answerWithPassword } from "./answering.ts";
+import { lineOf } from "./costly.ts";
 import { type Credential, type CredentialSource, NoCredential, type Upstream } from "./source.ts";
 
 export interface StaticDeps extends PasswordDeps {
@@ -22,13 +23,19 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
     return passwords.read({ reference: { [place]: reference }, field: FIELD, upstream, signal });
   };
 
-  async function prove(upstream: Upstream, challenge: Challenge): Promise<Proof | Refusal> {
+  async function prove(
+    upstream: Upstream,
+    challenge: Challenge,
+    signal: AbortSignal,
+  ): Promise<Proof | Refusal> {
     try {
-      using password = await read(upstream, AbortSignal.timeout(READ_MS_MAX));
+      using password = await read(upstream, AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)]));
       return (
         (await answerWithPassword(challenge, password, {
           field: FIELD,
           user: upstream.spec.postgres?.user,
+          upstream: lineOf(upstream),
+          signal,
         })) ?? badChallenge()
       );
     } catch (error) {
@@ -68,13 +75,14 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
 
 function credentialOf(
   upstream: Upstream,
-  prove: (upstream: Upstream, challenge: Challenge) => Promise<Proof | Refusal>,
+  prove: (upstream: Upstream, challenge: Challenge, signal: AbortSignal) => Promise<Proof | Refusal>,
 ): Credential {
   let hasEnded = false;
   return {
     user: upstream.spec.postgres?.user ?? "",
     validUntilMs: Number.POSITIVE_INFINITY,
-    prove: async (challenge) => (hasEnded ? refusal("LEASE_ENDED") : prove(upstream, challenge)),
+    prove: async (challenge, signal) =>
+      hasEnded ? refusal("LEASE_ENDED") : prove(upstream, challenge, signal),
     extend: async () => (hasEnded ? refusal("LEASE_ENDED") : undefined),
     end() {
       hasEnded = true;

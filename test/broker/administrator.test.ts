@@ -25,7 +25,8 @@ const PASSWORD = "canary-admin-51c0";
 
 function login(port: number, tls: Login["tls"] = { mode: "disable" }, password = PASSWORD): Login {
   const secret = new SecretBytes(Buffer.from(password));
-  const prove: Login["prove"] = (challenge) => proveWithPassword(challenge, secret);
+  const prove: Login["prove"] = (challenge) =>
+    proveWithPassword(challenge, secret, { upstream: "test", signal: soon() });
   return { host: "127.0.0.1", port, tls, user: "admin", database: "postgres", prove };
 }
 const soon = (): AbortSignal => AbortSignal.timeout(15_000);

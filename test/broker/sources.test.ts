@@ -166,7 +166,7 @@ describe("every source of credentials", { skip: skipWithoutPostgres(18) }, () =>
           serverFirst: "r=x",
           channelBinding: Buffer.from("n,,"),
         } as const;
-        const answer = await credential.prove(bad);
+        const answer = await credential.prove(bad, forEver);
         assert.ok(isRefusal(answer) && answer.code === "UPSTREAM_PROTOCOL");
         const told = inspect([credential, sources, notes], { depth: 20, showHidden: true });
         credential.end("released");

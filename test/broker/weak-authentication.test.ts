@@ -105,7 +105,7 @@ test("a minted key answers SCRAM only", () => {
 });
 
 test("a password that cannot be sent as it is is refused by the name of its field", async () => {
-  const owner = { field: "spec.credential.source.env", user: "reader" };
+  const owner = { field: "spec.credential.source.env", user: "reader", upstream: "test", signal: forEver };
   for (const [bytes, isSent] of [
     [Buffer.alloc(PASSWORD_BYTES_MAX, "x"), true],
     [Buffer.alloc(PASSWORD_BYTES_MAX + 1, "x"), false],

@@ -1,6 +1,7 @@
 /** The role that makes roles, on one server: signs in anew for each piece of work, a few at a time. */
 import { type Limiter, limiter } from "../../limiter.ts";
 import type { Passwords } from "../password.ts";
+import { lineOf } from "../costly.ts";
 import { proveWithPassword } from "../proving.ts";
 import { NoCredential, type Upstream } from "../source.ts";
 import { type Administrator, connectAdministrator } from "./client.ts";
@@ -56,6 +57,7 @@ async function connect(
   const tooSlow = new AbortController();
   const stop = (): void => tooSlow.abort(connecting.reason);
   connecting.addEventListener("abort", stop, { once: true });
+  const either = AbortSignal.any([signal, tooSlow.signal]);
   try {
     return await connectAdministrator(
       {
@@ -67,9 +69,10 @@ async function connect(
         },
         user: source.minter.user,
         database: database ?? own,
-        prove: (challenge) => proveWithPassword(challenge, password),
+        prove: (challenge) =>
+          proveWithPassword(challenge, password, { upstream: lineOf(upstream), signal: either }),
       },
-      AbortSignal.any([signal, tooSlow.signal]),
+      either,
     );
   } finally {
     connecting.removeEventListener("abort", stop);

@@ -141,7 +141,7 @@ export function signIn(
       user: credential.user,
       database,
       prove: async (challenge) => {
-        const proof: object = await credential.prove({ kind: "scram-sha-256", ...challenge });
+        const proof: object = await credential.prove({ kind: "scram-sha-256", ...challenge }, forEver);
         if (isRefusal(proof)) throw new Refused(proof);
         return proof as never;
       },

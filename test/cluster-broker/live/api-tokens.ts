@@ -124,18 +124,21 @@ export function apiTokenCases(world: () => World): void {
       assert.ok(first !== undefined && second !== undefined);
       assert.equal(asked(), 1);
       assert.equal(first.user, `system:serviceaccount:${namespace}:default`);
-      const before = tokenOf(await first.prove({ kind: "bearer" }));
-      assert.equal(tokenOf(await second.prove({ kind: "bearer" })), before);
+      const before = tokenOf(await first.prove({ kind: "bearer" }, forever));
+      assert.equal(tokenOf(await second.prove({ kind: "bearer" }, forever)), before);
       nowMs += TEN_MINUTES_MS / 2 + 10_000;
       assert.equal(await second.extend(nowMs + 300_000, forever), undefined);
       assert.ok(second.validUntilMs > first.validUntilMs - 1);
       assert.equal(asked(), 2);
       assert.equal(
-        ((await first.prove({ kind: "cleartext" })) as { code: string }).code,
+        ((await first.prove({ kind: "cleartext" }, forever)) as { code: string }).code,
         "UPSTREAM_PROTOCOL",
       );
       first.end("released");
-      assert.equal(((await first.prove({ kind: "bearer" })) as { code: string }).code, "LEASE_ENDED");
+      assert.equal(
+        ((await first.prove({ kind: "bearer" }, forever)) as { code: string }).code,
+        "LEASE_ENDED",
+      );
       await source[Symbol.asyncDispose]();
     });
 

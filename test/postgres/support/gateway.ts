@@ -252,8 +252,8 @@ function targetOf(options: GatewayOptions) {
     },
     lease: { lease: "lease", user, expiresMs: Infinity },
     // Answers whatever it is asked: what must not be asked is the engine's to know.
-    prove: async (challenge: Challenge): Promise<Proof | Refusal> =>
-      (await answerWithPassword(challenge, password, { field: "test", user })) ??
+    prove: async (challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal> =>
+      (await answerWithPassword(challenge, password, { field: "test", user, upstream: "test", signal })) ??
       refusal("CREDENTIAL_REFUSED"),
     sessionMark: "sallyport:test",
   } as const;
