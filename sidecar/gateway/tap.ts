@@ -11,7 +11,7 @@ import { type PolicySession, openSession } from "#core/policy/session.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { ResultCounts, Tap, Verdict } from "../protocols/protocol.ts";
 import type { RecordedRequest, Recorder } from "../uplink/recorder.ts";
-import type { Meters } from "./meters.ts";
+import type { MeteredRequest, Meters } from "./meters.ts";
 import type { ActivePlan } from "./plans.ts";
 import { refusalOf } from "./refusing.ts";
 import { SUPPORTED } from "./supported.ts";
@@ -46,114 +46,118 @@ export interface SessionTap extends Tap {
 }
 
 export function openTap(options: TapOptions): SessionTap {
-  const { recorder } = options;
-  const meters = metersOf(options);
-  const { refuse, pass, ask } = verdictsOf(options);
-  const totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
-  const changed = new Set<() => void>();
-  // A statement that runs ten thousand times is one request with one decision, and all that follows from either is found once.
-  const describe = remembered(describeRequest);
-  const say = remembered((decision: Decision) =>
-    remembered((description: RequestDescription) => decidedOf(decision, description)),
-  );
-  const carriedOut = remembered((decision: Decision) => refuseUnsupported(decision, SUPPORTED));
-  let policy = openPolicy(options, options.plan);
-  let opening = consider(options.opening);
-
-  function consider(request: Request): Decision {
-    return carriedOut(policy.decide(request, options.nowMs()));
-  }
-
-  return {
-    get opening() {
-      return opening;
-    },
-    get obligations(): Obligations {
-      return opening.obligations;
-    },
-    get passesAll() {
-      return policy.passesAll(options.opening, options.nowMs());
-    },
-    get isFull() {
-      return recorder.isFull;
-    },
-    totals,
-    onRoom: (listener) => recorder.onRoom(listener),
-    onChange: (listener) => void changed.add(listener),
-    recheck: consider,
-    decide(request, text) {
-      const number = totals.requests;
-      totals.requests += 1;
-      const decision = meters.decided(() => consider(request));
-      const description = describe(request);
-      const asked = { number, decided: say(decision)(description), text };
-      const statementsMax = opening.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
-      if (decision.outcome === "deny") return refuse(asked, refusalOf(decision));
-      if (totals.requests > statementsMax) return refuse(asked, refusal("LIMIT_STATEMENTS"));
-      if (decision.outcome === "ask") return ask(asked, decision);
-      if (!description.readsOnly) return pass(asked, decision);
-      recorder.ask(asked);
-      return { pass: true, request: number, decision };
-    },
-    result(request, counts) {
-      totals.maskedValues += counts.maskedValues;
-      meters.result(counts);
-      recorder.answer(request, counts);
-    },
-    count(rows, bytes) {
-      totals.rows += rows;
-      totals.bytes += bytes;
-      return exceeded(totals, opening.obligations.limits);
-    },
-    adopt(plan) {
-      policy = openPolicy(options, plan);
-      opening = consider(options.opening);
-      for (const listener of changed) listener();
-      return opening;
-    },
-  };
+  return new GatewayTap(options);
 }
 
-type Verdicts = Record<"refuse", (asked: RecordedRequest, why: Refusal) => Promise<Verdict>> &
-  Record<"pass" | "ask", (asked: RecordedRequest, decision: Decision) => Promise<Verdict>>;
+/** A class, because there is one for every session: what a session has of it is what differs between sessions. */
+class GatewayTap implements SessionTap {
+  readonly totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
+  opening: Decision;
+  /** Without the plan that it began with, which is to go when another one is in force. */
+  readonly #options: Omit<TapOptions, "plan">;
+  readonly #metered: MeteredRequest;
+  readonly #onChange: (() => void)[] = [];
+  #policy: PolicySession;
 
-/** Each of them is durable before anyone hears of it. */
-function verdictsOf({ recorder, hold, onRefused }: TapOptions): Verdicts {
-  const refuse: Verdicts["refuse"] = async (asked, why) => {
+  constructor({ plan, ...options }: TapOptions) {
+    const { caller, connection, opening } = options;
+    this.#options = options;
+    this.#metered = { protocol: opening.protocol, connection };
+    this.#policy = openSession(plan.plan, caller, connection);
+    this.opening = this.recheck(opening);
+  }
+
+  get obligations(): Obligations {
+    return this.opening.obligations;
+  }
+
+  get passesAll(): boolean {
+    const { opening, nowMs } = this.#options;
+    return this.#policy.passesAll(opening, nowMs());
+  }
+
+  get isFull(): boolean {
+    return this.#options.recorder.isFull;
+  }
+
+  onRoom(listener: () => void): void {
+    this.#options.recorder.onRoom(listener);
+  }
+
+  onChange(listener: () => void): void {
+    this.#onChange.push(listener);
+  }
+
+  recheck(request: Request): Decision {
+    return carriedOut(this.#policy.decide(request, this.#options.nowMs()));
+  }
+
+  decide(request: Request, text: Uint8Array): Verdict | Promise<Verdict> {
+    const { totals } = this;
+    const number = totals.requests;
+    totals.requests += 1;
+    const decision = this.#decide(request);
+    const description = describe(request);
+    const asked = { number, decided: say(decision)(description), text };
+    const statementsMax = this.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
+    if (decision.outcome === "deny") return this.#refuse(asked, refusalOf(decision));
+    if (totals.requests > statementsMax) return this.#refuse(asked, refusal("LIMIT_STATEMENTS"));
+    if (decision.outcome === "ask") return this.#ask(asked, decision);
+    if (!description.readsOnly) return this.#pass(asked, decision);
+    this.#options.recorder.ask(asked);
+    return { pass: true, request: number, decision };
+  }
+
+  result(request: number, counts: ResultCounts): void {
+    const { meters, recorder } = this.#options;
+    this.totals.maskedValues += counts.maskedValues;
+    meters.result(this.#metered, counts);
+    recorder.answer(request, counts);
+  }
+
+  count(rows: number, bytes: number): Refusal | undefined {
+    this.totals.rows += rows;
+    this.totals.bytes += bytes;
+    return exceeded(this.totals, this.obligations.limits);
+  }
+
+  adopt({ plan }: ActivePlan): Decision {
+    const { caller, connection, opening } = this.#options;
+    this.#policy = openSession(plan, caller, connection);
+    this.opening = this.recheck(opening);
+    for (const listener of this.#onChange) listener();
+    return this.opening;
+  }
+
+  #decide(request: Request): Decision {
+    const startMs = performance.now();
+    const decision = this.recheck(request);
+    const tookMs = performance.now() - startMs;
+    this.#options.meters.decided(this.#metered, decision.outcome, decision.code, tookMs);
+    return decision;
+  }
+
+  // Each of these is durable before anyone hears of it.
+
+  async #refuse(asked: RecordedRequest, why: Refusal): Promise<Verdict> {
+    const { onRefused, recorder } = this.#options;
     onRefused(why);
     const decided: Decided = { ...asked.decided, outcome: "deny", code: why.code };
     const unavailable = await recorder.askStrictly({ ...asked, decided });
     return { pass: false, request: asked.number, refusal: unavailable ?? why };
-  };
-  const pass: Verdicts["pass"] = async (asked, decision) => {
-    const unavailable = await recorder.askStrictly(asked);
+  }
+
+  async #pass(asked: RecordedRequest, decision: Decision): Promise<Verdict> {
+    const unavailable = await this.#options.recorder.askStrictly(asked);
     if (unavailable !== undefined) return { pass: false, request: asked.number, refusal: unavailable };
     return { pass: true, request: asked.number, decision };
-  };
-  const ask: Verdicts["ask"] = async (asked, decision) => {
-    const answer = await hold(decision.publicText);
-    if (answer === "approved") return pass(asked, decision);
-    return refuse(asked, withRule(answer, decision));
-  };
-  return { refuse, pass, ask };
-}
+  }
 
-interface TapMeters {
-  decided(decide: () => Decision): Decision;
-  result(counts: ResultCounts): void;
-}
-
-function metersOf({ meters, connection, opening: { protocol } }: TapOptions): TapMeters {
-  const request = { protocol, connection };
-  return {
-    decided(decide) {
-      const startMs = performance.now();
-      const decision = decide();
-      meters.decided(request, decision.outcome, decision.code, performance.now() - startMs);
-      return decision;
-    },
-    result: (counts) => meters.result(request, counts),
-  };
+  async #ask(asked: RecordedRequest, decision: Decision): Promise<Verdict> {
+    const answer = await this.#options.hold(decision.publicText);
+    if (answer === "approved") return this.#pass(asked, decision);
+    return this.#refuse(asked, withRule(answer, decision));
+  }
 }
 
 function remembered<Key extends object, Value extends object>(
@@ -167,9 +171,12 @@ function remembered<Key extends object, Value extends object>(
   };
 }
 
-function openPolicy({ caller, connection }: TapOptions, { plan }: ActivePlan): PolicySession {
-  return openSession(plan, caller, connection);
-}
+// A statement that runs ten thousand times is one request with one decision, and all that follows from either is found once.
+const describe = remembered(describeRequest);
+const say = remembered((decision: Decision) =>
+  remembered((description: RequestDescription) => decidedOf(decision, description)),
+);
+const carriedOut = remembered((decision: Decision) => refuseUnsupported(decision, SUPPORTED));
 
 function decidedOf(
   { outcome, code, by, observations }: Decision,

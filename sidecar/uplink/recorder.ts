@@ -58,17 +58,66 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
   const { session, digestKey } = options;
   const outbox = new SessionOutbox(session, new TextDigester(digestKey), tools.nowMs, options.onBroken);
   digestKey.fill(0);
-  const { sender } = tools;
-  sender.register(outbox);
+  tools.sender.register(outbox);
+  return new SessionRecorder(outbox, tools);
+}
 
-  function put(write: () => unknown, urgency: Urgency): void {
-    if (outbox.ended !== undefined) return;
-    write();
-    sender.send(outbox, urgency);
+class SessionRecorder implements Recorder {
+  readonly #outbox: SessionOutbox;
+  readonly #tools: RecorderTools;
+
+  constructor(outbox: SessionOutbox, tools: RecorderTools) {
+    this.#outbox = outbox;
+    this.#tools = tools;
   }
 
-  /** `late`: what has to be put on record of it when it was not stored in time. */
-  async function putStrictly(seal: () => number, late?: () => void): Promise<Refusal | undefined> {
+  get isFull(): boolean {
+    return this.#outbox.isFull || this.#tools.sender.isFull;
+  }
+
+  record(body: SingleBody): void {
+    if (this.#outbox.ended !== undefined) return;
+    this.#outbox.seal(body);
+    this.#send("soon");
+  }
+
+  recordStrictly(body: SingleBody): Promise<Refusal | undefined> {
+    return this.#putStrictly(() => this.#outbox.seal(body));
+  }
+
+  ask({ number, decided, text }: RecordedRequest): void {
+    if (this.#outbox.ended !== undefined) return;
+    this.#outbox.ask(number, decided, text);
+    this.#send("soon");
+  }
+
+  askStrictly({ number, decided, text }: RecordedRequest): Promise<Refusal | undefined> {
+    const seal = (): number => {
+      this.#outbox.ask(number, decided, text);
+      return this.#outbox.sealGathered();
+    };
+    // It stands on record as allowed; what became of it has to stand there too.
+    return this.#putStrictly(seal, () => this.answer(number, NOT_FORWARDED));
+  }
+
+  answer(number: number, counts: Omit<Result, "atMs">): void {
+    if (this.#outbox.ended !== undefined) return;
+    this.#outbox.answer(number, counts);
+    this.#send("soon");
+  }
+
+  onRoom(listener: () => void): void {
+    this.#outbox.onRoom(listener);
+  }
+
+  async room(): Promise<void> {
+    while (this.isFull && this.#outbox.ended === undefined) await this.#outbox.nextRoom();
+  }
+
+  /** `late`: puts on record what has to be there of it when it was not stored in time. */
+  async #putStrictly(seal: () => number, late?: () => void): Promise<Refusal | undefined> {
+    const outbox = this.#outbox;
+    const { sender, trailWaitMs } = this.#tools;
     if (outbox.ended !== undefined) return outbox.ended;
     // No room even for the refusal.
     if (outbox.isOverfull || sender.isOverfull) {
@@ -76,34 +125,15 @@ export function openRecorder(options: RecorderOptions, tools: RecorderTools): Re
       return refusal("TRAIL_UNAVAILABLE");
     }
     const seq = seal();
-    sender.send(outbox, "now");
-    const unavailable = await outbox.acknowledged(seq, Math.max(0, tools.trailWaitMs - outbox.oldestAgeMs()));
-    if (unavailable !== undefined && late !== undefined) put(late, "soon");
+    this.#send("now");
+    const unavailable = await outbox.acknowledged(seq, Math.max(0, trailWaitMs - outbox.oldestAgeMs()));
+    if (unavailable !== undefined) late?.();
     return unavailable;
   }
 
-  return {
-    record: (body) => put(() => outbox.seal(body), "soon"),
-    recordStrictly: (body) => putStrictly(() => outbox.seal(body)),
-    ask: ({ number, decided, text }) => put(() => outbox.ask(number, decided, text), "soon"),
-    askStrictly: ({ number, decided, text }) =>
-      putStrictly(
-        () => {
-          outbox.ask(number, decided, text);
-          return outbox.sealGathered();
-        },
-        // It stands on record as allowed; what became of it has to stand there too.
-        () => outbox.answer(number, NOT_FORWARDED),
-      ),
-    answer: (number, counts) => put(() => outbox.answer(number, counts), "soon"),
-    get isFull() {
-      return outbox.isFull || sender.isFull;
-    },
-    onRoom: (listener) => outbox.onRoom(listener),
-    room: async () => {
-      while ((outbox.isFull || sender.isFull) && outbox.ended === undefined) await outbox.nextRoom();
-    },
-  };
+  #send(urgency: Urgency): void {
+    this.#tools.sender.send(this.#outbox, urgency);
+  }
 }
 
 const NOT_FORWARDED: Omit<Result, "atMs"> = {

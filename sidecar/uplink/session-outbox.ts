@@ -14,6 +14,7 @@ import { leafBytes, parseLeaf } from "#core/audit/leaf.ts";
 import { textsOf } from "#core/audit/requests.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
+import { ownBytes } from "#core/values/own-bytes.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { Gathering } from "./gathering.ts";
 
@@ -72,7 +73,7 @@ export class SessionOutbox {
 
   readonly #nowMs: () => number;
   readonly #onBroken: (refusal: Refusal) => void;
-  readonly #room = new Set<() => void>();
+  readonly #room: (() => void)[] = [];
   #nextRoom: PromiseWithResolvers<void> | undefined;
   #held: Held[] = [];
   #weight = 0;
@@ -113,9 +114,10 @@ export class SessionOutbox {
     return this.#held.length === 0 && this.#gathering === undefined;
   }
 
-  /** So much that it should go out before more comes. */
-  get isHalfFull(): boolean {
-    return this.#over(0.5);
+  /** So much that it should go out before more comes: then the window does not fill while it is on its way. */
+  get hasGatheredMuch(): boolean {
+    const { count = 0, bytes = 0 } = this.#gathering ?? {};
+    return count >= WINDOW_EVENTS / 2 || bytes >= WINDOW_BYTES / 8;
   }
 
   /** How long the oldest event has waited: tells a trail that hangs from one that is busy. */
@@ -235,6 +237,7 @@ export class SessionOutbox {
       this.#stored = { log: this.#log, seq: event.seq, head: event.hash };
       this.sent = Math.max(0, this.sent - 1);
     }
+    if (this.#held.length === 0) this.#rest();
     this.#settle(({ seq: waitsFor }) => waitsFor <= seq, undefined);
     const [first] = this.#held;
     if (seq < sentUpTo && first !== undefined && first.event.seq <= sentUpTo) {
@@ -243,6 +246,12 @@ export class SessionOutbox {
       this.rewind = true;
     }
     if (wasFull && !this.isFull) this.roomAgain();
+  }
+
+  /** It may be long before there is another event: what stays until then is all that stays in memory. */
+  #rest(): void {
+    this.#head = ownBytes(this.#head);
+    this.#stored = { ...this.#stored, head: this.#head };
   }
 
   /** All that is not acknowledged goes out again. */
@@ -365,7 +374,7 @@ export class SessionOutbox {
   }
 
   onRoom(listener: () => void): void {
-    this.#room.add(listener);
+    this.#room.push(listener);
   }
 
   nextRoom(): Promise<void> {
