@@ -19,6 +19,7 @@ export interface Child extends AsyncDisposable {
   /** The first line that fits, from the beginning on. Rejects when the process ends before, or after that long. */
   line(pattern: RegExp, waitMs?: number): Promise<RegExpExecArray>;
   kill(signal: NodeJS.Signals): void;
+  /** Once all that it said is in `output()`. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
@@ -29,6 +30,8 @@ export class ChildFailed extends Error {
 const OUTPUT_CHARS_MAX = 4 * 1024 * 1024;
 const WAIT_MS = 30_000;
 const STOP_MS_MAX = 20_000;
+/** Programs that it started may go on holding its outputs: what it said itself has long been read by then. */
+const HELD_MS_MAX = 2_000;
 
 /**
  * The shell becomes the program; the guard beside it holds the other end of our lifeline. When we are gone without a word it
@@ -54,16 +57,17 @@ export function startChild(command: readonly [string, ...string[]], options: Chi
     env: { PATH: process.env["PATH"] ?? "", ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid }),
   });
-  const exited = once(child, "exit").then(([code, signal]) => ({
-    code: code as number | null,
-    signal: signal as NodeJS.Signals | null,
-  }));
+  const ended = once(child, "exit");
   const [, stdout, stderr, lifeline] = child.stdio;
   if (!(stdout instanceof Socket && stderr instanceof Socket && lifeline instanceof Socket))
     throw new ChildFailed(`${command[0]} cannot be started`);
   // The guard may have ended before us.
   lifeline.on("error", () => undefined).unref();
-  const heard = listen([stdout, stderr], exited);
+  const heard = listen([stdout, stderr], ended);
+  const exited = ended.then(async ([code, signal]) => {
+    await heard.toTheEnd();
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+  });
   return {
     pid: child.pid ?? -1,
     output: heard.text,
@@ -82,7 +86,7 @@ export function startChild(command: readonly [string, ...string[]], options: Chi
   };
 }
 
-function listen(outputs: readonly Socket[], exited: Promise<unknown>) {
+function listen(outputs: readonly Socket[], ended: Promise<unknown>) {
   let output = "";
   let isOver = false;
   const watchers = new Set<() => void>();
@@ -94,11 +98,18 @@ function listen(outputs: readonly Socket[], exited: Promise<unknown>) {
       output = (output + text).slice(-OUTPUT_CHARS_MAX);
       wake();
     });
-  const closed = outputs.map((stream) => once(stream, "close"));
-  void Promise.allSettled([exited, ...closed]).then(() => {
+  const closed = Promise.allSettled(outputs.map((stream) => once(stream, "close")));
+  void Promise.allSettled([ended, closed]).then(() => {
     isOver = true;
     wake();
   });
+
+  async function toTheEnd(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, HELD_MS_MAX);
+    await Promise.race([closed, late.promise]);
+    clearTimeout(timer);
+  }
 
   async function line(pattern: RegExp, waitMs: number, name: string): Promise<RegExpExecArray> {
     const found = Promise.withResolvers<RegExpExecArray>();
@@ -120,5 +131,5 @@ function listen(outputs: readonly Socket[], exited: Promise<unknown>) {
       clearTimeout(timer);
     }
   }
-  return { text: () => output, line };
+  return { text: () => output, line, toTheEnd };
 }
