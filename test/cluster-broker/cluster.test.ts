@@ -6,7 +6,6 @@ import { apiTokenCases } from "./live/api-tokens.ts";
 import { handoverCases } from "./live/handover.ts";
 import { journalCases } from "./live/journal.ts";
 import { peopleCases } from "./live/people.ts";
-import { killedCases } from "./live/killed.ts";
 import { lineageCases } from "./live/lineage.ts";
 import { podCases } from "./live/pods.ts";
 import { replicaCases } from "./live/replicas.ts";
@@ -30,7 +29,6 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   peopleCases(() => world);
   lineageCases(() => world);
   revocationCases(() => world);
-  killedCases(() => world);
   podCases(() => world);
   denialCases(() => world);
 });

@@ -62,7 +62,7 @@ accept([
     point: "2b families, limits and revocations on a real API server, with two replicas of the broker",
     prove: () =>
       tests(
-        ["test/cluster-broker/*.test.ts", "test/{exchange/lineage,broker/revocations}.test.ts"],
+        ["test/cluster-broker/*.{test,e2e}.ts", "test/{exchange/lineage,broker/revocations}.test.ts"],
         ["lineage.inspect-depth-4-rights-asked-anew-p50-ms"],
       ),
   },
