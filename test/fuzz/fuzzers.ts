@@ -1,5 +1,6 @@
 /** All fuzzers. */
 import type { Fuzzer } from "./fuzzer.ts";
+import { edits } from "./edits/edits.ts";
 import { differential } from "./differential/differential.ts";
 import { mirror } from "./mirror/mirror.ts";
 import { tampering } from "./tampering/tampering.ts";
@@ -16,4 +17,9 @@ export interface KeptCase {
 /** Each plays cases of its own making only. */
 const any = <Case>(fuzzer: Fuzzer<Case>): Fuzzer<unknown> => fuzzer;
 
-export const FUZZERS: readonly Fuzzer<unknown>[] = [any(mirror), any(tampering), any(differential)];
+export const FUZZERS: readonly Fuzzer<unknown>[] = [
+  any(mirror),
+  any(edits),
+  any(tampering),
+  any(differential),
+];

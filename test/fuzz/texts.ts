@@ -33,13 +33,15 @@ export const PEOPLE: readonly (readonly [n: number, secret: string, pin: number]
   [2, "of-bob", 2222],
 ];
 
+export const PEOPLE_READ = "select n, secret, pin from people order by n";
+
 const KEYS = [2, 3, 4, 5, 6, 7];
 
 /** The model carries these out. */
 const MODELLED: readonly ((random: Random) => string)[] = [
   () => "select n from kept order by n",
   () => "select n from kept order by n",
-  () => "select n, secret, pin from people order by n",
+  () => PEOPLE_READ,
   (random) => `insert into kept values (${random.pick(KEYS)})`,
   (random) => `insert into kept values (${random.pick(KEYS)})`,
   (random) => `delete from kept where n = ${random.pick(KEYS)} returning n`,

@@ -157,7 +157,9 @@ export function parse(intake: Intake, { bytes, start, end }: Frame): void {
 
 function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): void {
   if (intake.skipping) return;
-  if (!isEmpty(text) && !hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
+  // A name has to wait: what is under way may be about to forget all names, and not this one.
+  const needsNothing = name === "" && isEmpty(text);
+  if (!needsNothing && !hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)
     return intake.await(analysed, (request) =>

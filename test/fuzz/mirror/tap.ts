@@ -2,7 +2,7 @@
 import type { Decision, Obligations } from "#core/policy/decision.ts";
 import type { Request } from "#core/policy/facts.ts";
 import type { StatementFacts } from "#core/statements/postgres/facts.ts";
-import { refusal } from "#core/values/refusal.ts";
+import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { Tap, Verdict } from "#sidecar/protocols/protocol.ts";
 import { isRefusedBy } from "../texts.ts";
 
@@ -42,7 +42,7 @@ export class RecordingTap implements Tap {
     if (request < 0 || request >= this.#requests) this.fault ??= `request ${request} was never decided`;
   }
 
-  count(): undefined {
+  count(): Refusal | undefined {
     return undefined;
   }
 

@@ -20,12 +20,15 @@ export interface ModelHooks {
   /** The reference refuses; an upstream has nothing to refuse with. */
   readonly refuses: ((text: string) => boolean) | undefined;
   readonly masks: boolean;
-  /** Something is about to be carried out. */
+  /** Something is about to be carried out; throws what happens to it instead. */
   readonly onRun: (text: string) => void;
 }
 
 /** What the reference answers to what is refused: the SQLSTATE that the gateway uses. */
 export const REFUSED = "42501";
+
+/** A statement that was cancelled. */
+export const CANCELLED = "57014";
 
 type Doing = Generator<undefined, void, Incoming>;
 interface Incoming {
@@ -68,6 +71,16 @@ export class ModelServer implements Session {
 
   get isCopying(): boolean {
     return this.#copying !== undefined;
+  }
+
+  /** A cancel that finds it waiting for the data of a COPY. What leaves the server then. */
+  cancelCopy(): Buffer[] {
+    const doing = this.#copying;
+    if (doing === undefined) return [];
+    this.#copying = doing.throw(new SqlError(CANCELLED)).done === true ? undefined : doing;
+    const left = this.#left;
+    this.#left = [];
+    return left;
   }
 
   #go(doing: Doing, incoming: Incoming): void {
