@@ -11,11 +11,11 @@ import {
 } from "#core/audit/event.ts";
 import { kindRow } from "#core/audit/kinds.ts";
 import { leafBytes, parseLeaf } from "#core/audit/leaf.ts";
-import { textsOf } from "#core/audit/requests.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
 import { ownBytes } from "#core/values/own-bytes.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
+import { withDigestsOf } from "./digests-anew.ts";
 import { Gathering } from "./gathering.ts";
 
 /** Requests, results that came later, and other events. */
@@ -237,7 +237,9 @@ export class SessionOutbox {
       this.#stored = { log: this.#log, seq: event.seq, head: event.hash };
       this.sent = Math.max(0, this.sent - 1);
     }
-    if (this.#held.length === 0) this.#rest();
+    // It may be long before there is another event: what is at rest keeps nothing but its own bytes.
+    if (this.#held.length === 0)
+      this.#stored = { ...this.#stored, head: (this.#head = ownBytes(this.#head)) };
     this.#settle(({ seq: waitsFor }) => waitsFor <= seq, undefined);
     const [first] = this.#held;
     if (seq < sentUpTo && first !== undefined && first.event.seq <= sentUpTo) {
@@ -246,12 +248,6 @@ export class SessionOutbox {
       this.rewind = true;
     }
     if (wasFull && !this.isFull) this.roomAgain();
-  }
-
-  /** It may be long before there is another event: what stays until then is all that stays in memory. */
-  #rest(): void {
-    this.#head = ownBytes(this.#head);
-    this.#stored = { ...this.#stored, head: this.#head };
   }
 
   /** All that is not acknowledged goes out again. */
@@ -305,21 +301,10 @@ export class SessionOutbox {
       // Of an earlier move that did not come to anything.
       if (body === undefined || body.kind === "session.moved") continue;
       places.set(event.seq, this.#seq);
-      const moved = { ...this.#withDigestsAnew(body, event.payload), seq: this.#seq };
+      const moved = { ...withDigestsOf(this.digester, body, event.payload), seq: this.#seq };
       this.#hold(moved, event.payload, { sealedMs, weight });
     }
     for (const waiter of this.#waiters) waiter.seq = places.get(waiter.seq) ?? waiter.seq;
-  }
-
-  /** Only the beginning of a long text is here; what is sealed of it is not compared with its digest. */
-  #withDigestsAnew(body: AuditEvent, payload: Uint8Array | undefined): AuditEvent {
-    const texts = body.kind === "requests" ? textsOf({ ...body }, payload ?? new Uint8Array()) : undefined;
-    if (body.kind !== "requests" || texts === undefined) return body;
-    const requests = body.requests.map((asked, index) => {
-      const text = texts[index]?.text;
-      return text?.length === asked.textBytes ? { ...asked, textDigest: this.digester.digest(text) } : asked;
-    });
-    return { ...body, requests };
   }
 
   #hold(event: AuditEvent, payload: Uint8Array | undefined, how: Omit<Held, "event">): void {
