@@ -12,6 +12,7 @@ import { randomBytes } from "node:crypto";
 import type { SingleBody } from "#core/audit/event.ts";
 import { asking } from "#test/trail/support.ts";
 import { parseLeaf } from "#core/audit/leaf.ts";
+import { type EventFields, shownEvents } from "#core/audit/requests.ts";
 import { sessionId } from "#core/port/ids.ts";
 import type { SessionId } from "#core/port/port.ts";
 import { isRefusal, refusal } from "#core/values/refusal.ts";
@@ -212,11 +213,20 @@ export async function verified(...replicas: readonly Replica[]): Promise<SetVeri
   return verifyTrails(await Promise.all(options));
 }
 
-export async function kindsOf({ directory }: Replica, session: SessionId): Promise<unknown[]> {
-  const kinds: unknown[] = [];
+export async function kindsOf(replica: Replica, session: SessionId): Promise<unknown[]> {
+  return (await leavesOf(replica, session)).map(({ kind }) => kind);
+}
+
+/** Each request and each result for itself. */
+export async function shownOf(replica: Replica, session: SessionId): Promise<readonly EventFields[]> {
+  return (await leavesOf(replica, session)).flatMap(shownEvents);
+}
+
+async function leavesOf({ directory }: Replica, session: SessionId): Promise<readonly EventFields[]> {
+  const leaves: EventFields[] = [];
   for await (const entry of readTrail({ disk: realDisk, directory }))
-    if (entry.kind === "leaf" && entry.session === session) kinds.push(parseLeaf(entry.leaf)?.["kind"]);
-  return kinds;
+    if (entry.kind === "leaf" && entry.session === session) leaves.push(parseLeaf(entry.leaf) ?? {});
+  return leaves;
 }
 
 export function assertWhole({ trails, findings, notices }: SetVerification): void {

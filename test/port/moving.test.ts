@@ -13,9 +13,11 @@ import {
   openSession,
   replica,
   requests,
+  shownOf,
   unbroken,
   verified,
 } from "./moving-world.ts";
+import { asking } from "#test/trail/support.ts";
 import { until } from "./until.ts";
 
 test("a session goes on at another broker with its lease and its record, and each log is whole by itself and with the other", async (t) => {
@@ -108,6 +110,32 @@ test("what the lost broker had stored without telling stands in both logs, and t
   assertWhole(await verified(left, right));
   const requests = (await kindsOf(right, session.id)).filter((kind) => kind === "requests");
   assert.equal(requests.length, 2, "none is missing in the second log");
+});
+
+test("reads that have gathered go on too, each whole text with the digest that the other log's key makes of it", async (t) => {
+  const [left, right] = [await replica(t, "left"), await replica(t, "right")];
+  await Promise.all([left.listen(), right.listen()]);
+  await using plane = await dataPlane(left);
+  const { recorder, id } = await openSession(plane, unbroken);
+  left.isMute = true;
+  // Those that are on their way are sealed; the last ones gather still.
+  for (const [number, text] of ["select 1", "select 2", "select 1", "x".repeat(2 ** 20 + 1)].entries())
+    recorder.ask({ ...asking(number), text: Buffer.from(text) });
+  await until(() => left.broker.asked.filter(({ operation }) => operation === "append").length >= 2);
+  for (const [number, text] of ["select 3", "select 1", "select 3"].entries())
+    recorder.ask({ ...asking(4 + number), text: Buffer.from(text) });
+  recorder.answer(0, { ended: "complete", rows: 1, bytes: 1, maskedValues: 0 });
+  plane.way.to = right;
+  await left.stop();
+  assert.equal(await recorder.recordStrictly(closed), undefined);
+  const set = await verified(left, right);
+  assertWhole(set);
+  assert.ok((set.trails[1]?.texts.opened ?? 0) > 0, "the verifier has compared them");
+  const asked = (await shownOf(right, id)).filter(({ kind }) => kind === "request" || kind === "result");
+  assert.deepEqual(
+    asked.map(({ kind, request }) => `${String(kind)} ${String(request)}`).sort(),
+    [...[0, 1, 2, 3, 4, 5, 6].map((number) => `request ${number}`), "result 0"],
+  );
 });
 
 test("it comes back to the first broker, and on from there, again and again", async (t) => {
