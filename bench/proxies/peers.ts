@@ -2,9 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { chown, mkdir, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePorts } from "#tools/cluster/ports.ts";
 import { serverAccount } from "#tools/postgres/account.ts";
 import { type Child, startChild } from "#tools/world/child.ts";
 
@@ -33,7 +34,7 @@ const SBIN = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
 export async function startHaproxy(upstream: Upstream, folder: string): Promise<Peer | undefined> {
   const version = versionOf("haproxy", "-v");
   if (version === undefined) return undefined;
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const file = join(folder, "haproxy.cfg");
   await writeFile(
     file,
@@ -83,7 +84,7 @@ async function pgbouncer(
 ): Promise<Peer | undefined> {
   const version = versionOf("pgbouncer", "-V");
   if (version === undefined) return undefined;
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const home = join(folder, name);
   await mkdir(home, { mode: 0o700 });
   const users = join(home, "users.txt");
@@ -146,14 +147,4 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new TypeError("a TCP listener has a port");
-  return address.port;
 }

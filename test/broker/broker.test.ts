@@ -59,7 +59,7 @@ test("a session from token to upstream, with a password that stays in the broker
       prove: async (challenge) =>
         scramOf(await port.prove(lease.lease, { kind: "scram-sha-256", ...challenge }, forEver)),
     },
-    AbortSignal.timeout(5_000),
+    AbortSignal.timeout(30_000),
   );
   assert.deepEqual(await upstream.query("SELECT current_user AS u"), [{ u: "reader" }]);
   await port.release(lease.lease, forEver);

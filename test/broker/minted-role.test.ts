@@ -183,10 +183,10 @@ function scenarios(database: () => Promise<Database>): void {
         )
       )[0];
     const first = await until();
-    assert.equal(await credential.extend(time.ms + 20_000, AbortSignal.timeout(5_000)), undefined);
+    assert.equal(await credential.extend(time.ms + 20_000, AbortSignal.timeout(30_000)), undefined);
     assert.deepEqual(await until(), first);
     time.ms += 40_000;
-    assert.equal(await credential.extend(time.ms + 300_000, AbortSignal.timeout(5_000)), undefined);
+    assert.equal(await credential.extend(time.ms + 300_000, AbortSignal.timeout(30_000)), undefined);
     assert.equal(credential.validUntilMs, time.ms + 60_000);
     assert.ok(((await until())?.["u"] as Date) > (first?.["u"] as Date));
     const more = await leased(minting.source, brief, { concurrentSessionsMax: 500 });
@@ -267,7 +267,7 @@ function scenarios(database: () => Promise<Database>): void {
       };
       const answer = await minting.source.lease(
         { upstream: wrong, subject: "x", untilMs: 0 },
-        AbortSignal.timeout(5_000),
+        AbortSignal.timeout(30_000),
       );
       assert.ok("code" in answer && answer.code === "CREDENTIAL_UNAVAILABLE");
       assert.match(answer.publicText, /postgresRole\.template/);

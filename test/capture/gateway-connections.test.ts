@@ -19,7 +19,7 @@ import {
 
 const PROGRAM = fileURLToPath(new URL("programs/last-bytes.py", import.meta.url));
 const SIZE_BYTES = 600_000;
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 30_000;
 const POLL_MS = 100;
 
 async function untilPortIsFree(act: () => Promise<Outcome>): Promise<Outcome> {

@@ -48,7 +48,7 @@ describe("what is made once per machine", { skip }, () => {
   test("a maker's error is its caller's, and lets the next one try", async () => {
     await inFolder(async (folder) => {
       const lock = join(folder, "lock");
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(30_000);
       const failing = makeOnce(
         lock,
         async () => false,

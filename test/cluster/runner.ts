@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { isRunning } from "./processes.ts";
 
-const GONE_MS_MAX = 10_000;
+const GONE_MS_MAX = 30_000;
 const STARTS = `
   import { startApiTier } from "#tools/cluster/api-tier.ts";
   const api = await startApiTier();

@@ -57,11 +57,12 @@ test("a result that is half sent stops when its statement is no longer permitted
 });
 
 test("a policy that expires ends what it permitted in that moment", real, async (context) => {
-  const expires = new Date(Date.now() + 3_000).toISOString().replace(/\.\d+Z$/, "Z");
-  const rig = await startRig(context, { policies: [policy({ expires })] });
+  const rig = await startRig(context);
   const client = await connected(rig);
   await rows(client, "select 1");
   const ended = new Promise<Error & { detail?: string }>((resolve) => client.on("error", resolve));
+  const expires = new Date(Date.now() + 3_000).toISOString().replace(/\.\d+Z$/, "Z");
+  await rig.applied(() => rig.write("policies.yaml", policy({ expires })));
   assert.match((await ended).detail ?? "", /DENY_NO_POLICY|REVOKED|LEASE_ENDED/);
 });
 

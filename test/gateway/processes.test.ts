@@ -187,6 +187,6 @@ test("killed without a word it leaves no process behind", real, async () => {
   assert.equal(children.length, 3);
   all.gateway.signal("SIGKILL");
   assert.equal(await all.gateway.ended, "SIGKILL");
-  await until(() => children.every(({ pid }) => !isAlive(pid)), 15_000);
+  await until(() => children.every(({ pid }) => !isAlive(pid)), 30_000);
   await assert.rejects(rows(client, "select 1"));
 });

@@ -40,7 +40,7 @@ const asked = (object: JsonObject, oldObject?: JsonObject, resource = "deploymen
 });
 
 async function warningsOf(review: Review, webhook = known): Promise<readonly string[]> {
-  const verdict = await webhook.judge(review, AbortSignal.timeout(5_000));
+  const verdict = await webhook.judge(review, AbortSignal.timeout(30_000));
   assert.equal(verdict.outcome, "allowed");
   return verdict.outcome === "allowed" ? (verdict.warnings ?? []) : [];
 }

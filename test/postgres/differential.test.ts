@@ -89,7 +89,7 @@ const script = fc.array(fc.array(message, { minLength: 1, maxLength: 8 }), { min
 type Script = readonly (readonly (readonly [string, Buffer])[])[];
 
 /** Nothing here takes a second; a script that hangs must become one that differs, so that it can be made smaller. */
-const HANG_MS = 8_000;
+const HANG_MS = 20_000;
 
 async function play(client: WireClient, turns: Script): Promise<string[]> {
   const heard: string[] = [];

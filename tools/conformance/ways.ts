@@ -1,9 +1,8 @@
 /** The ways to a PostgreSQL that are compared: straight, through pgbouncer in session mode, and through the gateway with its trail on. */
-import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "#tools/cluster/ports.ts";
 import { startIssuer } from "#tools/oidc/issuer.ts";
 import { serverAccount } from "#tools/postgres/account.ts";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
@@ -65,7 +64,7 @@ async function startPgbouncer(
   folder: string,
   opened: AsyncDisposableStack,
 ): Promise<PortFor> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const users = join(folder, "users.txt");
   const file = join(folder, "pgbouncer.ini");
   await writeOwned(users, '"postgres" ""\n');
@@ -135,14 +134,4 @@ async function writeOwned(path: string, text: string): Promise<void> {
   const { uid, gid, borrowed } = serverAccount();
   await writeFile(path, text, { mode: 0o600 });
   if (borrowed) await chown(path, uid, gid);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new TypeError("a TCP listener has a port");
-  return address.port;
 }

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePorts } from "#tools/cluster/ports.ts";
 import { type Account, serverAccount } from "./account.ts";
 import { findBinaries, type PostgresVersion } from "./binaries.ts";
 import { connect } from "./client.ts";
@@ -68,7 +68,7 @@ async function startOnce(options: PostgresOptions): Promise<PostgresServer> {
     if (account.borrowed) await chown(folder, account.uid, account.gid);
     await copyCluster(binaries, account, `${folder}/data`);
     if (options.tls !== undefined) await writeCertificate(folder, options.tls, account);
-    const port = options.tcp === true ? await freePort() : 5432;
+    const [port = 5432] = options.tcp === true ? await freePorts(1) : [];
     const child = spawnGuarded(binaries.postgres, serverFlags(folder, port, options), account, folder);
     return await whenReady(child, { version: options.version, folder, port });
   } catch (error) {
@@ -197,14 +197,4 @@ async function stopServer(child: ChildProcess, folder: string): Promise<void> {
 
 function hasExited(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new TypeError("a TCP listener has a port");
-  return address.port;
 }

@@ -9,7 +9,7 @@ import { startHostile } from "./support/hostile.ts";
 /** The capability given back that every injected container has lost. */
 const RAW: As = { uid: 0, capabilities: ["net_raw"] };
 
-const TOLD_MS_MAX = 5_000;
+const TOLD_MS_MAX = 20_000;
 
 /** Everything that is on the pod's interfaces while `act` goes on, up to the word; what is said when they may not be read. */
 async function tapped(

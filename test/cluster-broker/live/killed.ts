@@ -96,7 +96,7 @@ async function asked(
   session = sessionId(),
 ): Promise<string | undefined> {
   await using uplink = podUplink(files, replica);
-  await uplink.connected(AbortSignal.timeout(10_000));
+  await uplink.connected(AbortSignal.timeout(30_000));
   const known = await uplink.identify({ session, listener: "pod", evidence: { kind: "ambient" } }, forever);
   if (isRefusal(known)) return known.code;
   const granted = await uplink.exchange({ session, connection: { namespace, name: CONNECTION } }, forever);

@@ -39,7 +39,7 @@ export async function dialled(files: PodFiles, replica: BrokerReplica): Promise<
   const uplink = opening.use(podUplink(files, portsOf(replica)));
   const pushes: Push[] = [];
   uplink.subscribe((push) => pushes.push(push), forever);
-  await uplink.connected(AbortSignal.timeout(10_000));
+  await uplink.connected(AbortSignal.timeout(30_000));
   // One that is turned away does not go on dialling.
   const kept = opening.move();
   return { uplink, pushes, [Symbol.asyncDispose]: () => kept.disposeAsync() };

@@ -205,7 +205,7 @@ function settingsOf(
 }
 
 /** Waits for what has to come true; fails when it does not. */
-export async function until(isTrue: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function until(isTrue: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
   const deadlineMs = Date.now() + withinMs;
   while (!(await isTrue())) {
     if (Date.now() > deadlineMs) throw new Error(`not true within ${withinMs} ms: ${isTrue.toString()}`);

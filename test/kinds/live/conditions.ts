@@ -186,9 +186,10 @@ export function conditionSuite(live: () => Live): void {
   test("a policy that ends says so at that moment, without anybody touching it", async () => {
     const { api } = live();
     const namespace = await api.namespace();
-    const expires = new Date(Date.now() + 1_500).toISOString();
-    await create(POLICIES, policyObject(namespace, "short", { expires }));
+    await create(POLICIES, policyObject(namespace, "short"));
     await settles(POLICIES, `${namespace}/short`, { Ready: "Unknown EnforcementUnknown" });
+    const expires = new Date(Date.now() + 1_500).toISOString();
+    await patch(POLICIES, `${namespace}/short`, "/spec/expires", expires);
     await settles(POLICIES, `${namespace}/short`, { Accepted: "True Valid", Ready: "False Expired" });
   });
 

@@ -60,7 +60,7 @@ export async function follow(config: KubeConfig, options: FollowOptions): Promis
 /** Makes a change by `kube`, and returns the seconds from the API server's answer until the store has it. */
 export async function secondsUntilSeen(kube: Kube, namespace: string, { store }: Followed): Promise<number> {
   const name = `change-${randomUUID()}`;
-  await kube.create(CONFIG_MAPS, { metadata: { namespace, name } }, { signal: AbortSignal.timeout(10_000) });
+  await kube.create(CONFIG_MAPS, { metadata: { namespace, name } }, { signal: AbortSignal.timeout(30_000) });
   const fromMs = performance.now();
   await until("the change is seen", () => store.get(`${namespace}/${name}`) !== undefined);
   return (performance.now() - fromMs) / 1_000;

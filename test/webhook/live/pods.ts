@@ -250,7 +250,7 @@ export function podCases(world: () => World): void {
 
 /** What follows a change within a moment, as watches do. */
 async function retrying<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  const endMs = Date.now() + 10_000;
+  const endMs = Date.now() + 30_000;
   for (;;) {
     try {
       const answer = await ask();
