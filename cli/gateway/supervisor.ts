@@ -9,6 +9,7 @@ import {
 } from "#broker/process/messages.ts";
 import { BROKER_PROGRAM } from "#broker/process/program.ts";
 import type { Log, LogLevel } from "#runtime/log.ts";
+import { MEMORY_FLAGS } from "#runtime/memory-flags.ts";
 import { type Supervised, supervise } from "#runtime/supervised.ts";
 import type { ListenerSettings } from "#sidecar/process/messages.ts";
 import type { Accounts } from "./accounts.ts";
@@ -128,7 +129,7 @@ class LiveSupervisor implements Supervisor {
     return supervise({
       name: "broker",
       program: BROKER_PROGRAM,
-      nodeFlags: [],
+      nodeFlags: MEMORY_FLAGS,
       // Kinds may name variables of it as the place of a secret.
       environment,
       account: accounts?.broker,

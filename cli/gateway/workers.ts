@@ -1,6 +1,7 @@
 /** The workers of one gateway, told the same and taken in turn. */
 import type { Socket } from "node:net";
 import type { Log, LogLevel } from "#runtime/log.ts";
+import { MEMORY_FLAGS } from "#runtime/memory-flags.ts";
 import { type Supervised, supervise } from "#runtime/supervised.ts";
 import { workerOf } from "#sidecar/gateway/cancel-keys.ts";
 import {
@@ -121,7 +122,7 @@ function startWorker(
   const process = supervise<ToWorker, FromWorker>({
     name: `worker ${number}`,
     program: WORKER_PROGRAM,
-    nodeFlags: WORKER_NODE_FLAGS,
+    nodeFlags: [...WORKER_NODE_FLAGS, ...MEMORY_FLAGS],
     environment,
     account,
     to: toWorker,
