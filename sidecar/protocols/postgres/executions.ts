@@ -131,7 +131,8 @@ function forwardBind(intake: Intake, frame: Frame, names: BindNames, statement: 
   const { core } = intake;
   const slot = core.expected.push("bind");
   intake.groupOpen = true;
-  const portal = statement === undefined ? undefined : portalOf(statement, false);
+  // Where the server knows such a statement all the same, code has left it behind, and nobody has judged it.
+  const portal = statement === undefined ? unknownPortal(core, slot.serial) : portalOf(statement, false);
   slot.names = core.names.setPortal(names.portal, portal);
   slot.statement = statement;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
@@ -148,11 +149,13 @@ function judgeExecute(intake: Intake, frame: Frame, name: string): void {
   const { core } = intake;
   if (!isCertain(intake, "portal", name, () => judgeExecute(intake, frame, name))) return;
   const portal = core.names.portal(name) ?? absentPortal(intake);
-  if (portal === undefined) {
-    core.expected.push("execute");
-    intake.groupOpen = true;
-    core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
-    return;
+  if (portal === undefined) return lookForPortal(intake, frame, name);
+  if (portal.boundBy >= 0 && !core.expected.isDone(portal.boundBy)) {
+    intake.demandAnswers();
+    return intake.waitUntil(
+      () => intake.skipping || core.expected.isDone(portal.boundBy),
+      () => judgeExecute(intake, frame, name),
+    );
   }
   if (core.names.mayHaveStarted(portal))
     return intake.waitUntil(
@@ -173,6 +176,22 @@ function judgeExecute(intake: Intake, frame: Frame, name: string): void {
     return runPortal(intake, frame, name, portal);
   }
   decideExecute(intake, frame, name, portal);
+}
+
+/** No message has made it, but code may have: the server says whether there is one, or in its own words that there is none. */
+function lookForPortal(intake: Intake, frame: Frame, name: string): void {
+  const { core } = intake;
+  const slot = core.expected.push("describe");
+  slot.own = true;
+  const { serial } = slot;
+  intake.groupOpen = true;
+  core.parts.toUpstream.put(Buffer.concat([describePortal(name), FLUSH]));
+  intake.waitUntil(
+    () => intake.skipping || core.expected.isDone(serial),
+    () => {
+      if (!intake.skipping) decideExecute(intake, frame, name, unknownPortal(core));
+    },
+  );
 }
 
 /** The server would describe it as what it was, and run what it has become. */

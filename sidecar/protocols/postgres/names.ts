@@ -42,6 +42,8 @@ export interface Portal {
   recorded: number;
   /** A cursor that outlives its transaction. */
   readonly isHeld: boolean;
+  /** Serial of the Bind that makes it of a statement which nobody has named here; -1: it is made of one that is known. */
+  readonly boundBy: number;
 }
 
 /** What a message does to one name. */

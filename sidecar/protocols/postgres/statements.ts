@@ -69,14 +69,24 @@ const ELSEWHERE: StatementFacts = {
 
 export const unknownStatement = (core: Moment): Statement => newStatement(core, NO_TEXT, elsewhere());
 
-export function unknownPortal(core: Moment): Portal {
-  return portalOf(unknownStatement(core), false);
+/** `boundBy`: what binds it, if the server knows the statement. */
+export function unknownPortal(core: Moment, boundBy = -1): Portal {
+  return { ...portalOf(unknownStatement(core), false), boundBy };
 }
 
 /** `isHeld`: it outlives its transaction. */
 export function portalOf(statement: Statement, isHeld: boolean): Portal {
   const { request } = statement;
-  return { statement, request, started: false, startingIn: -1, generation: -1, recorded: -1, isHeld };
+  return {
+    statement,
+    request,
+    started: false,
+    startingIn: -1,
+    generation: -1,
+    recorded: -1,
+    isHeld,
+    boundBy: -1,
+  };
 }
 
 /** Remembers what a text prepares, declares and drops. */
