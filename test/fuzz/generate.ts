@@ -10,8 +10,6 @@ export interface ClientHabits {
   readonly text: (random: Random) => string;
   readonly turnsMax: number;
   readonly stepsMax: number;
-  /** Never a Query in the middle of a group: a server from 17 on lets what the gateway asks for itself show there. */
-  readonly isTidy: boolean;
 }
 
 export function turns(random: Random, habits: ClientHabits): Turn[] {
@@ -22,18 +20,7 @@ export function turns(random: Random, habits: ClientHabits): Turn[] {
   });
   // Most of what a session keeps, it keeps for a transaction only.
   const begin = { refuses: [], steps: [{ say: "query", text: "begin" } as const] };
-  const whole = random.once(2) ? [begin, ...all] : all;
-  return habits.isTidy ? whole.map((turn) => ({ ...turn, steps: tidy(turn.steps) })) : whole;
-}
-
-function tidy(steps: readonly Step[]): Step[] {
-  let isOpen = false;
-  return steps.flatMap((step): Step[] => {
-    const isSimple = step.say === "query" || (step.say === "copy" && !step.extended);
-    const wasOpen = isOpen;
-    isOpen = !isSimple && step.say !== "sync";
-    return isSimple && wasOpen ? [{ say: "sync" }, step] : [step];
-  });
+  return random.once(2) ? [begin, ...all] : all;
 }
 
 /** One message, or a few that belong together: left to chance alone, hardly anything would ever be executed. */

@@ -151,10 +151,33 @@ function statementEnd(backend: Backend, frame: Frame): void {
     slot.description = undefined;
     return;
   }
+  core.isCommitted = slot.moves && core.expected.length === 1 && isCommit(frame);
   result(core, slot, undefined);
   core.keep(slot);
   finish(backend, slot);
 }
+
+/**
+ * Of those that may move the search path, so that it is asked for right behind them: what commits by itself, as it cannot run
+ * inside a transaction, and what ends one. In a transaction that goes on (ROLLBACK TO, AND CHAIN) a Sync ends nothing either.
+ */
+const COMMITS: ReadonlySet<string> = new Set([
+  "DISCARD ALL",
+  "COMMIT",
+  "ROLLBACK",
+  "PREPARE TRANSACTION",
+  "COMMIT PREPARED",
+  "ROLLBACK PREPARED",
+  "VACUUM",
+  "CREATE DATABASE",
+  "DROP DATABASE",
+  "CREATE TABLESPACE",
+  "DROP TABLESPACE",
+  "ALTER SYSTEM",
+]);
+
+const isCommit = ({ bytes, start, end }: Frame): boolean =>
+  bytes[start] === 0x43 && COMMITS.has(readCommandTag(bytes, start, end));
 
 /** FunctionCallResponse. */
 function callEnd(backend: Backend, frame: Frame): void {

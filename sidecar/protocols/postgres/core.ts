@@ -65,6 +65,11 @@ export class SessionCore {
   cancelling = 0;
   /** The upstream reads texts in another way than analysis does. */
   isTainted = false;
+  /**
+   * What the open group has done is committed, and nothing was begun since: a Sync of ours ends nothing. Without one, what
+   * we ask counts as the group's first statement, and the client's next is taken for part of a pipeline.
+   */
+  isCommitted = false;
   hasEnded = false;
 
   constructor(parts: CoreParts) {

@@ -130,6 +130,7 @@ const absentStatement = ({ core }: Intake): Statement | undefined =>
 function forwardBind(intake: Intake, frame: Frame, names: BindNames, statement: Statement | undefined): void {
   const { core } = intake;
   const slot = core.expected.push("bind");
+  core.isCommitted = false;
   intake.groupOpen = true;
   // Where the server knows such a statement all the same, code has left it behind, and nobody has judged it.
   const portal = statement === undefined ? unknownPortal(core, slot.serial) : portalOf(statement, false);
@@ -282,6 +283,7 @@ function maskPortal(intake: Intake, frame: Frame, name: string, portal: Portal):
 function forwardExecute(intake: Intake, frame: Frame, portal: Portal, found: FoundMask | undefined): void {
   const { core } = intake;
   const slot = core.expected.push("execute");
+  core.isCommitted = false;
   intake.groupOpen = true;
   slot.request = portal.recorded;
   slot.facts = portal.request;

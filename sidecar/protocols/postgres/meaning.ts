@@ -49,7 +49,7 @@ function askPath(intake: Intake, then: () => void): void {
     () => core.expected.readies === 0 || intake.skipping,
     () => {
       if (path.isKnown || intake.skipping || isAborted(intake)) return then();
-      core.askPath(!intake.groupOpen);
+      core.askPath(!intake.groupOpen || core.isCommitted);
       intake.waitUntil(() => intake.skipping || core.expected.length === 0 || path.isKnown, then);
     },
   );
