@@ -1,6 +1,12 @@
 /** TLS with both sides: as the server of a client, and as the client of an upstream that has to show who it is. */
 import { isIP, type Socket } from "node:net";
-import { type ConnectionOptions, type SecureContext, TLSSocket, connect as connectTls } from "node:tls";
+import {
+  type ConnectionOptions,
+  type SecureContext,
+  TLSSocket,
+  connect as connectTls,
+  createSecureContext,
+} from "node:tls";
 import type { ConnectionView } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import { TLS_FLOOR } from "#runtime/tls-floor.ts";
@@ -70,14 +76,27 @@ function optionsOf({ address, tls }: ConnectionView["spec"], alpn: string): Conn
   const name = tls.serverName ?? address.host;
   return {
     ALPNProtocols: [alpn],
-    ...TLS_FLOOR,
+    secureContext: trustOf(tls),
     rejectUnauthorized: true,
-    ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
     // Server name indication is for names alone; the check takes addresses too.
     ...(isIP(name) === 0 ? { servername: name } : { host: name }),
     // Trusted is all that verify-ca asks; whose certificate it is does not matter to it.
     ...(tls.mode === "verify-ca" ? { checkServerIdentity: () => undefined } : {}),
   };
+}
+
+type UpstreamTls = ConnectionView["spec"]["tls"];
+
+const trusts = new WeakMap<UpstreamTls, SecureContext>();
+
+/** Whom a Connection trusts is read once for all of its sessions: by itself, that would be 20 kB and more of each. */
+function trustOf(tls: UpstreamTls): SecureContext {
+  let trust = trusts.get(tls);
+  if (trust === undefined) {
+    trust = createSecureContext({ ...TLS_FLOOR, ...(tls.caPem === undefined ? {} : { ca: tls.caPem }) });
+    trusts.set(tls, trust);
+  }
+  return trust;
 }
 
 /** OpenSSL's word for it, which names no host. */
