@@ -130,6 +130,7 @@ function copyIn(backend: Backend, frame: Frame): void {
   if (slot === undefined) return;
   if (slot.traits?.copiesIn !== true) return core.breach("it wants data that nobody offered");
   core.copyingIn = true;
+  backend.intake.copied = "nothing";
   if (slot.stop === undefined) toClient(backend, frame);
   else core.stopHead();
 }
@@ -234,9 +235,8 @@ function error(backend: Backend, { bytes, start, end }: Frame): void {
     core.copyingIn = false;
     core.failed(slot);
     result(core, slot, code);
-    return;
-  }
-  skipToSync(backend, slot, code);
+  } else skipToSync(backend, slot, code);
+  backend.intake.releaseSync();
 }
 
 function tellError(backend: Backend, slot: Slot | undefined, frame: Buffer, code: string): void {

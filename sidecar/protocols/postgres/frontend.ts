@@ -4,6 +4,7 @@ import type { SessionCore } from "./core.ts";
 import { bind, bindPiece, execute } from "./executions.ts";
 import { functionCall } from "./function-call.ts";
 import type { Frame, Handlers, Intake } from "./intake.ts";
+import { COPY_FAIL } from "./marker.ts";
 import { hasMeaning } from "./meaning.ts";
 import type { Statement } from "./names.ts";
 import { parse, query } from "./requests.ts";
@@ -94,11 +95,14 @@ function outsideCopy(intake: Intake, type: number, frame: Frame): void {
 /** Sync and Flush have no meaning here (the upstream reads over them) and anything else ends the copy. */
 function duringCopy(intake: Intake, type: number, frame: Frame): void {
   const { core } = intake;
+  if (type === TYPE.sync && intake.copied === "data") intake.copied = "data, and a Sync";
   switch (type) {
     case TYPE.copyData:
+      intake.copied = "data";
       return pass(intake, frame);
     case TYPE.copyDone:
     case TYPE.copyFail:
+      intake.copied = "nothing";
       core.copyingIn = false;
       pass(intake, frame);
       return untilNextCopy(intake);
@@ -109,8 +113,20 @@ function duringCopy(intake: Intake, type: number, frame: Frame): void {
       intake.hasTerminated = true;
       return pass(intake, frame);
     default:
+      if (intake.copied === "data, and a Sync") return afterCopy(intake, type, frame);
       return intake.protocolError("a request in the middle of COPY FROM STDIN");
   }
+}
+
+/** Whoever sent this takes the copy for failed. If it has not, it fails by it, as it would without us. */
+function afterCopy(intake: Intake, type: number, { bytes, start, end }: Frame): void {
+  const { core } = intake;
+  core.copyingIn = false;
+  core.parts.toUpstream.put(COPY_FAIL);
+  intake.waitUntil(
+    () => intake.copied === "nothing",
+    () => frontend.frame(intake, type, { bytes, start, end }),
+  );
 }
 
 /** The string may hold another COPY, whose data a client may send as soon as that of this one has ended. */
@@ -131,16 +147,14 @@ function pass({ core }: Intake, { bytes, start, end }: Frame): void {
 
 function copyPiece(intake: Intake, frame: Frame, first: boolean): void {
   if (first) intake.streaming = intake.core.copyingIn ? "pass" : "drop";
+  if (intake.streaming === "pass") intake.copied = "data";
   // The head has told a length: its rest must follow, or the stream is out of step.
   if (intake.streaming === "pass") pass(intake, frame);
 }
 
 function sync(intake: Intake, frame: Frame): void {
   intake.core.expected.push("sync");
-  intake.core.names.nextGroup();
-  intake.skipping = false;
-  intake.groupOpen = false;
-  intake.mayRevive = false;
+  intake.endGroup();
   pass(intake, frame);
 }
 

@@ -5,7 +5,7 @@ import { FrameScanner, FRONTEND_FRAMES } from "#core/wire/postgres/frames.ts";
 import type { SessionCore } from "./core.ts";
 import { SLOTS_MAX } from "./expected.ts";
 import { Holding } from "./holding.ts";
-import { FLUSH } from "./marker.ts";
+import { FLUSH, SYNC } from "./marker.ts";
 
 /** Where a message stands. Valid until the next one is taken. */
 export interface Frame {
@@ -39,6 +39,11 @@ export class Intake {
   /** What the handlers keep of a message that arrives in pieces. */
   streaming: "pass" | "drop" | Buffer[] = "drop";
   hasTerminated = false;
+  /**
+   * What has been sent of the copy under way. A Sync behind data is read over by the upstream while it takes that for good, and
+   * ends the group when it does not: so it is held until either is known.
+   */
+  copied: "nothing" | "data" | "data, and a Sync" = "nothing";
 
   readonly #scanner = new FrameScanner(FRONTEND_FRAMES);
   readonly #holding: Holding;
@@ -114,6 +119,24 @@ export class Intake {
   waitUntil(isReady: () => boolean, then: () => void): void {
     this.#isReady = isReady;
     this.#then = then;
+  }
+
+  /** A Sync is on its way: nothing before it is waited for, or skipped, any more. */
+  endGroup(): void {
+    this.core.names.nextGroup();
+    this.skipping = false;
+    this.groupOpen = false;
+    this.mayRevive = false;
+  }
+
+  /** The copy has failed, so the Sync that was held is one. */
+  releaseSync(): void {
+    const isHeld = this.copied === "data, and a Sync";
+    this.copied = "nothing";
+    if (!isHeld) return;
+    this.core.expected.push("sync");
+    this.endGroup();
+    this.core.parts.toUpstream.put(SYNC);
   }
 
   /** Makes the upstream answer what it may keep to itself until the client's Sync. */
