@@ -1,17 +1,16 @@
 /** The first process of the gateway's container: whatever happens to the gateway, its ports are never anybody else's. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "rolldown";
+import { bundled } from "#tools/images/bundles.ts";
 import { compiled } from "#tools/images/c-program.ts";
 import { gatewayCommand } from "#tools/images/gateway.ts";
 import type { Child } from "#tools/world/child.ts";
-import { bundleOf } from "../../rolldown.config.ts";
 import { ENVIRONMENT, READY, startGateway } from "./support/gateway.ts";
 import { openGwInit, runGwInit } from "./support/gw-init.ts";
 import {
@@ -55,7 +54,7 @@ describe("the launcher", { skip: captureProblem() ?? false }, () => {
     hasty = join(folder, "hasty");
     copyFileSync(await compiled("launcher", { PAUSE_MS_MAX: 100 }), hasty);
     for (const file of [launcher, hasty]) chmodSync(file, 0o755);
-    await build({ ...bundleOf(["gateway"], folder), logLevel: "warn" });
+    cpSync(await bundled(["gateway"]), folder, { recursive: true });
   });
   after(() => stack.disposeAsync());
 

@@ -1,13 +1,12 @@
 /** A whole pod: gw-init's rules, the gateway as it is shipped, an agent that tries everything, and a line on which nothing is seen. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "rolldown";
+import { bundled } from "#tools/images/bundles.ts";
 import { GATEWAY_FLAGS } from "#tools/images/gateway.ts";
 import type { Child } from "#tools/world/child.ts";
-import { bundleOf } from "../../rolldown.config.ts";
 import { type Attempt, attempt, attemptOne, leaving, serve } from "./support/attempts.ts";
 import { ENVIRONMENT, READY, startGateway } from "./support/gateway.ts";
 import { openGwInit, runGwInit } from "./support/gw-init.ts";
@@ -48,7 +47,7 @@ describe("a pod with its gateway", { skip: captureProblem() ?? false }, () => {
     folder = mkdtempSync(join(tmpdir(), "sallyport-pod-"));
     stack.defer(() => rmSync(folder, { recursive: true }));
     chmodSync(folder, 0o755);
-    await build({ ...bundleOf(["gateway"], folder), logLevel: "warn" });
+    cpSync(await bundled(["gateway"]), folder, { recursive: true });
     // Whoever it is in the world that an agent would talk to, it is there.
     const addresses = Object.values(WORLD);
     stack.use(

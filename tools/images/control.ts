@@ -3,10 +3,11 @@
  * the trail where it lies.
  */
 import { APP, bundleLayer } from "./bundle-layer.ts";
+import type { Bundle } from "./bundles.ts";
 import { NODE_PATH, nodeLayer } from "./node-layer.ts";
 import type { Recipe } from "./recipe.ts";
 
-export async function control(tag: string, folder: string): Promise<Recipe> {
+export async function control(tag: string, bundle: Bundle): Promise<Recipe> {
   return {
     name: `sallyport/control:${tag}`,
     config: {
@@ -15,6 +16,6 @@ export async function control(tag: string, folder: string): Promise<Recipe> {
       folder: `/${APP}`,
       environment: { NODE_ENV: "production" },
     },
-    layers: [nodeLayer(), await bundleLayer(["operator", "broker", "audit"], folder)],
+    layers: [nodeLayer(), await bundleLayer(["operator", "broker", "audit"], bundle)],
   };
 }

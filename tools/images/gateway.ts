@@ -2,6 +2,7 @@
 import { CAPTURE_PORT, DNS_PORT, HEALTH_PORT, LOOPBACKS } from "#sidecar/pod/ports.ts";
 import { WORKER_NODE_FLAGS } from "#sidecar/process/program.ts";
 import { APP, bundleLayer } from "./bundle-layer.ts";
+import type { Bundle } from "./bundles.ts";
 import { compiled } from "./c-program.ts";
 import { NODE_PATH, nodeLayer } from "./node-layer.ts";
 import type { Recipe } from "./recipe.ts";
@@ -43,7 +44,7 @@ export function gatewayCommand(
   return [launcher, ...LISTENERS, "--", node, ...GATEWAY_FLAGS, program];
 }
 
-export async function gateway(tag: string, folder: string): Promise<Recipe> {
+export async function gateway(tag: string, bundle: Bundle): Promise<Recipe> {
   return {
     name: `sallyport/gateway:${tag}`,
     config: {
@@ -56,7 +57,7 @@ export async function gateway(tag: string, folder: string): Promise<Recipe> {
       nodeLayer(),
       [
         { kind: "file", path: "launcher", content: { file: await compiled("launcher") }, mode: 0o755 },
-        ...(await bundleLayer(["gateway", "aside-worker"], folder)),
+        ...(await bundleLayer(["gateway", "aside-worker"], bundle)),
       ],
     ],
   };

@@ -1,8 +1,8 @@
 /** The images of a release, from nothing: no registry, no daemon, no base image. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, pruneFolders } from "#tools/cluster/cache.ts";
+import { type Bundle, bundled } from "./bundles.ts";
 import { control } from "./control.ts";
 import { gateway } from "./gateway.ts";
 import { gwInit } from "./gw-init.ts";
@@ -12,7 +12,7 @@ import type { Recipe } from "./recipe.ts";
 /** By the names that the chart's values have for them. */
 const RECIPES = { control, gateway, init: gwInit } as const satisfies Record<
   string,
-  (tag: string, folder: string) => Promise<Recipe>
+  (tag: string, bundle: Bundle) => Promise<Recipe>
 >;
 
 /** Shared with the images of tests. */
@@ -22,26 +22,25 @@ const LAYERS_KEPT = 32;
 export type ImageName = keyof typeof RECIPES;
 export const IMAGE_NAMES = Object.keys(RECIPES) as readonly ImageName[];
 
+export interface ImagesRequest {
+  readonly out: string;
+  readonly tag: string;
+  readonly bundle?: Bundle;
+}
+
 /** Writes `<out>/<name>.tar` for each. */
 export async function buildImages<Name extends ImageName>(
   names: readonly Name[],
-  { out, tag }: { readonly out: string; readonly tag: string },
+  { out, tag, bundle = bundled }: ImagesRequest,
 ): Promise<Record<Name, Image>> {
-  const scratch = mkdtempSync(join(tmpdir(), "sallyport-images-"));
-  try {
-    mkdirSync(out, { recursive: true });
-    const built: Partial<Record<Name, Image>> = {};
-    for (const name of names) {
-      const recipe = await RECIPES[name](tag, join(scratch, name));
-      built[name] = await writeImage({
-        ...recipe,
-        out: join(out, `${name}.tar`),
-        layerCache: layers(),
-      });
-    }
-    await pruneFolders(layers(), /\.(?:gzip|zstd)-/, LAYERS_KEPT);
-    return built as Record<Name, Image>;
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
+  mkdirSync(out, { recursive: true });
+  const built: Partial<Record<Name, Image>> = {};
+  for (const name of names)
+    built[name] = await writeImage({
+      ...(await RECIPES[name](tag, bundle)),
+      out: join(out, `${name}.tar`),
+      layerCache: layers(),
+    });
+  await pruneFolders(layers(), /\.(?:gzip|zstd)-/, LAYERS_KEPT);
+  return built as Record<Name, Image>;
 }

@@ -1,17 +1,16 @@
 /** T22: the gateway is brought down, and somebody else of the pod listens in its place. */
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "rolldown";
 import { serve } from "#test/capture/support/attempts.ts";
 import { READY, startGateway } from "#test/capture/support/gateway.ts";
 import { runGwInit } from "#test/capture/support/gw-init.ts";
 import { AGENT, type Network, WORLD, startIn } from "#test/capture/support/network.ts";
 import { until } from "#test/installed/support/until.ts";
+import { bundled } from "#tools/images/bundles.ts";
 import { compiled } from "#tools/images/c-program.ts";
 import { GATEWAY_FLAGS, gatewayCommand } from "#tools/images/gateway.ts";
-import { bundleOf } from "../../../rolldown.config.ts";
 import type { LiveThreat, Result } from "../support/duel.ts";
 import type { NetworkField } from "./support/field.ts";
 import { dial } from "./support/trying.ts";
@@ -31,7 +30,7 @@ async function programs(): Promise<Programs> {
   const launcher = join(folder, "launcher");
   copyFileSync(await compiled("launcher"), launcher);
   chmodSync(launcher, 0o755);
-  await build({ ...bundleOf(["gateway"], folder), logLevel: "warn" });
+  cpSync(await bundled(["gateway"]), folder, { recursive: true });
   const gateway = join(folder, "gateway.js");
   return { launcher, gateway, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
 }
