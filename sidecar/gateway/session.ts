@@ -11,10 +11,9 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { deadline } from "#runtime/deadline.ts";
 import type { Greeting, Protocol, RelayEnd } from "../protocols/protocol.ts";
 import { type AdmissionTools, type AdmittedSession, admit } from "./admission.ts";
+import { Expiry } from "./expiry.ts";
 import { keepLease } from "./lease.ts";
 import type { Listener } from "./listener.ts";
-import type { ActivePlan } from "./plans.ts";
-import { refusalOf } from "./refusing.ts";
 import type { Slot } from "./sessions.ts";
 
 export interface SessionTools extends AdmissionTools {
@@ -48,8 +47,9 @@ export async function runSession(
       ? refusal("LIMIT_GATEWAY")
       : await unlessStopped(admit(greeting, listener, tools, slot.end, signal), signal);
   if (slot === undefined || isRefusal(session)) return turnAway(greeting, listener, session, tools);
-  slot.occupy({ id: session.id, report: session.report, adopt: (plan) => adopt(session, plan) });
-  using _expiry = adoptAtExpiry(session, slot, tools);
+  const { plans, nowMs } = tools;
+  using expiry = new Expiry(session.tap, { plans, nowMs, end: slot.end });
+  slot.occupy({ id: session.id, report: session.report, adopt: (plan) => expiry.adopt(plan) });
   let end: RelayEnd = { by: "gateway", refusal: refusal("UPSTREAM_PROTOCOL") };
   try {
     end = await carry(greeting, session, slot, tools, signal);
@@ -158,42 +158,15 @@ async function refuse(greeting: Greeting, why: Refusal): Promise<RelayEnd> {
   return { by: "gateway", refusal: why };
 }
 
-/** A session that a new plan no longer permits ends; what of its statements is no longer permitted its protocol ends. */
-function adopt({ tap }: AdmittedSession, plan: ActivePlan): Refusal | undefined {
-  const opening = tap.adopt(plan);
-  return opening.outcome === "deny" ? refusalOf(opening) : undefined;
-}
-
 /** How the upstream's own administrators find the trail: it stands in `application_name` and the like. */
 function markOf(id: string): string {
   return `sallyport:${id}`;
 }
 
-/** Timers count in 32 bits. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
-/** A policy that expires changes what is permitted as an edit does: what runs is looked at again in that moment. */
-function adoptAtExpiry(session: AdmittedSession, slot: Slot, { plans, nowMs }: SessionTools): Disposable {
-  let timer: NodeJS.Timeout | undefined;
-  const wait = (): void => {
-    const leftMs = session.tap.opening.validUntilMs - nowMs();
-    if (leftMs === Number.POSITIVE_INFINITY) return;
-    timer = setTimeout(look, Math.min(Math.max(leftMs, 1), TIMER_MS_MAX)).unref();
-  };
-  const look = (): void => {
-    const plan = plans.current;
-    if (plan !== undefined && nowMs() >= session.tap.opening.validUntilMs) {
-      const refused = adopt(session, plan);
-      if (refused !== undefined) return slot.end(refused);
-    }
-    wait();
-  };
-  wait();
-  return { [Symbol.dispose]: () => clearTimeout(timer) };
-}
+const NEVER: Disposable = { [Symbol.dispose]: () => undefined };
 
 function endAfter(seconds: number | undefined, end: (why: Refusal) => void): Disposable {
-  if (seconds === undefined) return { [Symbol.dispose]: () => undefined };
+  if (seconds === undefined) return NEVER;
   const timer = setTimeout(() => end(refusal("LIMIT_SESSION_SECONDS")), seconds * 1_000);
   timer.unref();
   return { [Symbol.dispose]: () => clearTimeout(timer) };

@@ -67,6 +67,28 @@ test("a policy that expires ends what it permitted in that moment", real, async 
 });
 
 test(
+  "what a policy permitted that got its end while it ran stops with it, and the session goes on",
+  real,
+  async (context) => {
+    const narrow = { name: "read", postgres: { preset: "readOnly", tables: ["public.customers"] } };
+    const stays = policy({ allow: [narrow] }, "stays");
+    const rig = await startRig(context, { policies: [policy({ allow: [SERIES] }), stays] });
+    const slow = await slowReader(rig.port, LARGE);
+    await until(() => slow.bytes() > 0);
+    slow.socket.pause();
+    const expiresMs = Math.ceil(Date.now() / 1_000 + 2) * 1_000;
+    const expires = new Date(expiresMs).toISOString().replace(".000Z", "Z");
+    await rig.applied(() => rig.write("policies.yaml", policy({ allow: [SERIES], expires }), stays));
+    await until(() => Date.now() > expiresMs);
+    slow.socket.resume();
+    assert.match(await slow.said(/POLICY_CHANGED|DENY_NO_RULE/), /POLICY_CHANGED|DENY_NO_RULE/);
+    assert.ok(slow.bytes() < 300_000_000, "all of it was sent");
+    assert.equal(rig.plane.gateway.sessionCount, 1);
+    slow.socket.destroy();
+  },
+);
+
+test(
   "a broker that is away refuses new sessions, and open ones read on; it comes back and all is as before",
   real,
   async (context) => {

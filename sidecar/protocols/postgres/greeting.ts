@@ -224,8 +224,10 @@ function greeting(
   presentedSecret: string | undefined,
   connect: Connect,
 ): Greeting {
-  const { socket, startup } = client;
-  const { user, database = "", applicationName } = startup;
+  const { socket } = client;
+  const { user, database = "", applicationName } = client.startup;
+  // This lives as long as the session, and what the client began with is of no use any more once it is connected.
+  let greeted: GreetedClient | undefined = client;
   return {
     evidence,
     intent: { user, database, applicationName },
@@ -235,7 +237,12 @@ function greeting(
     welcome() {
       socket.write(authenticationOk());
     },
-    unsuited: (connection) => unsuited(startup, connection),
-    connect: (target, signal) => connect(client, target, signal),
+    unsuited: (connection) => (greeted === undefined ? undefined : unsuited(greeted.startup, connection)),
+    connect: (target, signal) => {
+      const connecting = greeted;
+      greeted = undefined;
+      if (connecting === undefined) throw new TypeError("a client is connected once");
+      return connect(connecting, target, signal);
+    },
   };
 }
