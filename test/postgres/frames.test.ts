@@ -104,6 +104,24 @@ test("a client's frames have a table of their own", () => {
   assert.match(scan([Buffer.from([0x51, 0x10, 0, 0, 0])], FRONTEND_FRAMES).fault, /16777216 are allowed/);
 });
 
+test("a chunk is not copied for the sake of the frame that it completes", () => {
+  const scanner = new FrameScanner(BACKEND_FRAMES);
+  const frame = message("C", cstring("SELECT 1"));
+  const frames = Array.from({ length: 100 }, () => frame);
+  // With memory of its own, so that it can be told whose bytes they are.
+  const chunk = Buffer.from(new Uint8Array(Buffer.concat([frame.subarray(3), ...frames])).buffer);
+  scanner.push(frame.subarray(0, 3));
+  assert.equal(scanner.next(), "more");
+  scanner.push(chunk);
+  let seen = 0;
+  for (let step = scanner.next(); step !== "more"; step = scanner.next()) {
+    assert.equal(step, "frame");
+    assert.equal(scanner.bytes.buffer === chunk.buffer, seen > 0);
+    seen += 1;
+  }
+  assert.equal(seen, 101);
+});
+
 test("a frame of 300 MB is never held", () => {
   const scanner = new FrameScanner(BACKEND_FRAMES);
   const header = Buffer.concat([Buffer.from("D"), int32(300_000_004)]);

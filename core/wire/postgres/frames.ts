@@ -72,9 +72,10 @@ export const BACKEND_FRAMES: FrameTable = frameTable({
 export type Step = "more" | "frame" | "head" | "piece" | "broken";
 
 const NOTHING = Buffer.alloc(0);
+const COPIED_BYTES_MAX = 2048;
 
 export class FrameScanner {
-  /** What `start` and `end` point into. Changes with `push`, and may then begin with bytes of earlier chunks. */
+  /** What `start` and `end` point into: a chunk, or one frame that was put together of several. Changes with every step. */
   bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
@@ -95,6 +96,8 @@ export class FrameScanner {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #neededBytes = HEADER_BYTES;
+  /** What is left of the chunk that completed what was held. */
+  #rest: Buffer = NOTHING;
 
   constructor(table: FrameTable) {
     this.#table = table;
@@ -119,13 +122,17 @@ export class FrameScanner {
       this.bytes = chunk;
       return;
     }
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes < this.#neededBytes) {
+    const lacking = this.#neededBytes - this.#heldBytes;
+    if (chunk.length < lacking) {
+      this.#held.push(chunk);
+      this.#heldBytes += chunk.length;
       this.bytes = NOTHING;
       return;
     }
-    this.bytes = Buffer.concat(this.#held, this.#heldBytes);
+    // No more than is needed: the chunk itself would be copied with every frame that does not end with it.
+    this.#held.push(chunk.subarray(0, lacking));
+    this.bytes = Buffer.concat(this.#held, this.#neededBytes);
+    this.#rest = chunk.subarray(lacking);
     this.#held = [];
     this.#heldBytes = 0;
     this.#neededBytes = HEADER_BYTES;
@@ -134,6 +141,7 @@ export class FrameScanner {
   next(): Step {
     if (this.fault !== "") return "broken";
     if (this.#heldBytes > 0) return "more";
+    if (this.end === this.bytes.length && this.#rest.length > 0) this.push(this.#takeRest());
     const { bytes } = this;
     const at = this.end;
     const available = bytes.length - at;
@@ -170,14 +178,23 @@ export class FrameScanner {
   }
 
   #hold(neededBytes: number): Step {
-    const rest = this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
-    if (rest.length > 0) {
-      this.#held.push(rest);
-      this.#heldBytes += rest.length;
+    const begun = this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
+    this.#neededBytes = neededBytes;
+    if (begun.length > 0) {
+      // A copy of little, so that it does not hold the whole chunk.
+      this.#held.push(begun.length > COPIED_BYTES_MAX ? begun : Buffer.from(begun));
+      this.#heldBytes += begun.length;
       this.bytes = this.bytes.subarray(0, this.end);
     }
-    this.#neededBytes = neededBytes;
-    return "more";
+    if (this.#rest.length === 0) return "more";
+    this.push(this.#takeRest());
+    return this.next();
+  }
+
+  #takeRest(): Buffer {
+    const rest = this.#rest;
+    this.#rest = NOTHING;
+    return rest;
   }
 
   #break(bytesMax: number): Step {
