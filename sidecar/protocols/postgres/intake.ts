@@ -189,6 +189,8 @@ export class Intake {
   #isBlocked(): boolean {
     for (;;) {
       if (this.#awaiting || this.core.cancelling > 0 || this.core.hasEnded) return true;
+      // What stands behind the goodbye is read by nobody.
+      if (this.hasTerminated) return true;
       if (this.core.parts.tap.isFull || this.#isCrowded()) return true;
       if (this.#isReady === undefined) return false;
       if (!this.#isReady()) return true;

@@ -53,6 +53,8 @@ export class Relay {
   #resolve: (end: RelayEnd) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   #clientFinished = false;
+  /** It has answered the client's goodbye with its own: what it has said is still to be told. */
+  #upstreamFinished = false;
 
   constructor(parts: RelayParts, tap: Tap) {
     this.#parts = parts;
@@ -153,11 +155,17 @@ export class Relay {
     if (this.#isDone()) this.#finish({ by: "client", refusal: undefined });
   }
 
-  /** After Terminate at once; after FIN when what was asked has been answered and delivered. */
+  /** When what was asked before Terminate, or FIN, has been answered and delivered. */
   #isDone(): boolean {
-    if (this.#intake.hasTerminated) return true;
+    if (this.#intake.hasTerminated) return this.#isAnswered();
     if (!this.#clientFinished || !this.#intake.isIdle) return false;
     return this.#core.expected.length === 0 || this.#core.copyingIn;
+  }
+
+  /** After Terminate the upstream ends the session when it has come so far, and a group without its Sync is never answered. */
+  #isAnswered(): boolean {
+    const { expected, copyingIn } = this.#core;
+    return expected.length === 0 || copyingIn || (this.#upstreamFinished && !this.#backend.isWaiting);
   }
 
   #finish(end: RelayEnd): void {
@@ -182,6 +190,10 @@ export class Relay {
 
   #upstreamGone(): void {
     if (this.#core.hasEnded) return;
+    if (this.#intake.hasTerminated) {
+      this.#upstreamFinished = true;
+      return this.#settle();
+    }
     this.#core.hasEnded = true;
     const why = refusal("UPSTREAM_PROTOCOL", "the upstream ended the session");
     const end: RelayEnd = { by: "upstream", refusal: undefined };
