@@ -21,6 +21,7 @@ import {
   helm,
   render,
   renderText,
+  renderedText,
   skipWithoutHelm,
   type Values,
   valueFlags,
@@ -52,7 +53,7 @@ describe("the chart", { skip: skipWithoutHelm() }, () => {
       assert.equal(code, 0, stdout + stderr);
     });
     test(`renders the same twice: ${name}`, async () => {
-      const [one, other] = await Promise.all([renderText(values), renderText(values)]);
+      const [one, other] = await Promise.all([renderedText(values), renderText(values)]);
       assert.equal(one.code, 0, one.stderr);
       assert.equal(one.stdout, other.stdout);
     });

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { text } from "node:stream/consumers";
+import { compiledSources } from "#tools/world/compiled.ts";
 
 const skip = process.platform === "linux" ? false : "a cluster for tests runs on Linux";
 const PROGRAMS = [
@@ -134,6 +135,7 @@ async function onMachine(run: (machine: Machine) => Promise<void>): Promise<void
     SALLYPORT_CACHE: cache,
     BUILDS: log,
     DOES: "",
+    ...compiledSources(),
   };
   try {
     await run({

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { sweepOrphans } from "#tools/cluster/sweep.ts";
+import { compiledSources } from "#tools/world/compiled.ts";
 import { goneAfter } from "./runner.ts";
 
 test(
@@ -44,7 +45,7 @@ test("without Go the api tier says so in one line; under CI=true that is an erro
   const run = (environment: Record<string, string>): ReturnType<typeof spawnSync> =>
     spawnSync(process.execPath, ["--input-type=module", "-e", script], {
       encoding: "utf8",
-      env: { PATH: "/nonexistent", HOME: process.env["HOME"] ?? "", ...environment },
+      env: { PATH: "/nonexistent", HOME: process.env["HOME"] ?? "", ...compiledSources(), ...environment },
     });
   const locally = run({});
   assert.deepEqual(

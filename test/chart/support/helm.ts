@@ -70,13 +70,22 @@ export type Rendered = KubernetesObject & {
 const renderings = new Map<string, Promise<HelmResult>>();
 
 /** Of the same values helm makes the same, as test/chart/render.test.ts shows: it is asked once. */
-export async function render(values: Values = {}): Promise<readonly Rendered[]> {
+export function renderedText(values: Values = {}): Promise<HelmResult> {
   const key = JSON.stringify(values);
   const rendering = renderings.get(key) ?? renderText(values);
   renderings.set(key, rendering);
-  const { code, stdout, stderr } = await rendering;
+  return rendering;
+}
+
+const readings = new Map<string, readonly Rendered[]>();
+
+/** To be changed by whoever asks, and read once. */
+export async function render(values: Values = {}): Promise<readonly Rendered[]> {
+  const { code, stdout, stderr } = await renderedText(values);
   if (code !== 0) throw new Error(stderr);
-  return objectsIn(stdout);
+  const objects = readings.get(stdout) ?? objectsIn(stdout);
+  readings.set(stdout, objects);
+  return structuredClone(objects);
 }
 
 export function objectsIn(yaml: string): readonly Rendered[] {

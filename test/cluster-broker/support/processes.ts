@@ -6,6 +6,7 @@ import { CoreV1Api } from "@kubernetes/client-node";
 import { ROOT } from "#test/architecture/sources.ts";
 import { SERVER_NAME } from "#test/port/tls.ts";
 import { startChild } from "#tools/world/child.ts";
+import { compiledSources } from "#tools/world/compiled.ts";
 import { NAMESPACE, type World } from "./world.ts";
 
 export interface ReplicaProcess extends AsyncDisposable {
@@ -35,7 +36,9 @@ export async function startReplicaProcess(
   await writeFile(config, JSON.stringify({ ...told, state, observability: LOCAL, cluster }));
   await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
   const words = [join(ROOT, "operator/broker/main.ts"), "--config", config, "--kubeconfig", kubeconfig];
-  const child = opened.use(startChild([process.execPath, ...words], { folder }));
+  const child = opened.use(
+    startChild([process.execPath, ...words], { folder, environment: compiledSources() }),
+  );
   const [, port, enrolPort] = await child.line(SERVING);
   const kept = opened.move();
   return {

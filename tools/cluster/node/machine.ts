@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { compiledSources } from "#tools/world/compiled.ts";
 import { COLLECTING_SELDOM } from "../control-plane.ts";
 
 const run = promisify(execFile);
@@ -126,7 +127,7 @@ function machineOf(folder: string, pid: number, end: () => Promise<void>): Machi
   };
 }
 
-const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...COLLECTING_SELDOM };
+const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...COLLECTING_SELDOM, ...compiledSources() };
 
 function start(name: string, words: readonly string[], logFile: string): Program {
   const log = openSync(logFile, "a");
