@@ -140,9 +140,9 @@ export class Names {
     else this.#portals.undo(changed.change);
   }
 
-  /** DEALLOCATE ALL, DISCARD ALL. */
+  /** DEALLOCATE ALL, DISCARD ALL. The unnamed statement is none of those that they know. */
   forgetPrepared(): void {
-    this.#statements.forget();
+    this.#statements.forget((_, name) => name !== "");
   }
 
   /** With its transaction every portal ends, but cursors that were declared to be held. */

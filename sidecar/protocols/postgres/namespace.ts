@@ -80,9 +80,9 @@ export class Namespace<Value> {
   }
 
   /** Only while nothing is on its way. */
-  forget(isGone: (value: Value | undefined) => boolean = always): void {
+  forget(isGone: (value: Value | undefined, name: string) => boolean = always): void {
     if (this.#latest.size === 0) return;
-    for (const { name, value } of this.#latest.values()) if (isGone(value)) this.#put(name, undefined);
+    for (const { name, value } of this.#latest.values()) if (isGone(value, name)) this.#put(name, undefined);
   }
 
   get size(): number {

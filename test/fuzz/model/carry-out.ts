@@ -104,7 +104,7 @@ export function carryOut(session: Session, statement: Statement, isInside: boole
       if (!statements.delete("sp")) throw new SqlError("26000");
       return done("DEALLOCATE");
     case "deallocateAll":
-      statements.clear();
+      forgetNamed(session);
       return done("DEALLOCATE ALL");
     case "copyOut":
       session.say(
@@ -187,7 +187,7 @@ function control(session: Session, statement: Statement, isInside: boolean): Res
       return done("RELEASE");
     case "discardAll":
       if (isInside || database.block === "explicit") throw new SqlError("25001");
-      session.statements.clear();
+      forgetNamed(session);
       database.change({ listening: false, application: "" });
       database.commit();
       return done("DISCARD ALL");
@@ -198,3 +198,8 @@ function control(session: Session, statement: Statement, isInside: boolean): Res
 
 const rowsOf = (rows: Value[][]): Result => ({ rows, tag: `SELECT ${rows.length}` });
 export const done = (tag: string): Result => ({ rows: undefined, tag });
+
+/** The unnamed statement is kept apart from those that can be deallocated. */
+function forgetNamed({ statements }: Session): void {
+  for (const name of [...statements.keys()]) if (name !== "") statements.delete(name);
+}

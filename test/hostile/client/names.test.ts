@@ -44,6 +44,16 @@ const ATTACKS: Readonly<Record<string, readonly Step[]>> = {
       S,
     ],
   ],
+  "the unnamed statement, which DEALLOCATE ALL leaves as it is": [
+    [P(NOTHING), P("deallocate all", "d"), P(SHOW), S],
+    [B("", "d"), E(), S],
+    [B(), E(), S],
+  ],
+  "the unnamed statement, which DISCARD ALL leaves as it is": [
+    [P("discard all", "d"), P(SHOW), S],
+    [B("", "d"), E(), S],
+    [B(), E(), S],
+  ],
   "a cursor that has ended, and a portal of its name": [
     [Q("begin; declare c cursor for select 'x'::text; commit")],
     [Q("begin")],
