@@ -33,6 +33,7 @@ export const RUNTIME_CODES = {
   UPSTREAM_UNTRUSTED: "the upstream could not prove who it is",
   UPSTREAM_PROTOCOL: "the upstream broke its protocol",
   CLIENT_PROTOCOL: "the client broke its protocol",
+  CLIENT_TIMEOUT: "the client did not say in time who it is and what it wants",
   CLIENT_TLS_REQUIRED: "this listener takes identities over TLS only",
   NOT_SUPPORTED: "the gateway does not carry this part of the protocol",
   LIMIT_ROWS: "the session has returned as many rows as policy allows",

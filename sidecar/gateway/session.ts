@@ -110,7 +110,10 @@ async function greet(
     cancelKey: (lengthBytes: number) => slot?.issueCancelKey(lengthBytes) ?? new Uint8Array(lengthBytes),
   };
   using patience = deadline(signal, GREETING_MS);
-  return await tools.protocolOf(listener).greet(client, settings, patience.signal);
+  const greeting = await tools.protocolOf(listener).greet(client, settings, patience.signal);
+  // Nobody is told, but whoever looks after the gateway hears of it.
+  const isLate = greeting === undefined && patience.signal.aborted && !signal.aborted;
+  return isLate ? refusal("CLIENT_TIMEOUT") : greeting;
 }
 
 /** From a client that is known and permitted to both sides closed. */
