@@ -39,7 +39,7 @@ const BATCHES_IN_FLIGHT_MAX = 4;
  * half of its window waits no longer.
  */
 const LINGER_MS = 50;
-const LINGERING_MAX = 512;
+const LINGERING_MAX = 2_048;
 const PROCESS_BYTES_MAX = 64 * 1024 * 1024;
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 1_000;
