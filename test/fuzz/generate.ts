@@ -10,6 +10,8 @@ export interface ClientHabits {
   readonly text: (random: Random) => string;
   readonly turnsMax: number;
   readonly stepsMax: number;
+  /** Never a Query in the middle of a group: 18.4 fails at the next statement of whoever sent one (XX000), without a gateway too. */
+  readonly isTidy: boolean;
 }
 
 export function turns(random: Random, habits: ClientHabits): Turn[] {
@@ -20,7 +22,18 @@ export function turns(random: Random, habits: ClientHabits): Turn[] {
   });
   // Most of what a session keeps, it keeps for a transaction only.
   const begin = { refuses: [], steps: [{ say: "query", text: "begin" } as const] };
-  return random.once(2) ? [begin, ...all] : all;
+  const whole = random.once(2) ? [begin, ...all] : all;
+  return habits.isTidy ? whole.map((turn) => ({ ...turn, steps: tidy(turn.steps) })) : whole;
+}
+
+function tidy(steps: readonly Step[]): Step[] {
+  let isOpen = false;
+  return steps.flatMap((step): Step[] => {
+    const isSimple = step.say === "query" || (step.say === "copy" && !step.extended);
+    const wasOpen = isOpen;
+    isOpen = !isSimple && step.say !== "sync";
+    return isSimple && wasOpen ? [{ say: "sync" }, step] : [step];
+  });
 }
 
 /** One message, or a few that belong together: left to chance alone, hardly anything would ever be executed. */

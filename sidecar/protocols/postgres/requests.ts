@@ -158,7 +158,8 @@ export function parse(intake: Intake, { bytes, start, end }: Frame): void {
 function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): void {
   if (intake.skipping) return;
   // A name has to wait: what is under way may be about to forget all names, and not this one.
-  const needsNothing = name === "" && isEmpty(text);
+  // So does one that opens a group while the path is unknown: asked for within the group, it would make a pipeline of it.
+  const needsNothing = name === "" && isEmpty(text) && intake.core.parts.path.isKnown;
   if (!needsNothing && !hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)

@@ -32,7 +32,7 @@ export interface DifferentialCase {
 }
 
 const VERSIONS = [15, 18] as const;
-const HABITS = { text: realText, turnsMax: 4, stepsMax: 5 };
+const HABITS = { text: realText, turnsMax: 4, stepsMax: 5, isTidy: true };
 /** Both sessions are over, in the same way. */
 const ENDED = "ended";
 /** Nothing here takes a second. */

@@ -14,7 +14,7 @@ import type { Policy } from "./tap.ts";
 /** Often what masks are about. */
 const text = (random: Random): string => (random.once(3) ? PEOPLE_READ : modelledText(random));
 
-const HABITS = { text, turnsMax: 3, stepsMax: 4 };
+const HABITS = { text, turnsMax: 3, stepsMax: 4, isTidy: false };
 
 const MASKS = [[], ["secret"], ["pin"], ["secret", "pin"]];
 

@@ -13,7 +13,8 @@ export function openWire(onWritten: (bytes: Buffer) => void): Wire {
   const socket = new Duplex({
     read: () => undefined,
     write: (bytes: Buffer, _, done) => {
-      onWritten(bytes);
+      // As a kernel does: what was handed on may be used again.
+      onWritten(Buffer.from(bytes));
       done();
     },
     // Whoever is told the last thing hangs up.

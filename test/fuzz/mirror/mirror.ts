@@ -7,7 +7,7 @@ import { modelledText } from "../texts.ts";
 import { loadEngine } from "./engine.ts";
 import { type MirrorCase, MirrorPlay, STOCK } from "./play.ts";
 
-const HABITS = { text: modelledText, turnsMax: 4, stepsMax: 5 };
+const HABITS = { text: modelledText, turnsMax: 4, stepsMax: 5, isTidy: false };
 
 export const mirror: Fuzzer<MirrorCase> = {
   name: "mirror",

@@ -193,14 +193,19 @@ export class MirrorPlay {
     this.#fault ??= what;
   }
 
-  #differs(expected: readonly string[]): string | undefined {
+  #differs(awaited: readonly string[]): string | undefined {
     if (!this.#engine.isIdle)
-      return `it hangs; heard ${this.#heard.join(" ")}; expected ${expected.join(" ")}`;
+      return `it hangs; heard ${this.#heard.join(" ")}; expected ${awaited.join(" ")}`;
     const unasked = this.#heard.filter(isUnasked);
     const sent = this.#unaskedSent.splice(0);
     if (unasked.join() !== sent.join())
       return `unasked messages: sent ${sent.join()}, heard ${unasked.join()}`;
-    const heard = this.#heard.filter((word) => !isUnasked(word));
+    const all = this.#heard.filter((word) => !isUnasked(word));
+    // A setting is told whenever the server is ready, and it may be so for the gateway's sake as well.
+    const [told, settings] = apart(all);
+    const [heard, expected] = [told, apart(awaited)[0]];
+    if (settings.join() !== apart(awaited)[1].join())
+      return `settings: told ${settings.join()}, and should be ${apart(awaited)[1].join()}`;
     for (let index = 0; index < Math.max(heard.length, expected.length); index += 1)
       if (!isSame(heard[index], expected[index]))
         return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${heard.join(" ")}\n  expected ${expected.join(" ")}`;
@@ -243,6 +248,12 @@ function untilAnswered(messages: readonly Buffer[]): Buffer[][] {
   }
   return parts.filter((part) => part.length > 0);
 }
+
+/** Answers, and settings. */
+const apart = (words: readonly string[]): [answers: string[], settings: string[]] => [
+  words.filter((word) => !word.startsWith("S(")),
+  words.filter((word) => word.startsWith("S(")),
+];
 
 const isUnasked = (word: string): boolean => word.includes("unasked") || word === "N(01999)";
 

@@ -201,5 +201,5 @@ export const done = (tag: string): Result => ({ rows: undefined, tag });
 
 /** The unnamed statement is kept apart from those that can be deallocated. */
 function forgetNamed({ statements }: Session): void {
-  for (const name of [...statements.keys()]) if (name !== "") statements.delete(name);
+  for (const name of statements.keys()) if (name !== "") statements.delete(name);
 }

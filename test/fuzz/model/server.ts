@@ -14,7 +14,7 @@ import {
   type Result,
   type Session,
 } from "./carry-out.ts";
-import { type Column, isExit, read, type Statement, type Value } from "./statements.ts";
+import { type Column, isExit, type Kind, read, type Statement, type Value } from "./statements.ts";
 
 export interface ModelHooks {
   /** The reference refuses; an upstream has nothing to refuse with. */
@@ -29,6 +29,8 @@ export const REFUSED = "42501";
 
 /** A statement that was cancelled. */
 export const CANCELLED = "57014";
+
+const ENDS: ReadonlySet<Kind> = new Set(["commit", "rollback", "discardAll"]);
 
 type Doing = Generator<undefined, void, Incoming>;
 interface Incoming {
@@ -255,7 +257,8 @@ export class ModelServer implements Session {
       portal.spent = true;
       yield* this.#first(portal, statement);
     }
-    this.#hasRun = true;
+    // What commits or rolls back has nothing of the group left behind it.
+    this.#hasRun = !ENDS.has(statement.kind);
     this.#page(portal, rowsMax);
   }
 

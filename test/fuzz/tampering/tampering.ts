@@ -25,7 +25,7 @@ export interface TamperingCase {
   readonly turns: readonly Turn[];
 }
 
-const HABITS = { text: modelledText, turnsMax: 3, stepsMax: 5 };
+const HABITS = { text: modelledText, turnsMax: 3, stepsMax: 5, isTidy: false };
 
 export const tampering: Fuzzer<TamperingCase> = {
   name: "tampering",
