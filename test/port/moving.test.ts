@@ -132,10 +132,10 @@ test("reads that have gathered go on too, each whole text with the digest that t
   assertWhole(set);
   assert.ok((set.trails[1]?.texts.opened ?? 0) > 0, "the verifier has compared them");
   const asked = (await shownOf(right, id)).filter(({ kind }) => kind === "request" || kind === "result");
-  assert.deepEqual(
-    asked.map(({ kind, request }) => `${String(kind)} ${String(request)}`).sort(),
-    [...[0, 1, 2, 3, 4, 5, 6].map((number) => `request ${number}`), "result 0"],
-  );
+  assert.deepEqual(asked.map(({ kind, request }) => `${String(kind)} ${String(request)}`).sort(), [
+    ...[0, 1, 2, 3, 4, 5, 6].map((number) => `request ${number}`),
+    "result 0",
+  ]);
 });
 
 test("it comes back to the first broker, and on from there, again and again", async (t) => {

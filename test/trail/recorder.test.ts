@@ -207,7 +207,10 @@ test("the digest key is taken over and wiped, and digests are those of it", asyn
   recorder.ask(asking(0, "select 1"));
   recorder.record(closing);
   await until(() => store.events.length === 3);
-  assert.equal(shown(store)[1]?.["textDigest"], textDigest(new Uint8Array(32).fill(7), Buffer.from("select 1")));
+  assert.equal(
+    shown(store)[1]?.["textDigest"],
+    textDigest(new Uint8Array(32).fill(7), Buffer.from("select 1")),
+  );
 });
 
 test("with a disk that fails at random, every event is stored once, in order, in the end", async () => {
