@@ -142,7 +142,7 @@ function apiServer({ apiServerPem }: BrokerConfig): Authority {
 
 /** What the data plane may know: where to go and whom to trust; of the credential only whether there is one. */
 function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, Upstream>): ConnectionView {
-  const { protocol, address, reachedAs, tls, credential } = spec;
+  const { protocol, address, reachedAs, tls, credential, trail } = spec;
   const { [protocol]: particulars } = spec;
   const serverName = isForOwnCluster({ spec }) ? API_SERVER_NAME : tls?.serverName;
   const caPem = upstreams.get(keyOf({ namespace: metadata.namespace ?? "", name: metadata.name }))?.caPem;
@@ -154,6 +154,7 @@ function viewOf({ metadata, spec }: Connection, upstreams: ReadonlyMap<string, U
       ...(reachedAs === undefined ? {} : { reachedAs }),
       ...(particulars === undefined ? {} : { [protocol]: particulars }),
       ...(credential.mode === "none" ? { credential: "none" } : {}),
+      ...(trail === undefined ? {} : { trail }),
       tls: {
         mode: tls?.mode ?? "verify-full",
         ...(serverName === undefined ? {} : { serverName }),

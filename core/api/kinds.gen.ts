@@ -160,6 +160,18 @@ export interface Connection {
       };
     };
     /**
+     * What has to be on record before a request goes on to the upstream. Writes, refusals and whatever
+     * could not be analysed always are; tcp has no reads, and is on record before it is connected.
+     */
+    readonly trail?: {
+      /**
+       * `runAhead`: a permitted read goes on at once, and its record follows within a bounded window.
+       * `durableFirst`: it waits until its record is on the broker's disk, as a write does. Each read takes
+       * longer by that, and none is permitted while the trail cannot be written.
+       */
+      readonly reads?: "runAhead" | "durableFirst";
+    };
+    /**
      * What is particular to a Kubernetes API: nothing so far. Write `kubernetes: {}`. In the cluster itself
      * `address` is the service address that KUBERNETES_SERVICE_HOST names, since clients in pods dial that.
      */

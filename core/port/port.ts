@@ -125,7 +125,7 @@ export type AppendAnswer = Acknowledged | RecordBroken;
 /** A Connection as the data plane sees it: where to go and whom to trust; of the credential only whether there is one. */
 export interface ConnectionView {
   readonly metadata: Connection["metadata"];
-  readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | ProtocolName> & {
+  readonly spec: Pick<Connection["spec"], "protocol" | "address" | "reachedAs" | "trail" | ProtocolName> & {
     /** The upstream asks for none. */
     readonly credential?: "none";
     readonly tls: {

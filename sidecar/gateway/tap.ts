@@ -58,12 +58,15 @@ class GatewayTap implements SessionTap {
   readonly #metered: MeteredRequest;
   readonly #onChange: (() => void)[] = [];
   #policy: PolicySession;
+  /** Nothing is forwarded before its record is durable, whatever it is. */
+  #isDurableFirst: boolean;
 
   constructor({ plan, ...options }: TapOptions) {
     const { caller, connection, opening } = options;
     this.#options = options;
     this.#metered = { protocol: opening.protocol, connection };
     this.#policy = openSession(plan.plan, caller, connection);
+    this.#isDurableFirst = readsDurableFirst(plan, connection);
     this.opening = this.recheck(opening);
   }
 
@@ -103,7 +106,7 @@ class GatewayTap implements SessionTap {
     if (decision.outcome === "deny") return this.#refuse(asked, refusalOf(decision));
     if (totals.requests > statementsMax) return this.#refuse(asked, refusal("LIMIT_STATEMENTS"));
     if (decision.outcome === "ask") return this.#ask(asked, decision);
-    if (!description.readsOnly) return this.#pass(asked, decision);
+    if (this.#isDurableFirst || !description.readsOnly) return this.#pass(asked, decision);
     this.#options.recorder.ask(asked);
     return { pass: true, request: number, decision };
   }
@@ -121,9 +124,10 @@ class GatewayTap implements SessionTap {
     return exceeded(this.totals, this.obligations.limits);
   }
 
-  adopt({ plan }: ActivePlan): Decision {
+  adopt(plan: ActivePlan): Decision {
     const { caller, connection, opening } = this.#options;
-    this.#policy = openSession(plan, caller, connection);
+    this.#policy = openSession(plan.plan, caller, connection);
+    this.#isDurableFirst = readsDurableFirst(plan, connection);
     this.opening = this.recheck(opening);
     for (const listener of this.#onChange) listener();
     return this.opening;
@@ -158,6 +162,10 @@ class GatewayTap implements SessionTap {
     if (answer === "approved") return this.#pass(asked, decision);
     return this.#refuse(asked, withRule(answer, decision));
   }
+}
+
+function readsDurableFirst(plan: ActivePlan, connection: ConnectionRef): boolean {
+  return plan.connection(connection)?.spec.trail?.reads === "durableFirst";
 }
 
 function remembered<Key extends object, Value extends object>(

@@ -22,11 +22,11 @@ export interface Recorder {
   record(body: SingleBody): void;
   /** Puts on record what has to be durable first. A refusal when it is not in time. */
   recordStrictly(body: SingleBody): Promise<Refusal | undefined>;
-  /** A permitted read: it may run ahead. */
+  /** A permitted read, where the Connection lets it run ahead. */
   ask(request: RecordedRequest): void;
   /**
-   * A request that has to be durable before it leaves: a write, a refusal, what could not be analysed. A refusal when it is not in
-   * time; the request is then recorded as refused, and must not be forwarded.
+   * A request that has to be durable before it leaves: a write, a refusal, what could not be analysed, and any other where the
+   * Connection says so. A refusal when it is not in time; the request is then recorded as refused, and must not be forwarded.
    */
   askStrictly(request: RecordedRequest): Promise<Refusal | undefined>;
   /** What came of a request. */

@@ -1,0 +1,111 @@
+/** Reads that wait for their record where the Connection says so, and run ahead of it where it does not. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Disk } from "#broker/trail/disk.ts";
+import { realDisk } from "#broker/trail/real-disk.ts";
+import { skipWithoutPostgres } from "#test/support/postgres.ts";
+import { connect } from "#tools/postgres/client.ts";
+import { connected, refusedWith, rows } from "./support/clients.ts";
+import { Door } from "./support/door.ts";
+import { type Rig, startRig, until } from "./support/in-process.ts";
+import { connection } from "./support/kinds.ts";
+
+const real = { skip: skipWithoutPostgres(18) };
+const DURABLE_FIRST = { trail: { reads: "durableFirst" } };
+
+function behind(door: Door): Disk {
+  return {
+    ...realDisk,
+    create: async (path, mode) => {
+      const file = await realDisk.create(path, mode);
+      return {
+        write: async (bytes, offset) => {
+          await door.pass();
+          await file.write(bytes, offset);
+        },
+        sync: () => file.sync(),
+        truncate: (lengthBytes) => file.truncate(lengthBytes),
+        [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+interface DoorRig extends Rig {
+  readonly door: Door;
+  /** Whether the upstream was asked what has this word in it. */
+  hasHeard(word: string): Promise<boolean>;
+  /** Puts the Connection into force anew. */
+  edit(more: object): Promise<void>;
+}
+
+async function rigWithDoor(context: TestContext, more: object, trailWaitMs: number): Promise<DoorRig> {
+  const door = new Door();
+  context.after(() => door.open());
+  const rig = await startRig(context, { disk: behind(door), trailWaitMs, connection: more });
+  return Object.assign(rig, {
+    door,
+    hasHeard: async (word: string): Promise<boolean> => {
+      await using root = await connect(rig.upstream);
+      const found = await root.query(
+        `select 1 from pg_stat_activity where usename = 'orders_agent' and query like '%${word}%'`,
+      );
+      return found.length > 0;
+    },
+    edit: (changed: object) =>
+      rig.applied(() =>
+        rig.write("connection.yaml", connection(rig.upstream.port, rig.passwordFile, changed)),
+      ),
+  });
+}
+
+test("a read that is durable first is not forwarded before it is on disk", real, async (context) => {
+  const rig = await rigWithDoor(context, DURABLE_FIRST, 60_000);
+  const client = await connected(rig);
+  rig.door.shut();
+  let isAnswered = false;
+  const answer = rows(client, "select id as held_back from orders where id = 7").finally(() => {
+    isAnswered = true;
+  });
+  await until(() => rig.door.waiting > 0);
+  assert.equal(await rig.hasHeard("held_back"), false);
+  assert.equal(isAnswered, false);
+  rig.door.open();
+  assert.deepEqual(await answer, [{ held_back: 7 }]);
+  assert.equal(
+    await rig.hasHeard("held_back"),
+    true,
+    "what shows that it was not forwarded can show that it was",
+  );
+  await client.end();
+});
+
+test("a read that may run ahead does not wait for the disk", real, async (context) => {
+  const rig = await rigWithDoor(context, {}, 60_000);
+  const client = await connected(rig);
+  rig.door.shut();
+  assert.deepEqual(await rows(client, "select id from orders where id = 7"), [{ id: 7 }]);
+  rig.door.open();
+  await client.end();
+});
+
+test("an edit of the Connection holds for the next read of a session that is open", real, async (context) => {
+  const rig = await rigWithDoor(context, {}, 300);
+  const client = await connected(rig);
+  const ask = (): Promise<unknown> => rows(client, "select id as edited from orders where id = 7");
+  await ask();
+  await rig.edit(DURABLE_FIRST);
+  assert.deepEqual(await ask(), [{ edited: 7 }]);
+  await rows(client, "select 1");
+  rig.door.shut();
+  await refusedWith(ask(), "TRAIL_UNAVAILABLE");
+  assert.equal(await rig.hasHeard("as edited"), false);
+  await rig.edit({ trail: { reads: "runAhead" } });
+  assert.deepEqual(await ask(), [{ edited: 7 }]);
+  rig.door.open();
+  await client.end();
+  const outcomes = async (): Promise<unknown[]> =>
+    (await rig.events()).filter(({ kind }) => kind === "result").map(({ ended }) => ended);
+  await until(async () => (await outcomes()).length === 5);
+  assert.deepEqual(await outcomes(), ["complete", "complete", "complete", "refused", "complete"]);
+});
