@@ -8,7 +8,7 @@ import { GATEWAYS } from "./performance/kinds.ts";
 import { openProbe } from "./performance/probe.ts";
 import { openWorld } from "./performance/world.ts";
 import { printProfile } from "./profile/frames.ts";
-import { isActivity, isProgram, takeProfile } from "./profile/take.ts";
+import { isActivity, isProgram, takeProfile, targetFor } from "./profile/take.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +23,7 @@ if (!isActivity(activity)) throw new Error(`--what=${activity} is none of what c
 if (!isProgram(program)) throw new Error(`--of=${program} is neither worker nor broker`);
 await using world = await openWorld([GATEWAYS.one]);
 const probe = await openProbe(world.signIn);
-const gateway = world.targets.find(({ name }) => name === GATEWAYS.one.name);
+const gateway = targetFor(activity, world.targets, GATEWAYS.one.name);
 if (gateway === undefined) throw new Error("no gateway was started");
 const profile = await takeProfile(probe, gateway, { activity, program, seconds: Number(values.seconds) });
 process.stdout.write(printProfile(profile, Number(values.top)));

@@ -64,7 +64,7 @@ export async function openBenchWorld(options: {
   await world.write("connection.yaml", mintedConnection(world, names));
   await world.write("provider.yaml", identityProvider(world.issuer, "bench"));
   await world.write("policy.yaml", policy(options.connectionsMax, "bench"));
-  await world.write("gateway.yaml", gatewayKind(token));
+  await world.write("gateway.yaml", gatewayKind(token, ["bench"]));
   const gateway = opened.use(startGateway(world, { words: options.words ?? [] }));
   const { port } = await gateway.listener("bench");
   const moved = opened.move();

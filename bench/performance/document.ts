@@ -38,7 +38,7 @@ the loopback, so compare rows of this run with each other; absolute numbers of a
 | pgbouncer | a pooler, one server connection a session |
 | relay | the least that a relay in Node.js can do and still see every message: our floor |
 | gateway | policy, audit within a window, redaction of two columns; one worker |
-| gateway-strict | the same, with statements whose record is durable before they leave |
+| gateway-strict | the same process and policy, through a Connection with \`trail: {reads: durableFirst}\` |
 | gateway-2-workers | the same as gateway, two workers |
 | direct-tls, pgbouncer-tls, gateway-tls | the same with TLS, to the client and to the server |
 

@@ -10,9 +10,13 @@ export interface GatewayKind {
   readonly workers: number;
   /** To the client and to the server. */
   readonly tls: boolean;
-  /** Measured once more, with what has to be durable on record before it is forwarded. */
+  /** Measured once more through the Connection whose reads are durable on record before they are forwarded. */
   readonly alsoStrict: boolean;
 }
+
+/** Connections, and their listeners; both lead to the same database under the same policy. */
+export const RUN_AHEAD = "bench";
+export const DURABLE_FIRST = "bench-durable-first";
 
 /** All of them have the policy, the trail and the redaction of two columns. */
 export const GATEWAYS = {
@@ -33,12 +37,17 @@ export const SESSIONS_MAX = 10_000;
 
 export async function gatewayFiles(kind: GatewayKind, config: string, around: Surroundings): Promise<void> {
   const files = {
-    "connection.yaml": connection(kind, around),
+    "connection.yaml": connection(RUN_AHEAD, kind, around),
+    ...(kind.alsoStrict ? { "durable-first.yaml": connection(DURABLE_FIRST, kind, around) } : {}),
     "provider.yaml": around.provider,
     "policy.yaml": POLICY,
-    "gateway.yaml": gatewayKind(around.token),
+    "gateway.yaml": gatewayKind(around.token, connectionsOf(kind)),
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(config, name), text);
+}
+
+function connectionsOf({ alsoStrict }: GatewayKind): readonly string[] {
+  return alsoStrict ? [RUN_AHEAD, DURABLE_FIRST] : [RUN_AHEAD];
 }
 
 const POLICY = `
@@ -47,26 +56,31 @@ kind: SecretAccessPolicy
 metadata: { name: bench, namespace: bench }
 spec:
   subjects: [{ oidc: { provider: bench } }]
-  connections: { names: [bench] }
+  connections: { names: [${RUN_AHEAD}, ${DURABLE_FIRST}] }
   allow:
     - name: work
-      postgres: { statements: [read], tables: [public.accounts, public.bulk], functions: [public.steady] }
+      postgres: { statements: [read], tables: [public.accounts, public.bulk] }
   mask:
     - postgres:
         columns: [public.accounts.email, public.accounts.phone, public.bulk.email, public.bulk.phone]
   limits: { concurrentSessions: ${SESSIONS_MAX} }
 `;
 
-function connection({ tls }: GatewayKind, { port, password, authorityFile }: Surroundings): string {
+function connection(
+  name: string,
+  { tls }: GatewayKind,
+  { port, password, authorityFile }: Surroundings,
+): string {
   return `
 apiVersion: sallyport.dev/v1alpha1
 kind: Connection
-metadata: { name: bench, namespace: bench }
+metadata: { name: ${name}, namespace: bench }
 spec:
   protocol: postgres
   address: { host: 127.0.0.1, port: ${port} }
   tls: ${tls ? `{ mode: verify-full, ca: { file: ${authorityFile} } }` : "{ mode: disable }"}
   credential: { mode: static, source: { file: { path: ${password} } } }
   postgres: { database: ${DATABASE}, user: ${ROLE} }
+  trail: { reads: ${name === DURABLE_FIRST ? "durableFirst" : "runAhead"} }
 `;
 }

@@ -1,7 +1,7 @@
 /** One run: everything started, row after row measured, everything ended. */
 import { cpus, loadavg, release } from "node:os";
 import type { Profile } from "../profile/frames.ts";
-import { takeProfile } from "../profile/take.ts";
+import { takeProfile, targetFor } from "../profile/take.ts";
 import { GATEWAYS, type GatewayKind } from "./kinds.ts";
 import { type Probe, openProbe } from "./probe.ts";
 import type { Results, RowFigures } from "./results.ts";
@@ -47,10 +47,10 @@ export async function run({ kinds, only, length, onRow }: RunOptions): Promise<R
 }
 
 async function profilesOf(probe: Probe, targets: readonly Target[]): Promise<Results["profiles"]> {
-  const gateway = targets.find(({ name }) => name === GATEWAYS.one.name);
   const profiles: Record<string, Profile> = {};
-  if (gateway === undefined) return profiles;
   for (const activity of PROFILED) {
+    const gateway = targetFor(activity, targets, GATEWAYS.one.name);
+    if (gateway === undefined) continue;
     const wish = { activity, program: "worker", seconds: PROFILE_SECONDS } as const;
     const profile = await takeProfile(probe, gateway, wish);
     profiles[activity] = { ...profile, frames: profile.frames.slice(0, FRAMES_KEPT) };

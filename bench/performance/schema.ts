@@ -8,8 +8,7 @@ const ACCOUNTS = 100_000;
 const BULK_ROWS = 1_000_000;
 
 /**
- * `contact` and `mobile` hold what `email` and `phone` hold, and no mask: an answer of the same size that needs none. `steady` is code
- * that the gateway does not know to be harmless, though the server makes a constant of it: what calls it has to be durable first.
+ * `contact` and `mobile` hold what `email` and `phone` hold, and no mask: an answer of the same size that needs none.
  */
 export const SCHEMA = `
   create role ${ROLE} login;
@@ -21,7 +20,6 @@ export const SCHEMA = `
   select i, 'owner ' || i, mail, call, mail, call, repeat('x', 113)
   from generate_series(1, ${BULK_ROWS}) i,
     lateral (select 'owner' || i || '@example.com' as mail, '+49 30 ' || 1000000 + i as call);
-  create function steady() returns int immutable language sql as 'select 1';
   grant select on accounts, bulk to ${ROLE};`;
 
 const ROW = "select id, owner, email, phone, balance from accounts where id = %d";
@@ -30,21 +28,11 @@ const ROW = "select id, owner, email, phone, balance from accounts where id = %d
 export const ONE_ROW = {
   simple: { mode: "simple", sql: ROW, keys: ACCOUNTS },
   prepared: { mode: "prepared", sql: ROW, keys: ACCOUNTS },
-  /** The same, and durable on record before it is forwarded. */
-  strict: {
-    mode: "simple",
-    sql: "select id, owner, email, phone, balance from accounts where id = %d and steady() = 1",
-    keys: ACCOUNTS,
-  },
 } as const satisfies Record<string, Query>;
 
 export const BULK = {
   plain: "select id, owner, contact, mobile, note from bulk",
   redacted: "select id, owner, email, phone, note from bulk",
 } as const;
-
-export function queryOf({ strictOf }: { readonly strictOf?: string }, mode: "simple" | "prepared"): Query {
-  return strictOf === undefined ? ONE_ROW[mode] : ONE_ROW.strict;
-}
 
 export const ACTIVE_SESSIONS = 2_000;

@@ -6,7 +6,7 @@ import { startChild } from "#tools/world/child.ts";
 import { startGateway } from "#tools/world/gateway.ts";
 import { AUDIENCE, type World, identityProvider } from "#tools/world/world.ts";
 import { type Upstream, startHaproxy, startPgbouncer, startPgbouncerTls } from "../proxies/peers.ts";
-import { type GatewayKind, SESSIONS_MAX, gatewayFiles } from "./kinds.ts";
+import { DURABLE_FIRST, type GatewayKind, RUN_AHEAD, SESSIONS_MAX, gatewayFiles } from "./kinds.ts";
 import type { Target } from "./world.ts";
 
 export interface Around {
@@ -77,8 +77,10 @@ async function startKind(
   });
   const words = ["--workers", String(kind.workers), "--sessions", String(SESSIONS_MAX)];
   const gateway = opened.use(startGateway({ config, folder }, { data: `${config}-data`, words }));
-  const { port } = await gateway.listener("bench");
+  const { port } = await gateway.listener(RUN_AHEAD);
   const { name, tls } = kind;
   const target = { name, port, user: "agent", tls, pids: () => gateway.pids() };
-  return kind.alsoStrict ? [target, { ...target, name: `${name}-strict`, strictOf: name }] : [target];
+  if (!kind.alsoStrict) return [target];
+  const { port: strictPort } = await gateway.listener(DURABLE_FIRST);
+  return [target, { ...target, name: `${name}-strict`, port: strictPort, strictOf: name }];
 }

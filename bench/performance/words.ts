@@ -54,8 +54,8 @@ export const WORDS = {
   "latency-strict": {
     title: "One client, durable first",
     explained:
-      "The statement calls a function that the gateway does not know to be harmless, so it is forwarded only once its record is durable on " +
-      "the broker's disk: what every write pays. The server makes a constant of the function.",
+      "The same through a Connection with `trail: {reads: durableFirst}`: the statement is forwarded only once its record is durable on the " +
+      "broker's disk, which is what every write pays.",
     limits:
       "One `fdatasync` of the disk for each statement, and two more processes to be woken. One client cannot share it with anybody.",
     profile: "strict",
@@ -81,8 +81,8 @@ export const WORDS = {
   "throughput-64": {
     title: "64 clients: within a window, and durable first",
     explained:
-      "How much of the throughput is left when every record has to be durable before its statement leaves. Many clients wait for the same " +
-      "`fdatasync` together, so the price is much lower than for one.",
+      "The same query through two Connections of one gateway, and how much of the throughput is left where every record has to be durable before " +
+      "its statement leaves. Many clients wait for the same `fdatasync` together, so the price is much lower than for one.",
     limits: "How many records one `fdatasync` takes along, and the disk's own latency.",
     profile: "strict",
   },

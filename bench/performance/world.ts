@@ -10,7 +10,7 @@ import { DATABASE, ROLE, SCHEMA } from "./schema.ts";
 import { standInFront } from "./standing.ts";
 
 export interface Target extends Endpoint {
-  /** Asked what has to be durable on record before it is forwarded; the name of the same without that. */
+  /** Reads are durable on record before they are forwarded; the name of the same gateway without that. */
   readonly strictOf?: string;
   /** Of all its processes now; none where nothing is in between. */
   pids(): readonly number[];

@@ -43,7 +43,7 @@ const bulk =
 const WORKS = {
   simple: oneRow(ONE_ROW.simple),
   prepared: oneRow(ONE_ROW.prepared),
-  strict: oneRow(ONE_ROW.strict),
+  strict: oneRow(ONE_ROW.simple),
   "bulk-plain": bulk(BULK.plain),
   "bulk-redacted": bulk(BULK.redacted),
 } as const;
@@ -51,6 +51,17 @@ export type Activity = keyof typeof WORKS;
 
 export const isActivity = (word: string): word is Activity => word in WORKS;
 export const isProgram = (word: string): word is Program => word in PROGRAMS;
+
+/** Reads that are durable first have a Connection of their own. */
+export function targetFor(
+  activity: Activity,
+  targets: readonly Target[],
+  gateway: string,
+): Target | undefined {
+  return targets.find(({ name, strictOf }) =>
+    activity === "strict" ? strictOf === gateway : name === gateway,
+  );
+}
 
 export interface Wish {
   readonly activity: Activity;

@@ -11,7 +11,7 @@ const PARTS = 5;
 
 export const LATENCY_SIMPLE: Row = row("latency-simple", ONE_ROW.simple, false);
 export const LATENCY_PREPARED: Row = row("latency-prepared", ONE_ROW.prepared, false);
-export const LATENCY_STRICT: Row = row("latency-strict", ONE_ROW.strict, true);
+export const LATENCY_STRICT: Row = row("latency-strict", ONE_ROW.simple, true);
 
 function row(id: RowId, query: Query, isStrict: boolean): Row {
   return {

@@ -1,7 +1,7 @@
 /** Processor time per transaction of everything that stands in between, while eight clients ask as fast as they can. */
 import { cpuUs, settledCpuUs } from "../processes.ts";
 import { Collected, type RowFigures } from "../results.ts";
-import { queryOf } from "../schema.ts";
+import { ONE_ROW } from "../schema.ts";
 import { figure, shuffled } from "../statistics.ts";
 import type { Bench, Row, RowId } from "./row.ts";
 import { type Warm, openWarm } from "./warm.ts";
@@ -22,7 +22,7 @@ function row(id: RowId, mode: "simple" | "prepared"): Row {
       const asked = targets.filter(({ strictOf }) => strictOf === undefined || mode === "simple");
       const loads: Warm[] = [];
       for (const target of asked) {
-        const load = opened.use(await probe.load(target, queryOf(target, mode), CLIENTS));
+        const load = opened.use(await probe.load(target, ONE_ROW[mode], CLIENTS));
         loads.push(await openWarm(target, load, SLICE_US));
       }
       const collected = new Collected(asked);

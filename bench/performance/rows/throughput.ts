@@ -1,7 +1,7 @@
 /** How much what has to be durable first costs, at many clients: they wait for their records together. */
 import { Collected, type RowFigures } from "../results.ts";
 import { figure, shuffled } from "../statistics.ts";
-import { queryOf } from "../schema.ts";
+import { ONE_ROW } from "../schema.ts";
 import { type Warm, openWarm } from "./warm.ts";
 import type { Bench, Row } from "./row.ts";
 
@@ -19,7 +19,7 @@ export const THROUGHPUT: Row = {
     );
     const loads: Warm[] = [];
     for (const target of asked) {
-      const load = opened.use(await probe.load(target, queryOf(target, "simple"), CLIENTS));
+      const load = opened.use(await probe.load(target, ONE_ROW.simple, CLIENTS));
       loads.push(await openWarm(target, load, SLICE_US));
     }
     const collected = new Collected(asked);
