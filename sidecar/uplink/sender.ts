@@ -34,6 +34,11 @@ const BATCH_EVENTS_MAX = 256;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const BATCHES_IN_FLIGHT_MAX = 4;
 /**
+ * While so many are on their way, what comes gathers for the next one, unless that is full: the broker stores one and has another at hand.
+ * More of them would be smaller, and what a batch costs is paid for each.
+ */
+const PART_BATCHES_IN_FLIGHT_MAX = 2;
+/**
  * How long, and how many of them, requests and results wait for each other while nobody waits for them. A batch costs both processes
  * about a millisecond before its first event does, and an event of one request hardly less than one of fifty. A session that has gathered
  * half of its window waits no longer.
@@ -60,6 +65,8 @@ class BatchSender implements Sender {
   #inFlight = 0;
   #bytes = 0;
   #scheduled = false;
+  /** Something was to go out for which there was no room on the way. */
+  #heldUp = false;
   #lingering = 0;
   #linger: NodeJS.Timeout | undefined;
   #pauseMs = 0;
@@ -125,12 +132,19 @@ class BatchSender implements Sender {
     this.#lingering = 0;
     setImmediate(() => {
       this.#scheduled = false;
-      while (this.#pause === undefined && this.#inFlight < BATCHES_IN_FLIGHT_MAX)
-        if (!this.#sendBatch()) return;
+      let sent: "full" | "part" | undefined = "part";
+      while (sent !== undefined && this.#pause === undefined && this.#mayFollow(sent))
+        sent = this.#sendBatch();
+      this.#heldUp = sent !== undefined && this.#waiting.size > 0;
     });
   }
 
-  #sendBatch(): boolean {
+  #mayFollow(sent: "full" | "part"): boolean {
+    return this.#inFlight < (sent === "full" ? BATCHES_IN_FLIGHT_MAX : PART_BATCHES_IN_FLIGHT_MAX);
+  }
+
+  /** Undefined when there was nothing to send. */
+  #sendBatch(): "full" | "part" | undefined {
     const batch: SealedEvent[] = [];
     const taking: { readonly outbox: SessionOutbox; readonly sentUpTo: number }[] = [];
     let bytes = 0;
@@ -145,9 +159,9 @@ class BatchSender implements Sender {
       bytes += events.reduce((sum, event) => sum + eventBytes(event), 0);
       if (batch.length >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX) break;
     }
-    if (taking.length === 0) return false;
+    if (taking.length === 0) return undefined;
     void this.#deliver(batch, taking);
-    return true;
+    return batch.length >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX ? "full" : "part";
   }
 
   async #deliver(
@@ -172,8 +186,8 @@ class BatchSender implements Sender {
     }
     if (answers === undefined) this.#rest();
     else this.#pauseMs = 0;
-    // What came meanwhile and is in no hurry has its own time.
-    if (this.#linger === undefined) this.#schedule();
+    // What came meanwhile and is in no hurry has its own time, unless something waits for this place that is.
+    if (this.#linger === undefined || this.#heldUp) this.#schedule();
   }
 
   /** Undefined when nothing is known to be stored. */

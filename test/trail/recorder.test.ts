@@ -83,6 +83,103 @@ test("what is strict waits until it is stored; what is not does not", async () =
   await until(() => store.events.length === 2);
 });
 
+/** A broker whose every batch waits until it is told to store the oldest. */
+function batchwise(): { readonly batches: SealedEvent[][]; readonly append: Append; storeOldest(): void } {
+  const batches: SealedEvent[][] = [];
+  const waiting: (() => void)[] = [];
+  return {
+    batches,
+    append: async (batch) => {
+      batches.push([...batch]);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      const last = new Map(batch.map(({ session, seq }) => [session, seq]));
+      return [...last].map(([session, seq]) => ({ session, seq }));
+    },
+    storeOldest: () => waiting.shift()?.(),
+  };
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+/** Whatever follows from what is there, without any time passing. */
+async function turns(): Promise<void> {
+  for (let count = 0; count < 10; count += 1) await turn();
+}
+
+test("while two batches are on their way, what comes gathers into one", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { batches, append, storeOldest } = batchwise();
+  const opened = open(append);
+  const { recorder } = opened;
+  const stored: number[] = [];
+  for (let number = 0; number < 6; number += 1) {
+    void recorder.askStrictly(asking(number)).then(() => stored.push(number));
+    await turns();
+  }
+  assert.deepEqual(
+    batches.map(({ length }) => length),
+    [1, 1],
+  );
+  storeOldest();
+  await turns();
+  assert.deepEqual(
+    batches.map(({ length }) => length),
+    [1, 1, 4],
+  );
+  assert.deepEqual(stored, [0]);
+  storeOldest();
+  storeOldest();
+  await turns();
+  assert.deepEqual(stored, [0, 1, 2, 3, 4, 5]);
+  await opened[Symbol.asyncDispose]();
+});
+
+test("more than two are on their way when they are full", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { batches, append, storeOldest } = batchwise();
+  const sender = openSender({ port: { append }, chance: () => 0 });
+  const tools = { sender, nowMs: () => Date.now(), trailWaitMs: 60_000 };
+  let stored = 0;
+  for (let session = 0; session < 5; session += 1) {
+    const onBroken = (why: Refusal): never => assert.fail(why.code);
+    const recorder = openRecorder({ session: newSession(), digestKey: new Uint8Array(32), onBroken }, tools);
+    for (let number = 0; number < WINDOW_EVENTS; number += 1)
+      void recorder.askStrictly(asking(number)).then(() => (stored += 1));
+  }
+  await turns();
+  assert.deepEqual(
+    batches.map(({ length }) => length),
+    [256, 256, 256, 256],
+  );
+  for (let batch = 0; batch < 5; batch += 1) {
+    storeOldest();
+    await turns();
+  }
+  assert.equal(batches.length, 5);
+  assert.equal(stored, 5 * WINDOW_EVENTS);
+  await sender[Symbol.asyncDispose]();
+});
+
+test("what is waited for does not wait for what is in no hurry behind it", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { batches, append, storeOldest } = batchwise();
+  const opened = open(append);
+  const { recorder } = opened;
+  for (let number = 0; number < 5; number += 1) {
+    void recorder.askStrictly(asking(number));
+    await turns();
+  }
+  const before = batches.length;
+  recorder.answer(0, COMPLETE);
+  storeOldest();
+  await turns();
+  assert.equal(batches.length, before + 1, "it went out when there was room, and no time had to pass");
+  for (let batch = 0; batch < 5; batch += 1) {
+    storeOldest();
+    await turns();
+  }
+  await opened[Symbol.asyncDispose]();
+});
+
 test("a full window says so, and tells when there is room", async () => {
   const store = new Store();
   await using opened = open(store.append);
