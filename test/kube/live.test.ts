@@ -1,6 +1,16 @@
-/** What needs a real API server that nobody breaks: one for all of it. */
+/**
+ * What needs a real API server that nobody breaks: one for all of it, the client's, the pods' and the kinds'. Each suite makes
+ * namespaces of its own; the kinds come last, since everything that is in the cluster is theirs to follow.
+ */
 import { after, before, describe } from "node:test";
 import { type Kube, openKube } from "#operator/kube/client.ts";
+import { conditionSuite } from "#test/kinds/live/conditions.ts";
+import { crdSuite } from "#test/kinds/live/crds.ts";
+import { deputySuite } from "#test/kinds/live/deputy.ts";
+import { namespaceSuite } from "#test/kinds/live/namespaces.ts";
+import { installKinds, type Live } from "#test/kinds/live/server.ts";
+import { writersSuite } from "#test/kinds/live/writers.ts";
+import { podTests } from "#test/pods/live/pods.ts";
 import { skipWithoutApiTier } from "#test/support/cluster.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import { accessTests } from "./live/access.ts";
@@ -29,4 +39,22 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
   describe("events", () => eventTests(given));
   describe("leadership", () => leaseTests(given));
   describe("client-node", () => trapTests(given));
+  describe("pods", () => podTests(given));
+
+  describe("our kinds", () => {
+    let live: Live;
+    before(async () => {
+      live = await installKinds(api);
+    });
+    after(() => {
+      live.kube[Symbol.dispose]();
+      live.operator[Symbol.dispose]();
+    });
+    const there = (): Live => live;
+    describe("with the controllers running", () => conditionSuite(there));
+    describe("in namespaces that are enforced", () => namespaceSuite(there));
+    describe("as definitions", () => crdSuite(there));
+    describe("in the hands of those who may write them", () => deputySuite(there));
+    describe("and the service accounts that may write them", () => writersSuite(there));
+  });
 });

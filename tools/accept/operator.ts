@@ -60,7 +60,7 @@ accept([
     point: "2d pod shapes, each by the API server's dry run",
     prove: () =>
       tests(
-        ["test/pods/{shapes,server}.test.ts"],
+        ["test/pods/shapes.test.ts", "test/kube/live.test.ts"],
         ["pods.shapes", "pods.shapes-injected", "pods.shapes-refused"],
       ),
   },
@@ -78,7 +78,7 @@ accept([
   },
   {
     point: "2h kinds, conditions and confused deputies on the API server",
-    prove: () => tests(["test/kinds/*.test.ts"], ["kinds.rule-samples-on-server"]),
+    prove: () => tests(["test/kinds/*.test.ts", "test/kube/live.test.ts"], ["kinds.rule-samples-on-server"]),
   },
   {
     point: "3a admission latency beside the bare API server, at 10,000 pods and 50 requests/s; memory",

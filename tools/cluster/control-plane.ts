@@ -6,7 +6,7 @@ export type Flags = Readonly<Record<string, string>>;
 export const SERVICE_RANGE = "10.96.0.0/16";
 export const SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local";
 
-/** Servers that live for seconds: their garbage is let grow to four times what they keep, for a third less of the processor. */
+/** Programs that live for seconds: their garbage is let grow to four times what they keep, for a third less of the processor. */
 export const COLLECTING_SELDOM = { GOGC: "400" };
 
 export interface EtcdPlace {

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { findClients } from "./clients.ts";
+import { COLLECTING_SELDOM } from "./control-plane.ts";
 
 export interface KubectlOptions {
   readonly kubeconfig: string;
@@ -31,6 +32,7 @@ export async function kubectl(args: readonly string[], options: KubectlOptions):
     // No HOME: what it caches about a server must not be found by the next one at the same port.
     env: {
       PATH: process.env["PATH"] ?? "",
+      ...COLLECTING_SELDOM,
       KUBECONFIG: options.kubeconfig,
       KUBECACHEDIR: `${options.kubeconfig}.cache`,
     },

@@ -7,6 +7,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import { loadAll } from "js-yaml";
 import { ROOT } from "#test/architecture/sources.ts";
 import { clientsProblem, findClients } from "#tools/cluster/clients.ts";
+import { COLLECTING_SELDOM } from "#tools/cluster/control-plane.ts";
 
 export const CHART = join(ROOT, "charts/sallyport");
 export const NAMESPACE = "sallyport-system";
@@ -33,7 +34,12 @@ export async function helm(words: readonly string[], kubeconfig = "/dev/null"): 
     signal: AbortSignal.timeout(HELM_MS_MAX),
     killSignal: "SIGKILL",
     // No HOME: nothing of this machine's own may matter, nor what was cached of another server at the same port.
-    env: { PATH: process.env["PATH"] ?? "", KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache` },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      ...COLLECTING_SELDOM,
+      KUBECONFIG: kubeconfig,
+      KUBECACHEDIR: `${kubeconfig}.cache`,
+    },
   });
   const closed = once(child, "close");
   const [[code], stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);

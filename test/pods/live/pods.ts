@@ -1,6 +1,6 @@
 /** What a real API server makes of the pods that we make. It has no webhooks: we are asked, and it is told, by the test. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, test } from "node:test";
 import type { V1Pod } from "@kubernetes/client-node";
 import { check } from "#operator/admission/pod/check.ts";
 import { injectEphemeral } from "#operator/admission/pod/ephemeral.ts";
@@ -8,41 +8,31 @@ import { POD_FIELDS, type Shape as Fields } from "#operator/admission/pod/fields
 import { inject } from "#operator/admission/pod/inject.ts";
 import { jsonPatch } from "#operator/admission/pod/json-patch.ts";
 import { checkUpdate } from "#operator/admission/pod/update.ts";
-import { type Kube, openKube } from "#operator/kube/client.ts";
+import type { Kube } from "#operator/kube/client.ts";
 import { type KubeObject, PODS, type Pod } from "#operator/kube/resource.ts";
-import { skipWithoutApiTier } from "#test/support/cluster.ts";
-import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
-import { applyPatch } from "./apply-patch.ts";
-import { NAMESPACES, type Shape, shapeFiles } from "./shapes.ts";
-import { exampleOf, FACTS, GATEWAY_UID, injected, SETTINGS } from "./surroundings.ts";
+import type { ApiTier } from "#tools/cluster/api-tier.ts";
+import { applyPatch } from "../apply-patch.ts";
+import { NAMESPACES, type Shape, shapeFiles } from "../shapes.ts";
+import { exampleOf, FACTS, GATEWAY_UID, injected, SETTINGS } from "../surroundings.ts";
 
 const shapes = shapeFiles().flatMap((file) => file.shapes);
-const signal = AbortSignal.timeout(120_000);
+const signal = AbortSignal.timeout(300_000);
 
 /** As they are on the wire: the client's types call some things otherwise, the JSON is the same. */
 const asPod = (pod: Pod | KubeObject): V1Pod => pod as unknown as V1Pod;
 const asObject = (pod: unknown): Pod => pod as Pod;
 
-describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
-  let api: ApiTier;
-  let kube: Kube;
-
+export function podTests(given: () => { readonly api: ApiTier; readonly kube: Kube }): void {
   before(async () => {
-    api = await startApiTier();
-    kube = openKube(api.config);
-    const applied = await api.kubectl(["apply", "--server-side", "--filename", "-"], {
+    const applied = await given().api.kubectl(["apply", "--server-side", "--filename", "-"], {
       stdin: JSON.stringify({ apiVersion: "v1", kind: "List", items: surroundings() }),
     });
     assert.equal(applied.code, 0, applied.stderr);
     await create(exampleOf("metadata: { name: scratch }").pod, false);
   });
-  after(async () => {
-    kube[Symbol.dispose]();
-    await api[Symbol.asyncDispose]();
-  });
 
   const create = async (pod: unknown, dryRun: boolean): Promise<V1Pod> =>
-    asPod(await kube.create(PODS, asObject(pod), { signal, dryRun }));
+    asPod(await given().kube.create(PODS, asObject(pod), { signal, dryRun }));
 
   /** The pod as a webhook would be asked about it when kubectl debugs it. What kubectl writes it has from a pod of no use otherwise. */
   async function debugged(profile: string, pod: Pod): Promise<V1Pod> {
@@ -54,9 +44,9 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
       "--target=app",
       "--attach=false",
     ];
-    const { code, stderr } = await api.kubectl([...words, `--profile=${profile}`, "--", "true"]);
+    const { code, stderr } = await given().api.kubectl([...words, `--profile=${profile}`, "--", "true"]);
     assert.equal(code, 0, stderr);
-    const scratch = await kube.get(PODS, "shop/scratch", { signal });
+    const scratch = await given().kube.get(PODS, "shop/scratch", { signal });
     const added = scratch?.spec?.ephemeralContainers?.at(-1);
     assert.ok(added);
     return asPod({ ...pod, spec: { ...pod.spec, ephemeralContainers: [added] } } as unknown as Pod);
@@ -88,7 +78,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
   });
 
   test("the fields that are known are those that it serves", async () => {
-    const { stdout } = await api.kubectl(["get", "--raw", "/openapi/v3/api/v1"]);
+    const { stdout } = await given().api.kubectl(["get", "--raw", "/openapi/v3/api/v1"]);
     const { components } = JSON.parse(stdout) as {
       components: { schemas: Readonly<Record<string, Schema>> };
     };
@@ -98,11 +88,11 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
   test("a pod lives: created, read back, labelled, debugged, and trusted at each step", async () => {
     await create(injected(exampleOf("metadata: { name: lives }").pod), false);
     const key = "shop/lives";
-    const read = await kube.get(PODS, key, { signal });
+    const read = await given().kube.get(PODS, key, { signal });
     assert.ok(read);
     assert.deepEqual(check(asPod(read), FACTS, SETTINGS), []);
 
-    const labelled = await kube.patch<Pod>(
+    const labelled = await given().kube.patch<Pod>(
       PODS,
       key,
       [{ op: "add", path: "/metadata/labels", value: { seen: "yes" } }],
@@ -110,7 +100,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
     );
     assert.deepEqual(checkUpdate(asPod(labelled), asPod(read), FACTS, SETTINGS), []);
 
-    const running = await kube.patch<Pod>(
+    const running = await given().kube.patch<Pod>(
       PODS,
       key,
       [{ op: "add", path: "/status/initContainerStatuses", value: [INIT_ENDED] }],
@@ -118,7 +108,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
     );
     const result = injectEphemeral(await debugged("restricted", running), asPod(running), FACTS);
     assert.ok(result.outcome === "injected");
-    const stored = await kube.patch<Pod>(
+    const stored = await given().kube.patch<Pod>(
       PODS,
       key,
       [{ op: "add", path: "/spec/ephemeralContainers", value: result.pod.spec?.ephemeralContainers }],
@@ -126,7 +116,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
     );
     assert.deepEqual(check(asPod(stored), FACTS, SETTINGS), []);
 
-    const swapped = await kube.patch<Pod>(
+    const swapped = await given().kube.patch<Pod>(
       PODS,
       key,
       [{ op: "replace", path: "/spec/initContainers/1/image", value: "evil" }],
@@ -177,7 +167,7 @@ describe("on a real API server", { skip: skipWithoutApiTier() }, () => {
     assert.equal(stored.spec?.initContainers?.[1]?.resources?.limits?.["memory"], "1Gi");
     assert.deepEqual(check(stored, FACTS, settings), []);
   });
-});
+}
 
 const INIT_ENDED = {
   name: "gw-init",
