@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { EventBody, SessionFork } from "#core/audit/event.ts";
-import { sessionBytes, sessionId } from "#core/port/ids.ts";
+import { SESSION_BYTES, newSessionId, sessionBytes } from "#core/port/ids.ts";
 import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { causeOf } from "../note.ts";
@@ -80,7 +80,7 @@ class FileTrail implements Trail {
     this.#writer = new SegmentWriter(options, recovered);
     const start: EventBody = { kind: "broker.start", broker: options.broker, trail: recovered.trail };
     const damages = recovered.damages.map((damage): EventBody => ({ kind: "trail.damaged", ...damage }));
-    this.#own = { session: sessionId(randomBytes(16)), unsaid: [start, ...damages] };
+    this.#own = { session: newSessionId(randomBytes(SESSION_BYTES)), unsaid: [start, ...damages] };
   }
 
   get health(): TrailHealth {

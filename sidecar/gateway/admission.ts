@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { DIGEST_KEY_BYTES } from "#core/audit/digest.ts";
 import type { SingleBody } from "#core/audit/event.ts";
 import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
+import { SESSION_BYTES, newSessionId } from "#core/port/ids.ts";
 import type {
   BrokerPort,
   ConnectionView,
@@ -61,8 +62,7 @@ export interface AdmittedSession {
   report(): SessionReport;
 }
 
-const SESSION_ID_BYTES = 16;
-const newSessionId = (): SessionId => randomBytes(SESSION_ID_BYTES).toString("base64url");
+const newSession = (): SessionId => newSessionId(randomBytes(SESSION_BYTES));
 const NO_BYTES: BytesMoved = { bytesFromClient: 0, bytesToClient: 0 };
 
 export async function admit(
@@ -76,7 +76,7 @@ export async function admit(
   if (plan === undefined) return refusal("BROKER_UNREACHABLE");
   const connection = plan.connection(listener.connection);
   if (connection === undefined) return refusal("DENY_UNKNOWN_CONNECTION");
-  const id = newSessionId();
+  const id = newSession();
   const { evidence } = greeting;
   const grant = await tools.port.identify({ session: id, listener: listener.name, evidence }, signal);
   if (isRefusal(grant)) {
@@ -120,7 +120,7 @@ export function recordStranger(
   if (!mayRecordStranger()) return;
   // Of its events none has a text, so there is nothing that the key would have to be kept for.
   const grant = { digestKey: randomBytes(DIGEST_KEY_BYTES) };
-  const recorder = openRecorder(newSessionId(), grant, () => undefined);
+  const recorder = openRecorder(newSession(), grant, () => undefined);
   for (const event of events) recorder.record(event);
 }
 

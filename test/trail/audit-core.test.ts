@@ -9,7 +9,7 @@ import { chainHash, chainSeed } from "#core/audit/chain.ts";
 import type { AuditEvent } from "#core/audit/event.ts";
 import { LEAF_BYTES_MAX, leafBytes, leafHead, parseLeaf } from "#core/audit/leaf.ts";
 import { EMPTY_TREE, isTree, leafHash, treeRoot, withLeaf } from "#core/audit/tree.ts";
-import { isSessionId, sessionBytes, sessionId } from "#core/port/ids.ts";
+import { isSessionId, newSessionId, sessionBytes, sessionId } from "#core/port/ids.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { newSession, opening, request } from "./support.ts";
 
@@ -105,6 +105,17 @@ test("a session id is the one spelling of sixteen bytes", () => {
   );
   for (const text of ["", "AAECAwQFBgcICQoLDA0ODx", "AAECAwQFBgcICQoLDA0ODw=", "AAECAwQFBgcICQoLDA0OD"])
     assert.equal(isSessionId(text), false, text);
+});
+
+test("a new session's id is no option on a command line", () => {
+  const first = fc.integer({ min: 0, max: 255 });
+  fc.assert(
+    fc.property(first, fc.uint8Array({ minLength: 15, maxLength: 15 }), (byte, rest) => {
+      const id = newSessionId(Uint8Array.of(byte, ...rest));
+      assert.match(id, /^[A-Za-z]/);
+      assert.deepEqual(sessionBytes(id).subarray(1), Buffer.from(rest));
+    }),
+  );
 });
 
 const head = { v: 1, session: newSession(), seq: 3, atMs: 1_700_000_000_000 } as const;

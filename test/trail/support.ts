@@ -10,7 +10,7 @@ import {
   type SingleBody,
 } from "#core/audit/event.ts";
 import { leafBytes } from "#core/audit/leaf.ts";
-import { sessionBytes, sessionId } from "#core/port/ids.ts";
+import { SESSION_BYTES, newSessionId, sessionBytes } from "#core/port/ids.ts";
 import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, isRefusal } from "#core/values/refusal.ts";
 import type { Disk } from "#broker/trail/disk.ts";
@@ -22,7 +22,7 @@ import type { RecordedRequest } from "#sidecar/uplink/recorder.ts";
 export const never: AbortSignal = new AbortController().signal;
 
 export function newSession(): SessionId {
-  return sessionId(randomBytes(16));
+  return newSessionId(randomBytes(SESSION_BYTES));
 }
 
 export const opening: Extract<SingleBody, { kind: "session.open" }> = {
