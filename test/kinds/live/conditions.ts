@@ -13,7 +13,7 @@ import { conditionsOf, type WrittenCondition } from "#operator/reconcile/status.
 import { eventually } from "../../chart/support/wait.ts";
 import { type Operating, operate } from "./operating.ts";
 import { API_VERSION, connectionObject, policyObject, tcpObject } from "./objects.ts";
-import { type Live, succeed } from "./server.ts";
+import { type Live, relabel, succeed } from "./server.ts";
 
 export function conditionSuite(live: () => Live): void {
   let operating: Operating | undefined;
@@ -95,7 +95,7 @@ export function conditionSuite(live: () => Live): void {
       CredentialAvailable: "False NamespaceNotEnforced",
       Ready: "False CredentialUnavailable",
     });
-    await succeed(api, ["label", "namespace", namespace, "sallyport.dev/enforce="]);
+    await relabel(live(), namespace, "sallyport.dev/enforce", "");
     await settles(CONNECTIONS, `${namespace}/orders`, { CredentialAvailable: "Unknown BrokerNotConnected" });
   });
 

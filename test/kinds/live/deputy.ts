@@ -14,7 +14,7 @@ import { CONNECTIONS, IDENTITY_PROVIDERS, type OwnKind } from "#operator/kube/re
 import { eventually } from "../../chart/support/wait.ts";
 import { fieldsNamed } from "../fields.ts";
 import { API_VERSION, connectionObject, tcpObject } from "./objects.ts";
-import { type Live, renderChart, succeed } from "./server.ts";
+import { applyAll, type Live, renderChart, succeed } from "./server.ts";
 
 const POLICY = "sallyport-connection-secrets";
 
@@ -175,39 +175,38 @@ function renderPolicy(): Promise<string> {
 
 async function setStage({ api }: Live): Promise<Stage> {
   const namespace = await api.namespace();
-  const rules = [
-    ["writers", ["--verb=create,update,patch,get", "--resource=connections.sallyport.dev"], ["alice", "bob"]],
-    [
-      "readers",
-      ["--verb=get", "--resource=secrets", "--resource-name=db", "--resource-name=readable"],
-      ["alice"],
-    ],
-    ["reads-one", ["--verb=get", "--resource=secrets", "--resource-name=readable"], ["bob"]],
-  ] as const;
-  for (const [name, what, users] of rules) {
-    await succeed(api, ["create", "role", name, "--namespace", namespace, ...what]);
-    const subjects = users.map((user) => `--user=${user}`);
-    await succeed(api, [
-      "create",
-      "rolebinding",
-      name,
-      "--namespace",
-      namespace,
-      `--role=${name}`,
-      ...subjects,
-    ]);
-  }
-  const verbs = ["--verb=create", "--resource=identityproviders.sallyport.dev"];
-  await succeed(api, ["create", "clusterrole", "idp-writers", ...verbs]);
-  await succeed(api, [
-    "create",
-    "clusterrolebinding",
-    "idp-writers",
-    "--clusterrole=idp-writers",
-    "--user=alice",
-    "--user=bob",
+  const secrets = (...resourceNames: readonly string[]) => {
+    return { apiGroups: [""], resources: ["secrets"], resourceNames, verbs: ["get"] };
+  };
+  const writes = { apiGroups: ["sallyport.dev"], resources: ["connections"] };
+  const provides = { apiGroups: ["sallyport.dev"], resources: ["identityproviders"], verbs: ["create"] };
+  await applyAll(api, [
+    ...granted("Role", { name: "writers", namespace }, ["alice", "bob"], {
+      ...writes,
+      verbs: ["create", "update", "patch", "get"],
+    }),
+    ...granted("Role", { name: "readers", namespace }, ["alice"], secrets("db", "readable")),
+    ...granted("Role", { name: "reads-one", namespace }, ["bob"], secrets("readable")),
+    ...granted("ClusterRole", { name: "idp-writers" }, ["alice", "bob"], provides),
   ]);
   return { namespace, alice: openKube(api.as("alice")), bob: openKube(api.as("bob")) };
+}
+
+/** A role of one rule, and who has it. */
+function granted(
+  kind: "Role" | "ClusterRole",
+  metadata: { readonly name: string; readonly namespace?: string },
+  users: readonly string[],
+  rule: object,
+): readonly object[] {
+  const apiGroup = "rbac.authorization.k8s.io";
+  const apiVersion = `${apiGroup}/v1`;
+  const subjects = users.map((name) => ({ apiGroup, kind: "User", name }));
+  const roleRef = { apiGroup, kind, name: metadata.name };
+  return [
+    { apiVersion, kind, metadata, rules: [rule] },
+    { apiVersion, kind: `${kind}Binding`, metadata, roleRef, subjects },
+  ];
 }
 
 function call(): { signal: AbortSignal } {

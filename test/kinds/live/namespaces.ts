@@ -13,10 +13,11 @@ import {
 import { conditionsOf, type WrittenCondition } from "#operator/reconcile/status.ts";
 import { eventually } from "../../chart/support/wait.ts";
 import { type Operating, operate } from "./operating.ts";
-import { type Live, succeed } from "./server.ts";
+import { type Live, relabel, succeed } from "./server.ts";
 
 const SYSTEM = "sallyport-system";
-const ENFORCED = { "sallyport.dev/enforce": "" };
+const ENFORCE = "sallyport.dev/enforce";
+const ENFORCED = { [ENFORCE]: "" };
 const CONDITION = "sallyport.dev/Enforced";
 const SECRETS = "sallyport-broker-secrets";
 const OWNED = [
@@ -94,8 +95,7 @@ export function namespaceSuite(live: () => Live): void {
     await copied("two");
     await kube.delete(CONFIG_MAPS, `${SYSTEM}/${name}`, { signal });
     assert.equal(await kube.get(CONFIG_MAPS, `${other}/${name}`, { signal }), undefined);
-    const { code, stderr } = await api.kubectl(["label", "namespace", namespace, "sallyport.dev/enforce-"]);
-    assert.equal(code, 0, stderr);
+    await relabel(live(), namespace, ENFORCE, undefined);
     await copied(undefined);
   });
 
@@ -114,7 +114,7 @@ export function namespaceSuite(live: () => Live): void {
     }
     assert.partialDeepStrictEqual(network, { spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] } });
     assert.match(JSON.stringify(network), /"except":\["169.254.0.0\/16"\]/);
-    await succeed(api, ["label", "namespace", namespace, "sallyport.dev/enforce-"]);
+    await relabel(live(), namespace, ENFORCE, undefined);
     await says(namespace, undefined);
     await has(namespace, 0);
   });
@@ -135,8 +135,11 @@ export function namespaceSuite(live: () => Live): void {
     await has(namespace, 3);
     const written = (): number | undefined => operating?.writesTo(`${namespace}/${SECRETS}`);
     const before = written();
-    await succeed(api, ["annotate", "namespace", namespace, "example.com/owner=ada"]);
-    await succeed(api, ["delete", "networkpolicy", "sallyport-agents", "--namespace", namespace]);
+    const owner = [
+      { op: "add", path: "/metadata/annotations", value: { "example.com/owner": "ada" } },
+    ] as const;
+    await kube.patch(NAMESPACES, namespace, owner, { signal });
+    assert.ok(await kube.delete(NETWORK_POLICIES, `${namespace}/sallyport-agents`, { signal }));
     await has(namespace, 3);
     assert.equal(written(), before);
     // Open to all, the policy would be none; with another subject, the broker's right would be somebody else's.
@@ -158,20 +161,19 @@ export function namespaceSuite(live: () => Live): void {
     test(`a binding of our name to another role, labelled ${label}, is replaced`, () => replaces(label));
 
   async function replaces(label: string): Promise<void> {
-    const { api } = live();
+    const { api, kube } = live();
     const namespace = await api.namespace();
-    const args = [
-      "create",
-      "rolebinding",
-      SECRETS,
-      "--clusterrole=view",
-      "--user=mallory",
-      "--namespace",
-      namespace,
-    ];
-    await succeed(api, args);
-    await succeed(api, ["label", "rolebinding", SECRETS, label, "-n", namespace]);
-    await succeed(api, ["label", "namespace", namespace, "sallyport.dev/enforce="]);
+    const [key = "", value = ""] = label.split("=");
+    await kube.create(
+      ROLE_BINDINGS,
+      {
+        metadata: { namespace, name: SECRETS, labels: { [key]: value } },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "mallory" }],
+      },
+      { signal },
+    );
+    await relabel(live(), namespace, ENFORCE, "");
     await eventually(
       async () => {
         const text = JSON.stringify(await get(ROLE_BINDINGS, namespace, SECRETS));
@@ -214,16 +216,15 @@ export function namespaceSuite(live: () => Live): void {
     const namespace = await api.namespace({ ...ENFORCED, "sallyport.dev/rootless": "rootnocaps" });
     const condition = await says(namespace, "False RootlessUnknown");
     assert.match(condition?.message ?? "", /"rootnocaps"; set it to one of deny, force, rootNoCaps/);
-    await succeed(api, ["label", "namespace", namespace, "--overwrite", "sallyport.dev/rootless=rootNoCaps"]);
+    await relabel(live(), namespace, "sallyport.dev/rootless", "rootNoCaps");
     await says(namespace, "True GatewayInjected");
   });
 
   test("the cluster's own namespace says that the label means nothing there, and gets nothing", async () => {
-    const { api } = live();
-    await succeed(api, ["label", "namespace", "kube-system", "sallyport.dev/enforce="]);
+    await relabel(live(), "kube-system", ENFORCE, "");
     await says("kube-system", "False NamespaceExcluded");
     assert.deepEqual(await owned("kube-system"), []);
-    await succeed(api, ["label", "namespace", "kube-system", "sallyport.dev/enforce-"]);
+    await relabel(live(), "kube-system", ENFORCE, undefined);
     await says("kube-system", undefined);
   });
 

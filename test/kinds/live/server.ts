@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { KINDS_IN_CLUSTER } from "#operator/reconcile/controllers.ts";
 import { type Kube, openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
-import type { OwnKind } from "#operator/kube/resource.ts";
+import { NAMESPACES, type OwnKind } from "#operator/kube/resource.ts";
 import type { ApiTier } from "#tools/cluster/api-tier.ts";
 import { CHART, helm, NAMESPACE } from "../../chart/support/helm.ts";
 import { eventually } from "../../chart/support/wait.ts";
@@ -46,6 +46,25 @@ export async function succeed(api: ApiTier, args: readonly string[], stdin?: str
   const { code, stdout, stderr } = await api.kubectl(args, stdin === undefined ? {} : { stdin });
   assert.equal(code, 0, `kubectl ${args.join(" ")}: ${stderr}`);
   return stdout;
+}
+
+/** All with one kubectl, whose start costs more than what it does. */
+export async function applyAll(api: ApiTier, items: readonly object[]): Promise<void> {
+  await succeed(api, ["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+}
+
+/** Gives a namespace a label, or takes it away. */
+export async function relabel(
+  { kube }: Live,
+  namespace: string,
+  label: string,
+  value: string | undefined,
+): Promise<void> {
+  // Every namespace has labels: the server gives it one with its name.
+  const path = `/metadata/labels/${label.replaceAll("/", "~1")}`;
+  const operation =
+    value === undefined ? ({ op: "remove", path } as const) : ({ op: "add", path, value } as const);
+  await kube.patch(NAMESPACES, namespace, [operation], { signal: AbortSignal.timeout(30_000) });
 }
 
 export interface Verdict {

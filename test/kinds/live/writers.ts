@@ -7,7 +7,7 @@ import { openKube } from "#operator/kube/client.ts";
 import { KubeError } from "#operator/kube/error.ts";
 import { POLICIES, ROLE_BINDINGS, ROLES } from "#operator/kube/resource.ts";
 import { policyObject } from "./objects.ts";
-import { type Live, succeed } from "./server.ts";
+import { type Live, applyAll } from "./server.ts";
 
 const WRITERS = [
   ["create", "secretaccesspolicies", "create secretaccesspolicies.sallyport.dev in namespace NS"],
@@ -56,7 +56,7 @@ export function writersSuite(live: () => Live): void {
   test("T49: rights on the cluster's kinds, on all namespaces, and to become somebody else are found", async () => {
     const { api } = live();
     const namespace = await api.namespace();
-    for (const [name, verb, resource, what] of [
+    const rights = [
       [
         "guards",
         "create",
@@ -71,14 +71,37 @@ export function writersSuite(live: () => Live): void {
         "create connections.sallyport.dev in every namespace",
       ],
       ["becomes", "impersonate", "serviceaccounts", "impersonate serviceaccounts"],
-      ["gives", "escalate", "clusterroles", "escalate clusterroles.rbac.authorization.k8s.io"],
-    ] as const) {
-      const role = `${namespace}-${name}`;
-      await succeed(api, ["create", "clusterrole", role, `--verb=${verb}`, `--resource=${resource}`]);
-      const subject = [`--clusterrole=${role}`, `--serviceaccount=${namespace}:${name}`];
-      await succeed(api, ["create", "clusterrolebinding", role, ...subject]);
+      [
+        "gives",
+        "escalate",
+        "clusterroles.rbac.authorization.k8s.io",
+        "escalate clusterroles.rbac.authorization.k8s.io",
+      ],
+    ] as const;
+    const apiVersion = "rbac.authorization.k8s.io/v1";
+    const items = rights.flatMap(([name, verb, qualified]) => {
+      const [resource = "", ...group] = qualified.split(".");
+      const metadata = { name: `${namespace}-${name}` };
+      const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: metadata.name };
+      return [
+        {
+          apiVersion,
+          kind: "ClusterRole",
+          metadata,
+          rules: [{ apiGroups: [group.join(".")], resources: [resource], verbs: [verb] }],
+        },
+        {
+          apiVersion,
+          kind: "ClusterRoleBinding",
+          metadata,
+          roleRef,
+          subjects: [{ kind: "ServiceAccount", namespace, name }],
+        },
+      ];
+    });
+    await applyAll(api, items);
+    for (const [name, , , what] of rights)
       assert.equal(await facts().writesOf({ namespace, name }, signal), what);
-    }
   });
 
   test("T49: a right in another namespace counts where there are Connections, since a policy there may name any account", async () => {
