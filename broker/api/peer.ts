@@ -99,6 +99,7 @@ class Peer {
   left(): void {
     clearTimeout(this.#helloInTime);
     this.#gone.abort();
+    for (const call of this.#inFlight.values()) call.abort();
   }
 
   #push(push: Push): void {
@@ -122,7 +123,8 @@ class Peer {
     this.#inFlight.set(id, cancelled);
     this.#appending(bytes);
     try {
-      const signal = AbortSignal.any([this.#gone.signal, cancelled.signal]);
+      // Not a signal of several: one for each batch of the trail is dear.
+      const { signal } = cancelled;
       const row = callRow(operation);
       const answer = await row.perform(this.#options.port, message.request, signal);
       try {
@@ -134,7 +136,7 @@ class Peer {
       }
       if (operation === "hello") this.#welcomed(answer);
     } catch (error) {
-      if (cancelled.signal.aborted || this.#gone.signal.aborted) return;
+      if (cancelled.signal.aborted) return;
       this.#options.note("port.failed", { operation, cause: causeOf(error) });
       this.#outbox.send(faultFrame(id));
     } finally {
