@@ -1,18 +1,30 @@
 /** Pods of an enforced namespace, as our webhook would hand them on: injected with the chart's own settings, and stamped. */
-import { AuthenticationV1Api, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
+import { AuthenticationV1Api, CoreV1Api, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
 import type { InjectionSettings, PodFacts, Rootless } from "#operator/admission/pod/contract.ts";
 import { inject } from "#operator/admission/pod/inject.ts";
 import { type Origin, originOf } from "#operator/admission/origin/origin.ts";
 import { parseSettings } from "#operator/config/read.ts";
 import type { OperatorSettings } from "#operator/config/settings.ts";
-import { find, render, type Values } from "./helm.ts";
+import { find, NAMESPACE, render, type Values } from "./helm.ts";
 
 export const GATEWAY_UID = 41_873;
+const SETTINGS = "sallyport-operator";
 
 export async function operatorSettings(values: Values = {}): Promise<OperatorSettings> {
-  const { data } = find(await render(values), "ConfigMap", "sallyport-operator") as unknown as {
+  const { data } = find(await render(values), "ConfigMap", SETTINGS) as unknown as {
     readonly data: Readonly<Record<string, string>>;
   };
+  return settingsIn(data);
+}
+
+/** Of a chart that is installed: as its operator would read them. */
+export async function installedSettings(config: KubeConfig): Promise<OperatorSettings> {
+  const core = config.makeApiClient(CoreV1Api);
+  const { data = {} } = await core.readNamespacedConfigMap({ namespace: NAMESPACE, name: SETTINGS });
+  return settingsIn(data);
+}
+
+function settingsIn(data: Readonly<Record<string, string>>): OperatorSettings {
   const settings = parseSettings(data["operator.json"] ?? "");
   if (!("injection" in settings)) throw new Error(settings.join("\n"));
   return settings;

@@ -11,7 +11,7 @@ import type { InjectionSettings } from "#operator/admission/pod/contract.ts";
 import type { Origin } from "#operator/admission/origin/origin.ts";
 import { type ApiTier, startApiTier } from "#tools/cluster/api-tier.ts";
 import type { Flags } from "#tools/cluster/control-plane.ts";
-import { agentPod, factsOf, operatorSettings, originOfUser, stamped } from "./agents.ts";
+import { agentPod, factsOf, installedSettings, originOfUser, stamped } from "./agents.ts";
 import { CHART, helm, NAMESPACE, type Values, valueFlags } from "./helm.ts";
 import { eventually } from "./wait.ts";
 
@@ -42,7 +42,7 @@ export async function startGuarded(flags: Flags = {}): Promise<Guarded> {
   await install(api, VALUES);
   await people(api);
   await withoutWebhooks(api.config);
-  const { injection } = await operatorSettings(VALUES);
+  const { injection } = await installedSettings(api.config);
   const origin = await originOfUser(api.config);
   const core = api.config.makeApiClient(CoreV1Api);
   const enforced = (labels = {}): Promise<string> =>

@@ -10,7 +10,7 @@ import type { Clock } from "#operator/kube/clock.ts";
 import type { Resource } from "#operator/kube/resource.ts";
 import { type Operator, startOperator } from "#operator/process/operator.ts";
 import { type Log, openLog } from "#runtime/log.ts";
-import { operatorSettings } from "#test/chart/support/agents.ts";
+import { installedSettings } from "#test/chart/support/agents.ts";
 import { VALUES, install } from "#test/chart/support/cluster.ts";
 import { NAMESPACE } from "#test/chart/support/helm.ts";
 import { type ApiTier, type ApiTierOptions, startApiTier } from "#tools/cluster/api-tier.ts";
@@ -55,7 +55,7 @@ export async function startWorld(options: ApiTierOptions = {}): Promise<World> {
   await install(api, VALUES);
   const kube = started.use(openKube(api.config));
   await unbindPolicies(api.config);
-  const settings = atAddress(await operatorSettings(VALUES), `https://127.0.0.1:${balancer.port}`);
+  const settings = atAddress(await installedSettings(api.config), `https://127.0.0.1:${balancer.port}`);
   for (const each of settings.webhook.configurations) await put(kube, each);
   const operatorConfig = await api.asServiceAccount(NAMESPACE, "sallyport-operator");
   const replicas = started.use(new AsyncDisposableStack());
