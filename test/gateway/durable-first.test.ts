@@ -61,9 +61,16 @@ async function rigWithDoor(context: TestContext, more: object, trailWaitMs: numb
   });
 }
 
+/** So many results are on disk, so that nothing of them comes to the door any more. */
+async function recorded(rig: Rig, results: number): Promise<void> {
+  await until(async () => (await rig.events()).filter(({ kind }) => kind === "result").length === results);
+}
+
 test("a read that is durable first is not forwarded before it is on disk", real, async (context) => {
   const rig = await rigWithDoor(context, DURABLE_FIRST, 60_000);
   const client = await connected(rig);
+  await rows(client, "select 1");
+  await recorded(rig, 1);
   rig.door.shut();
   let isAnswered = false;
   const answer = rows(client, "select id as held_back from orders where id = 7").finally(() => {
@@ -109,6 +116,7 @@ test("an edit of the Connection holds for the next read of a session that is ope
   await ask();
   await rig.edit(DURABLE_FIRST);
   await rows(client, "select 1");
+  await recorded(rig, 2);
   rig.door.shut();
   const held = ask();
   await until(() => rig.door.waiting > 0);
