@@ -203,4 +203,22 @@ export const DEFECTS: readonly Defect[] = [
     find: "this.cancelling += 1;",
     become: "this.cancelling += 0;",
   },
+  {
+    name: "half-row",
+    what: "a row that has begun is not ended when its statement is stopped",
+    by: "edits",
+    file: `${ENGINE}/backend.ts`,
+    find: 'if (streaming === "pass") toClient.pass(bytes, start, end);',
+    become:
+      'if (streaming === "pass") void (this.core.expected.head?.stop === undefined && toClient.pass(bytes, start, end));',
+  },
+  {
+    name: "lost-meaning",
+    what: "what runs by a name is not known to be what the name stands for",
+    by: "edits",
+    file: `${ENGINE}/core.ts`,
+    find: "statement.epoch === this.epoch) return statement?.request.statements[0];",
+    become:
+      "statement.epoch === this.epoch) return statement?.request.statements.map((facts) => ({ ...facts, accesses: [] }))[0];",
+  },
 ];

@@ -50,6 +50,8 @@ export class EditsPlay {
   readonly #toClient = new Messages();
   readonly #stop = new AbortController();
   readonly #cancels: (() => void)[] = [];
+  /** What the upstream has said, in pieces that have not arrived. */
+  readonly #arriving: Buffer[] = [];
   #cancelsLeft: number;
   /** The client cancels; or something that was sent on already is stopped, and the cancel may hit what stands behind it. */
   #mayCancel = false;
@@ -59,8 +61,8 @@ export class EditsPlay {
   #status = "I";
   #heard: string[] = [];
   #last = "Z";
-  /** The masks that were in force when the message began that is on its way to the client. */
-  #wasMasked: readonly string[] = [];
+  /** What was in force when the message began that is on its way to the client. */
+  #before = OPEN;
   #end: RelayEnd | Error | undefined;
   #fault: string | undefined;
 
@@ -102,10 +104,12 @@ export class EditsPlay {
       await this.#turn([...steps.flatMap(messagesOf), S], [...edits]);
     }
     if (!this.#isOver) await this.#usable();
-    this.#judgeEnd();
+    // The end of one that ended by itself may wait for a cancel still.
+    const endedItself = this.#isOver;
     this.#stop.abort(refusal("SHUTTING_DOWN"));
     for (const cancel of this.#cancels.splice(0)) cancel();
     await running;
+    if (endedItself) this.#judgeEnd();
     return this.#fault ?? this.#tap.fault;
   }
 
@@ -139,10 +143,7 @@ export class EditsPlay {
     const can: (() => void)[] = [];
     if (pieces.length > 0) can.push(() => this.#client.say(pieces.shift() ?? Buffer.alloc(0)));
     if (orders.length > 0) can.push(() => this.#upstream.work());
-    if (said.length > 0)
-      can.push(() => {
-        for (const piece of this.#random.cut(Buffer.concat(said.splice(0)))) this.#server.say(piece);
-      });
+    if (said.length > 0 || this.#arriving.length > 0) can.push(() => this.#arrive(said));
     if (this.#tap.isAwaited) can.push(() => this.#tap.answer());
     const cancel = this.#cancels[0];
     if (cancel !== undefined) {
@@ -154,9 +155,18 @@ export class EditsPlay {
     }
     if (can.length === 0) return can;
     const edit = edits[0];
-    if (edit !== undefined && this.#random.once(4)) can.push(() => this.#edit(edits.shift() ?? edit));
+    // Half of a message is a moment that hardly ever is: more often then.
+    if (edit !== undefined && (!this.#toClient.isBetween || this.#random.once(4)))
+      can.push(() => this.#edit(edits.shift() ?? edit));
     if (this.#cancelsLeft > 0 && this.#random.once(4)) can.push(() => this.#cancelByClient());
     return can;
+  }
+
+  /** Some pieces of what the upstream has said: everything else may come between them and the next. */
+  #arrive(said: Buffer[]): void {
+    if (said.length > 0) this.#arriving.push(...this.#random.cut(Buffer.concat(said.splice(0))));
+    const count = 1 + this.#random.below(this.#arriving.length);
+    for (const piece of this.#arriving.splice(0, count)) this.#server.say(piece);
   }
 
   #edit(policy: Policy): void {
@@ -196,8 +206,8 @@ export class EditsPlay {
   }
 
   #heardBy(bytes: Buffer): void {
-    const { masks, rowsMax } = this.#tap.policy;
-    if (this.#toClient.isBetween) this.#wasMasked = masks;
+    const { policy } = this.#tap;
+    if (this.#toClient.isBetween) this.#before = policy;
     for (const message of this.#toClient.add(bytes)) {
       const type = typeOf(message);
       this.#heard.push(inWords(message));
@@ -210,16 +220,20 @@ export class EditsPlay {
         this.#wrong("something was cancelled that nobody wanted cancelled");
       if (type === "D") {
         this.#rows += 1;
-        if (rowsMax > 0 && this.#rows > rowsMax)
-          this.#wrong(`row ${this.#rows} of at most ${rowsMax} was shown`);
-        if (!this.#tap.isLost && message.readInt16BE(5) === 3 && this.#tap.policy.refuses.includes("people"))
-          this.#wrong("a row was shown of what is refused by now");
-        if (PEOPLE.some((row) => shows(message, row, this.#wasMasked)))
-          this.#wrong("a masked value was shown");
+        this.#judgeRow(message);
       }
-      this.#wasMasked = masks;
+      this.#before = policy;
     }
     if (this.#told > this.#asked) this.#wrong(`${this.#told} times ready, and asked ${this.#asked} times`);
+  }
+
+  /** By what was in force when its first byte was told: a message that has begun must end. */
+  #judgeRow(message: Buffer): void {
+    const { refuses, masks, rowsMax } = this.#before;
+    if (rowsMax > 0 && this.#rows > rowsMax) this.#wrong(`row ${this.#rows} of at most ${rowsMax} was shown`);
+    if (!this.#tap.isLost && message.readInt16BE(5) === 3 && refuses.includes("people"))
+      this.#wrong("a row was shown of what is refused by now");
+    if (PEOPLE.some((row) => shows(message, row, masks))) this.#wrong("a masked value was shown");
   }
 
   #judgeEnd(): void {

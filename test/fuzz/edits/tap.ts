@@ -48,6 +48,16 @@ export class EditedTap extends RecordingTap {
     return super.decide(request, text);
   }
 
+  /** Also by what it means: FETCH and EXECUTE say nothing but a name. */
+  override isRefused(request: Request, text: string): boolean {
+    const statements = request.protocol === "postgres" ? request.statements : [];
+    const accesses = statements.flatMap((facts) => facts.accesses);
+    return (
+      super.isRefused(request, text) ||
+      accesses.some(({ relation }) => relation !== undefined && this.refuses.includes(relation.name))
+    );
+  }
+
   override count(rows = 0): Refusal | undefined {
     this.#rows += rows;
     const { rowsMax } = this.policy;

@@ -35,7 +35,7 @@ export class RecordingTap implements Tap {
   }
 
   recheck(request: Request): Decision {
-    return this.#decision(this.#textOf(request, ""));
+    return this.#decision(request, this.#textOf(request, ""));
   }
 
   result(request: number): void {
@@ -72,7 +72,7 @@ export class RecordingTap implements Tap {
   #verdict(request: Request, shown: string): Verdict {
     const text = this.#textOf(request, shown);
     const number = this.#requests++;
-    const decision = this.#decision(text);
+    const decision = this.#decision(request, text);
     if (decision.outcome !== "allow")
       return {
         pass: false,
@@ -91,8 +91,12 @@ export class RecordingTap implements Tap {
     return text;
   }
 
-  #decision(text: string): Decision {
-    const isRefused = isRefusedBy(this.refuses, text);
+  isRefused(_: Request, text: string): boolean {
+    return isRefusedBy(this.refuses, text);
+  }
+
+  #decision(request: Request, text: string): Decision {
+    const isRefused = this.isRefused(request, text);
     return {
       outcome: isRefused ? "deny" : "allow",
       code: isRefused ? "DENY_RULE" : "ALLOWED",
