@@ -53,6 +53,13 @@ test("of the same sources there is one, however often and by how many at once it
   assert.equal(repository.kept().length, 1);
 });
 
+test("one that is being removed is not there any more", async () => {
+  using repository = openRepository();
+  const { folder } = await repository.gateway();
+  rmSync(join(dirname(folder), "inputs.json"));
+  assert.match((await repository.gateway()).text, /"first"/);
+});
+
 test("a source that has changed is noticed, at once and whichever it is", async () => {
   using repository = openRepository();
   const first = await repository.gateway();

@@ -80,14 +80,24 @@ async function keyOf(programs: readonly Program[], root: string): Promise<string
 async function findKept(key: string, { root, home }: Place): Promise<readonly string[]> {
   for (const name of await readdir(home)) {
     if (!name.startsWith(`${key}-`)) continue;
-    const before = JSON.parse(await readFile(`${home}/${name}/inputs.json`, "utf8")) as Digests;
+    const inputs = await unlessGone(readFile(`${home}/${name}/inputs.json`, "utf8"));
+    if (inputs === undefined) continue;
+    const before = JSON.parse(inputs) as Digests;
     const now = await digestsOf(Object.keys(before), root);
     if (JSON.stringify(now) !== JSON.stringify(before)) continue;
     // Whoever prunes goes by when it was used last.
-    await utimes(`${home}/${name}`, new Date(), new Date());
-    return [`${home}/${name}/programs`];
+    const isThere = await unlessGone(utimes(`${home}/${name}`, new Date(), new Date()).then(() => true));
+    if (isThere === true) return [`${home}/${name}/programs`];
   }
   return [];
+}
+
+/** It is looked for without the lock, by the holder of which it may be removed meanwhile. */
+function unlessGone<Found>(found: Promise<Found>): Promise<Found | undefined> {
+  return found.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
 }
 
 async function keep(programs: readonly Program[], key: string, { root, home }: Place): Promise<void> {
@@ -124,10 +134,7 @@ async function bundleStill(programs: readonly Program[], folder: string, root: s
 async function digestsOf(paths: readonly string[], root: string): Promise<Digests> {
   const digests: Record<string, string> = {};
   for (const path of paths) {
-    const content = await readFile(`${root}/${path}`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw error;
-    });
+    const content = await unlessGone(readFile(`${root}/${path}`));
     digests[path] = content === undefined ? "absent" : digestOf(content);
   }
   return digests;

@@ -93,16 +93,20 @@ describe("a cluster with a node", { skip: skipWithoutNodeTier() }, () => {
   });
 
   test("is swept by the next start when its guard was killed with its runner, and only then", async () => {
-    await using started = await startRunner(HOLDS_MACHINE);
+    // Another start anywhere else would sweep it first.
+    using place = new DisposableStack();
+    const folder = mkdtempSync(`${tmpdir()}/sallyport-swept-`);
+    place.defer(() => rmSync(folder, { recursive: true }));
+    await using started = await startRunner(HOLDS_MACHINE, { TMPDIR: folder });
     const { runner, traced } = started;
-    await sweep();
+    await sweep(folder);
     assert.deepEqual(tracesOf(traced).folder, true, "what somebody uses is left alone");
     for (const guard of guardsOf(traced.folder)) process.kill(guard, "SIGKILL");
     runner.kill("SIGKILL");
     await until(() => tracesOf(traced).processes === 0);
     const left = tracesOf(traced);
     assert.ok(left.folder && left.controlGroups > 0, "there is something to sweep");
-    await sweep();
+    await sweep(folder);
     assert.deepEqual(tracesOf(traced), NOTHING);
   });
 });
@@ -132,9 +136,13 @@ interface Started extends AsyncDisposable {
   readonly traced: Traced;
 }
 
-async function startRunner(script: string): Promise<Started> {
+async function startRunner(
+  script: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Started> {
   const runner = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...environment },
   });
   const exited = once(runner, "exit");
   const stop = async (): Promise<void> => {

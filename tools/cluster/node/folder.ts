@@ -24,10 +24,10 @@ export function nameOf(folder: string): string {
   return basename(folder);
 }
 
-/** Removes what a power cut left, or a kill of everything at once, guards included. */
-export async function sweep(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
-  for (const folder of names.map((name) => `${tmpdir()}/${name}`))
+/** Removes what a power cut left, or a kill of everything at once, guards included. `place`: where folders are made. */
+export async function sweep(place: string = tmpdir()): Promise<void> {
+  const names = (await readdir(place)).filter((name) => name.startsWith(PREFIX));
+  for (const folder of names.map((name) => `${place}/${name}`))
     if (await isAbandoned(folder)) await removeWhatIsLeft(folder);
 }
 
