@@ -75,7 +75,9 @@ export class Backend {
 
   /** True when nothing of a message is half told to the client. */
   get isBetweenMessages(): boolean {
-    return this.#scanner.missing === 0 || this.#streaming === "drop" || Array.isArray(this.#streaming);
+    const streaming = this.#streaming;
+    if (streaming instanceof LongRow) return !streaming.hasBegun;
+    return this.#scanner.missing === 0 || streaming === "drop" || Array.isArray(streaming);
   }
 
   #guarded(step: () => void): void {
@@ -138,17 +140,24 @@ export class Backend {
     if (this.#counts(slot, this.#scanner.frameBytes)) this.#startStream(slot);
   }
 
-  #startStream(slot: Slot): void {
-    const masks = slot.mask !== undefined && this.#scanner.type === DATA_ROW;
+  /** `held`: pieces of it that came before this one and were not told to the client. */
+  #startStream(slot: Slot, held: readonly Buffer[] = []): void {
+    const { type, frameBytes } = this.#scanner;
     this.#streaming =
-      masks && slot.mask !== undefined
-        ? new LongRow(this.#scanner.frameBytes, slot.mask, this.core.parts.budget)
+      slot.mask !== undefined && type === DATA_ROW
+        ? new LongRow(frameBytes, slot.mask, this.core.parts.budget)
         : "pass";
+    for (const piece of held) this.#stream(piece, 0, piece.length, frameBytes);
     this.#piece();
   }
 
   #piece(): void {
     const { bytes, start, end, missing } = this.#scanner;
+    this.#stream(bytes, start, end, missing);
+  }
+
+  // oxlint-disable-next-line max-params -- a piece, and how much of its message is missing behind it
+  #stream(bytes: Buffer, start: number, end: number, missing: number): void {
     const { toClient } = this.core.parts;
     const streaming = this.#streaming;
     if (streaming === "pass") toClient.pass(bytes, start, end);
@@ -167,12 +176,27 @@ export class Backend {
   #longRow(row: LongRow, piece: Buffer, isLast: boolean): void {
     const slot = this.core.expected.head;
     if (slot === undefined) return;
+    if (!row.hasBegun && (slot.stop !== undefined || this.#needsMask(slot)))
+      return this.#judgeAgain(row, slot);
     if (row.feed(piece, this.core.parts.toClient)) {
       if (isLast) slot.maskedValues += row.maskedValues;
       return;
     }
     this.#streaming = "drop";
     this.core.stop(slot, refusal("ROW_TOO_LARGE"), "limit");
+  }
+
+  /** Policy has changed while a row was held of which nothing was told: it is told as it has to be by now, or not at all. */
+  #judgeAgain(row: LongRow, slot: Slot): void {
+    this.#streaming = "drop";
+    const held = row.release();
+    const { frameBytes } = this.#scanner;
+    const untold = (): void => {
+      slot.rows -= 1;
+      slot.bytes -= frameBytes;
+    };
+    if (slot.stop !== undefined) return untold();
+    this.#findMask(slot, () => (slot.stop === undefined ? this.#startStream(slot, held) : untold()));
   }
 
   /** The statement whose result this is; undefined when there is none, or its rows are not for the client. */

@@ -61,6 +61,11 @@ export class LongRow {
     return this.#cuts.length;
   }
 
+  /** Something of it was written. */
+  get hasBegun(): boolean {
+    return this.#planned;
+  }
+
   /** True while it goes well; false when the row cannot be masked in bounds, and then nothing of it was written. */
   feed(piece: Buffer, out: Outbox): boolean {
     if (this.#planned) {
@@ -76,17 +81,17 @@ export class LongRow {
     if (!this.#plan()) return true;
     this.#planned = true;
     out.put(rowHeader(this.#newLength()));
-    const held = this.#held;
-    this.release();
-    for (const part of held) this.#write(part, out);
+    for (const part of this.release()) this.#write(part, out);
     return true;
   }
 
-  /** Gives back what is held. */
-  release(): void {
+  /** Gives back what is held: to the budget, and itself. */
+  release(): Buffer[] {
+    const held = this.#held;
     this.#budget.give(this.#heldBytes);
     this.#heldBytes = 0;
     this.#held = [];
+    return held;
   }
 
   /** Walks as far as the held bytes go; true when every masked value's length is known. */

@@ -221,4 +221,12 @@ export const DEFECTS: readonly Defect[] = [
     become:
       "statement.epoch === this.epoch) return statement?.request.statements.map((facts) => ({ ...facts, accesses: [] }))[0];",
   },
+  {
+    name: "held-row",
+    what: "a row that was held when policy changed is told as it would have been before",
+    by: "edits",
+    file: `${ENGINE}/backend.ts`,
+    find: "if (!row.hasBegun && (slot.stop !== undefined || this.#needsMask(slot)))",
+    become: "if (row.maskedValues < 0)",
+  },
 ];

@@ -9,7 +9,18 @@ import { connect as connectAdmin, type Session } from "#tools/postgres/client.ts
 import { startPostgres, type PostgresServer } from "#tools/postgres/server.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { type Gateway, type ScriptedTap, startGateway } from "#test/postgres/support/gateway.ts";
-import { B, brief, E, errorOf, type Message, P, Q, S, wireClient } from "#test/postgres/support/wire.ts";
+import {
+  B,
+  brief,
+  E,
+  errorOf,
+  type Message,
+  P,
+  Q,
+  S,
+  valuesOf,
+  wireClient,
+} from "#test/postgres/support/wire.ts";
 import { say, type Step } from "../support/attack.ts";
 
 const ROWS = 160;
@@ -65,7 +76,8 @@ const WORKING: Readonly<Record<string, Way>> = {
 };
 
 /** One row of many chunks and no masks: it is handed on as it comes. */
-const LONG = "select repeat('x', 16000000) from people";
+const LONG_BYTES = 16_000_000;
+const LONG = `select repeat('x', ${LONG_BYTES}) from people`;
 const HALF_A_ROW = {
   "a Query": {
     runs: [Q(`${LONG} union all ${LONG}`)],
@@ -85,6 +97,7 @@ const HALF_A_ROW = {
   },
 };
 const MASK: ColumnMask = { schema: "public", table: "people", column: "id", action: "redact" };
+const MASKED: ColumnMask = { ...MASK, table: "letters" };
 const STOPPED = "a policy change stopped this: no longer";
 
 const refusing =
@@ -102,6 +115,9 @@ describe("what runs by a name while policy changes", { skip: skipWithoutPostgres
     server = await startPostgres({ version: 18, tcp: true, settings: { fsync: "off" } });
     admin = await connectAdmin({ socketFolder: server.socketFolder, port: server.port });
     await admin.query("create table people as select 1 as id");
+    await admin.query(
+      `create table letters as select id, repeat('x', ${LONG_BYTES}) as body from people, generate_series(1, 2)`,
+    );
     gateway = await startGateway({ server });
   });
   after(async () => {
@@ -111,9 +127,16 @@ describe("what runs by a name while policy changes", { skip: skipWithoutPostgres
   });
 
   /** Everything that is heard of it, where the edit comes when the server is at it. */
-  async function edited({ before: first, runs }: Way, event: string, edit: (tap: ScriptedTap) => void) {
+  async function edited(
+    { before: first, runs }: Way,
+    event: string,
+    edit: (tap: ScriptedTap) => void,
+    mask: readonly ColumnMask[] = [],
+  ) {
     const client = await wireClient(gateway.port);
     const { tap } = gateway;
+    tap.set({ mask });
+    tap.changed();
     await say(client, first);
     client.socket.pause();
     client.send(...runs);
@@ -168,6 +191,25 @@ describe("what runs by a name while policy changes", { skip: skipWithoutPostgres
     const { heard } = await edited(way([Q(LONG)]), "ClientWrite", (tap) => tap.set({ mask: [MASK] }));
     assert.equal(brief(heard), "T D C(SELECT 1) Z(I)");
   });
+
+  for (const [edit, heardThen] of Object.entries({
+    letters: "T D E(42501) Z(I)",
+    others: "T D D C(SELECT 2) Z(I)",
+  }))
+    test(`half of a masked row was shown, and ${edit} are refused from now on: it ends with its masks`, async () => {
+      const { heard } = await edited(
+        way([Q("select id, body from letters")]),
+        "ClientWrite",
+        refusing(edit),
+        [MASKED],
+      );
+      assert.equal(brief(heard), heardThen);
+      for (const row of heard.filter(({ type }) => type === "D"))
+        assert.deepEqual(
+          valuesOf(row).map((value) => value?.length),
+          [undefined, LONG_BYTES],
+        );
+    });
 });
 
 const rowsIn = (heard: readonly Message[]): number => heard.filter(({ type }) => type === "D").length;
