@@ -56,7 +56,7 @@ export function runTests(
       process.execPath,
       [
         "--test",
-        "--test-concurrency=3",
+        "--test-concurrency=4",
         "--test-timeout=1800000",
         "--test-reporter=./tools/test/reporter.ts",
         ...globs,
