@@ -13,7 +13,7 @@ FILES_AT_ONCE := 4
 NODE_TEST = NODE_COMPILE_CACHE=$(CURDIR)/.cache/compiled node --test --test-concurrency=$(FILES_AT_ONCE) --test-timeout=300000 --test-reporter=./tools/test/reporter.ts
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the locked packages (done by every other target)
 	@tools/setup/setup.sh

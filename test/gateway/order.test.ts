@@ -130,6 +130,7 @@ for (const [what, { code, options, breaks, mends }] of Object.entries(FAILURES))
 test("a session that was refused by policy is on record from open to close", real, async (context) => {
   const rig = await startRig(context, { policies: [] });
   await refusedWith(once(rig), "DENY_NO_POLICY");
+  await until(async () => (await rig.events()).some(({ kind }) => kind === "session.close"));
   const events = (await rig.events()).filter(({ kind }) => kind !== "broker.start");
   assert.deepEqual(
     events.map(({ kind, code }) => [kind, code]),
