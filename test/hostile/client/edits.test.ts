@@ -28,7 +28,8 @@ const ROW_BYTES = 100_000;
 /** More than all buffers on the way hold together. */
 const READ = `select generate_series(1, ${ROWS}), repeat('x', ${ROW_BYTES}) from people`;
 const SOME = `select generate_series(1, $1::int), repeat('x', ${ROW_BYTES}) from people`;
-const SLOW = "select pg_sleep(60)::text from people";
+/** Waits for as long as the test has the lock. */
+const HELD = "select pg_advisory_xact_lock_shared(1)::text from people";
 
 interface Way {
   readonly before: readonly Step[];
@@ -70,9 +71,9 @@ const SHOWING: Readonly<Record<string, Way>> = {
 
 /** As above, and shows nothing before its end. */
 const WORKING: Readonly<Record<string, Way>> = {
-  "MOVE in a cursor": way([Q("move all in c")], BEGIN, [Q(`declare c cursor for ${SLOW}`)]),
-  "EXPLAIN ANALYZE EXECUTE": way([Q("explain analyze execute sp")], [P(SLOW, "sp"), S]),
-  "CREATE TABLE AS EXECUTE": way([Q("create table made as execute sp")], [Q(`prepare sp as ${SLOW}`)]),
+  "MOVE in a cursor": way([Q("move all in c")], BEGIN, [Q(`declare c cursor for ${HELD}`)]),
+  "EXPLAIN ANALYZE EXECUTE": way([Q("explain analyze execute sp")], [P(HELD, "sp"), S]),
+  "CREATE TABLE AS EXECUTE": way([Q("create table made as execute sp")], [Q(`prepare sp as ${HELD}`)]),
 };
 
 /** One row of many chunks and no masks: it is handed on as it comes. */
@@ -126,12 +127,14 @@ describe("what runs by a name while policy changes", { skip: skipWithoutPostgres
     await server?.[Symbol.asyncDispose]();
   });
 
-  /** Everything that is heard of it, where the edit comes when the server is at it. */
+  /** Everything that is heard of it, where the edit comes when the server is at it. `settled`: the edit has been judged by. */
+  // oxlint-disable-next-line max-params -- what runs, when the edit comes, and what it is, before and behind
   async function edited(
     { before: first, runs }: Way,
     event: string,
     edit: (tap: ScriptedTap) => void,
     mask: readonly ColumnMask[] = [],
+    settled: () => Promise<unknown> = () => Promise.resolve(),
   ) {
     const client = await wireClient(gateway.port);
     const { tap } = gateway;
@@ -143,6 +146,7 @@ describe("what runs by a name while policy changes", { skip: skipWithoutPostgres
     await untilWaiting(admin, event);
     edit(tap);
     tap.changed();
+    await settled();
     client.socket.resume();
     const heard = await client.untilReady();
     client.close();
@@ -166,13 +170,36 @@ describe("what runs by a name while policy changes", { skip: skipWithoutPostgres
     });
   }
 
-  for (const [what, each] of Object.entries(WORKING))
+  for (const [what, each] of Object.entries(WORKING)) {
     test(`${what}: stops`, async () => {
-      const { heard, ended } = await edited(each, "PgSleep", refusing("people"));
+      await admin.query("select pg_advisory_lock(1)");
+      const { heard, ended } = await edited(each, "advisory", refusing("people"));
+      await admin.query("select pg_advisory_unlock(1)");
       assert.match(brief(heard), /E\(42501\) Z\([IE]\)$/);
       assert.equal(errorOf(heard).get("M"), STOPPED);
       assert.equal(ended, "cancelled");
     });
+
+    test(`${what}: goes on where the edit is about something else`, async () => {
+      await admin.query("select pg_advisory_lock(1)");
+      let judged = 0;
+      const judging = (tap: ScriptedTap): void => {
+        refusing("others")(tap);
+        const { judge } = tap;
+        tap.judge = (facts, text) => {
+          judged += 1;
+          return judge(facts, text);
+        };
+      };
+      const letGo = (): Promise<unknown> => {
+        assert.ok(judged > 0, "the edit asks about what runs");
+        return admin.query("select pg_advisory_unlock(1)");
+      };
+      const { heard, ended } = await edited(each, "advisory", judging, [], letGo);
+      assert.match(brief(heard), /C\([A-Z]+( 1)?\) Z\([IT]\)$/);
+      assert.equal(ended, "complete");
+    });
+  }
 
   for (const [what, { runs, stops, goesOn }] of Object.entries(HALF_A_ROW)) {
     test(`half of a row was shown of ${what}: it ends, and nothing comes behind it`, async () => {
