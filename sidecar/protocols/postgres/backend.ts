@@ -140,14 +140,12 @@ export class Backend {
     if (this.#counts(slot, this.#scanner.frameBytes)) this.#startStream(slot);
   }
 
-  /** `held`: pieces of it that came before this one and were not told to the client. */
-  #startStream(slot: Slot, held: readonly Buffer[] = []): void {
+  #startStream(slot: Slot): void {
     const { type, frameBytes } = this.#scanner;
     this.#streaming =
       slot.mask !== undefined && type === DATA_ROW
         ? new LongRow(frameBytes, slot.mask, this.core.parts.budget)
         : "pass";
-    for (const piece of held) this.#stream(piece, 0, piece.length, frameBytes);
     this.#piece();
   }
 
@@ -163,7 +161,8 @@ export class Backend {
     if (streaming === "pass") toClient.pass(bytes, start, end);
     else if (Array.isArray(streaming)) this.#ownPiece(streaming, bytes.subarray(start, end), missing === 0);
     else if (streaming !== "drop") this.#longRow(streaming, bytes.subarray(start, end), missing === 0);
-    if (missing === 0) this.#streaming = "pass";
+    // A row whose masks are looked up is still held, and its last piece comes once more.
+    if (missing === 0 && !this.#awaiting) this.#streaming = "pass";
   }
 
   #ownPiece(pieces: Buffer[], piece: Buffer, isLast: boolean): void {
@@ -186,17 +185,28 @@ export class Backend {
     this.core.stop(slot, refusal("ROW_TOO_LARGE"), "limit");
   }
 
-  /** Policy has changed while a row was held of which nothing was told: it is told as it has to be by now, or not at all. */
+  /**
+   * Policy has changed while a row was held of which nothing was told: it is told as it has to be by now, or not at all. It is held,
+   * and taken from what the process has, until that is known.
+   */
   #judgeAgain(row: LongRow, slot: Slot): void {
-    this.#streaming = "drop";
-    const held = row.release();
-    const { frameBytes } = this.#scanner;
-    const untold = (): void => {
+    const drop = (): void => {
+      row.release();
+      this.#streaming = this.#scanner.missing === 0 ? "pass" : "drop";
       slot.rows -= 1;
-      slot.bytes -= frameBytes;
+      slot.bytes -= this.#scanner.frameBytes;
     };
-    if (slot.stop !== undefined) return untold();
-    this.#findMask(slot, () => (slot.stop === undefined ? this.#startStream(slot, held) : untold()));
+    if (slot.stop !== undefined) return drop();
+    this.#findMask(slot, () => (slot.stop === undefined ? this.#goOn(row, slot) : drop()), drop);
+  }
+
+  #goOn(row: LongRow, { mask }: Slot): void {
+    if (mask !== undefined) row.adopt(mask);
+    else {
+      this.#streaming = "pass";
+      for (const piece of row.release()) this.core.parts.toClient.put(piece);
+    }
+    this.#piece();
   }
 
   /** The statement whose result this is; undefined when there is none, or its rows are not for the client. */
@@ -225,11 +235,14 @@ export class Backend {
     return !slot.masked && this.core.masks.length > 0 && this.#scanner.type === DATA_ROW;
   }
 
-  /** Goes on with `again` when it is known what is masked, and not at all when that cannot be known. */
-  #findMask(slot: Slot, again: () => void): void {
+  /** Goes on with `again` when it is known what is masked, and only with `never` when that cannot be known. */
+  #findMask(slot: Slot, again: () => void, never?: () => void): void {
     const adopt = (found: FoundMask | Refusal): void => {
-      if (isRefusal(found)) return this.core.stop(slot, found, "limit");
-      if (found.masks !== this.core.masks) return this.#findMask(slot, again);
+      if (isRefusal(found)) {
+        this.core.stop(slot, found, "limit");
+        return never?.();
+      }
+      if (found.masks !== this.core.masks) return this.#findMask(slot, again, never);
       slot.mask = found.mask;
       slot.masked = true;
       again();
@@ -281,6 +294,8 @@ export class Backend {
     try {
       const value = await promise;
       this.#awaiting = false;
+      // What it held was given back when it ended, and nobody would give back what it took now.
+      if (this.core.hasEnded) return;
       this.#guarded(() => then(value));
       this.run();
       this.core.parts.poke();

@@ -38,7 +38,7 @@ interface Cut {
 
 export class LongRow {
   readonly #frameBytes: number;
-  readonly #mask: RowMask;
+  #mask: RowMask;
   readonly #budget: MemoryBudget;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -83,6 +83,14 @@ export class LongRow {
     out.put(rowHeader(this.#newLength()));
     for (const part of this.release()) this.#write(part, out);
     return true;
+  }
+
+  /** Nothing of it was written, and other masks hold by now: it is walked from its start again when its next piece comes. */
+  adopt(mask: RowMask): void {
+    this.#mask = mask;
+    this.#column = 0;
+    this.#lengthAt = HEADER_BYTES + 2;
+    this.#cuts = [];
   }
 
   /** Gives back what is held: to the budget, and itself. */

@@ -10,6 +10,7 @@ import type * as frontendModule from "#sidecar/protocols/postgres/frontend.ts";
 import type * as backendModule from "#sidecar/protocols/postgres/backend.ts";
 import type * as outboxModule from "#sidecar/protocols/postgres/outbox.ts";
 import type * as pathModule from "#sidecar/protocols/postgres/search-path.ts";
+import type { MemoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
 import type * as rowModule from "#sidecar/protocols/postgres/long-row.ts";
 import { planted } from "../defects/plant.ts";
 
@@ -46,6 +47,8 @@ export interface EngineParts {
   readonly actions: (names: ColumnActions) => ColumnActions | Promise<ColumnActions>;
   readonly onCancel: () => Promise<void>;
   readonly isPathReported: boolean;
+  /** Of others as well; without it the engine has its own. */
+  readonly budget?: MemoryBudget;
 }
 
 export interface Engine {
@@ -60,6 +63,8 @@ export interface Engine {
   /** What it has written since it was last asked. */
   takeForClient(): Buffer[];
   takeForUpstream(): Buffer[];
+  /** As the relay does it when the session is over. */
+  end(): void;
   readonly failures: readonly Refusal[];
   readonly isIdle: boolean;
 }
@@ -80,7 +85,7 @@ export function openEngine(modules: EngineModules, parts: EngineParts): Engine {
     analyse: parts.analyse,
     catalog: modelCatalog(parts),
     path: new modules.path.SearchPath("public", "agent", parts.isPathReported),
-    budget: modules.row.memoryBudget(1024 * 1024),
+    budget: parts.budget ?? modules.row.memoryBudget(1024 * 1024),
     withheld: { user: "minted_role", host: "db.internal" },
     toClient: client.out,
     toUpstream: upstream.out,
@@ -108,6 +113,11 @@ export function openEngine(modules: EngineModules, parts: EngineParts): Engine {
       core.adoptObligations();
       backend.adoptMasks();
       poke();
+    },
+    end() {
+      core.hasEnded = true;
+      backend.close();
+      intake.close();
     },
     takeForClient: client.take,
     takeForUpstream: upstream.take,

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { refusal } from "#core/values/refusal.ts";
 import type { Slot } from "#sidecar/protocols/postgres/expected.ts";
+import { type MemoryBudget, memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
+import type { ColumnActions } from "#sidecar/protocols/postgres/masking.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import { complete, description, frame, ready } from "#test/fuzz/model/answers.ts";
 import { type Engine, loadEngine, openEngine } from "#test/fuzz/mirror/engine.ts";
@@ -38,17 +40,45 @@ function runningIn({ core }: Engine): Slot {
   return head;
 }
 
+const SENT_BYTES = 200_000;
+
+/** The budget of a process, which tells how much of it is used. */
+function counted(bytesMax: number) {
+  const budget = memoryBudget(bytesMax);
+  const counting = {
+    usedBytes: 0,
+    take(bytes: number): boolean {
+      const isTaken = budget.take(bytes);
+      if (isTaken) counting.usedBytes += bytes;
+      return isTaken;
+    },
+    give(bytes: number): void {
+      counting.usedBytes -= bytes;
+      budget.give(bytes);
+    },
+  };
+  return counting;
+}
+
 /** `pin` is masked and comes last; the upstream has sent half of the row, and nothing of that was told. */
-async function halfOfARow() {
+async function halfOfARow(budget: MemoryBudget = memoryBudget(1024 * 1024)) {
   const analyst = openAnalyst();
   await analyst.analyse("select 1", STOCK);
   const tap = new RecordingTap(true, () => false);
   const all = tap.obligations;
   tap.obligations = { ...all, mask: all.mask.filter(({ column }) => column === "pin") };
+  const lookup = { takesLong: false };
+  let answer = (): void => undefined;
   const engine = openEngine(await loadEngine(), {
     tap,
     analyse: (text, context) => analyst.analyse(text, context),
-    actions: (found) => found,
+    budget,
+    actions: (found) => {
+      if (!lookup.takesLong) return found;
+      return new Promise<ColumnActions>((resolve) => {
+        answer = () => resolve(found);
+      });
+    },
     onCancel: () => Promise.resolve(),
     isPathReported: true,
   });
@@ -60,10 +90,18 @@ async function halfOfARow() {
       .map((bytes) => ({ type: String.fromCharCode(bytes[0] ?? 0), bytes }));
   const whole = row("1", SECRET, "1111");
   engine.fromClient(Q("select n, secret, pin from people"));
-  engine.fromUpstream(Buffer.concat([description(COLUMNS, false), whole.subarray(0, 200_000)]));
+  engine.fromUpstream(Buffer.concat([description(COLUMNS, false), whole.subarray(0, SENT_BYTES)]));
   assert.equal(brief(heard()), "T");
   return {
     engine,
+    lookup,
+    /** What was looked up is there; what is heard then. */
+    async found(): Promise<Message[]> {
+      answer();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(engine.failures, []);
+      return heard();
+    },
     mask(): void {
       tap.obligations = all;
       engine.changed();
@@ -72,7 +110,7 @@ async function halfOfARow() {
     },
     /** The rest of the row, and the end; what is heard of it. */
     rest(): Message[] {
-      engine.fromUpstream(Buffer.concat([whole.subarray(200_000), complete("SELECT 1"), ready("I")]));
+      engine.fromUpstream(Buffer.concat([whole.subarray(SENT_BYTES), complete("SELECT 1"), ready("I")]));
       assert.deepEqual(engine.failures, []);
       return heard();
     },
@@ -106,4 +144,56 @@ test("it is refused by now: nothing of it is shown, and it does not count", asyn
   const heard = session.rest();
   assert.equal(brief(heard), "E(42501) Z(I)");
   assert.equal(slot.rows, 0);
+});
+
+test("while its masks are looked up anew, what is held of it is taken from what the process has", async () => {
+  const budget = counted(1024 * 1024);
+  await using session = await halfOfARow(budget);
+  assert.ok(budget.usedBytes >= SENT_BYTES - 1_000);
+  session.mask();
+  session.lookup.takesLong = true;
+  assert.equal(brief(session.rest()), "");
+  assert.ok(budget.usedBytes >= SENT_BYTES - 1_000, `${budget.usedBytes} bytes are accounted for`);
+  assert.deepEqual(shown(await session.found()), [["1", "***", null]]);
+  assert.equal(budget.usedBytes, 0);
+});
+
+test("so one that is held beside it finds no more than there is left, and all of it afterwards", async () => {
+  const budget = counted(350_000);
+  await using one = await halfOfARow(budget);
+  one.mask();
+  one.lookup.takesLong = true;
+  one.rest();
+  {
+    await using other = await halfOfARow(budget);
+    assert.equal(brief(other.rest()), "E(53400) Z(I)");
+  }
+  await one.found();
+  await using other = await halfOfARow(budget);
+  assert.deepEqual(shown(other.rest()), [["1", "all of it", null]]);
+});
+
+test("it is refused while they are looked up: nothing of it is shown or counted, and all is given back", async () => {
+  const budget = counted(1024 * 1024);
+  await using session = await halfOfARow(budget);
+  const slot = runningIn(session.engine);
+  session.mask();
+  session.lookup.takesLong = true;
+  session.rest();
+  session.engine.core.stop(slot, refusal("DENY_RULE", "no longer"), "cancelled");
+  assert.equal(brief(await session.found()), "E(42501) Z(I)");
+  assert.equal(slot.rows, 0);
+  assert.equal(budget.usedBytes, 0);
+});
+
+test("the session ends while they are looked up: all is given back, and nothing is taken when they are found", async () => {
+  const budget = counted(1024 * 1024);
+  await using session = await halfOfARow(budget);
+  session.mask();
+  session.lookup.takesLong = true;
+  session.rest();
+  session.engine.end();
+  assert.equal(budget.usedBytes, 0);
+  assert.equal(brief(await session.found()), "");
+  assert.equal(budget.usedBytes, 0);
 });
