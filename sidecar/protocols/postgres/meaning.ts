@@ -3,17 +3,9 @@ import type { Intake } from "./intake.ts";
 
 /** True when texts can be judged now; else waits, and goes on with `then`. */
 export function hasMeaning(intake: Intake, then: () => void): boolean {
+  if (!hasPath(intake, then)) return false;
   const { core } = intake;
-  const { path, catalog } = core.parts;
-  if (path.isMoving) {
-    intake.demandAnswers();
-    intake.waitUntil(() => !path.isMoving || intake.skipping, then);
-    return false;
-  }
-  if (!path.isKnown && !isAborted(intake)) {
-    askPath(intake, then);
-    return false;
-  }
+  const { catalog } = core.parts;
   if (core.masks.length === 0 && core.parts.tap.passesAll) {
     catalog.follow();
     return true;
@@ -21,6 +13,19 @@ export function hasMeaning(intake: Intake, then: () => void): boolean {
   const reading = catalog.ready(core.masks, core.status !== "I" || core.expected.length > 0);
   if (reading === undefined) return true;
   intake.await(reading, then);
+  return false;
+}
+
+/** The same of what needs no catalog: nothing is under way that could move the search path, or forget all names. */
+export function hasPath(intake: Intake, then: () => void): boolean {
+  const { path } = intake.core.parts;
+  if (path.isMoving) {
+    intake.demandAnswers();
+    intake.waitUntil(() => !path.isMoving || intake.skipping, then);
+    return false;
+  }
+  if (path.isKnown || isAborted(intake)) return true;
+  askPath(intake, then);
   return false;
 }
 

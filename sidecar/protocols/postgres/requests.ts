@@ -9,7 +9,7 @@ import type { Slot } from "./expected.ts";
 import { foresight, foretell } from "./foresight.ts";
 import type { Frame, Intake } from "./intake.ts";
 import { MARKER_QUERY, markerParse } from "./marker.ts";
-import { hasMeaning, isEmpty } from "./meaning.ts";
+import { hasMeaning, hasPath, isEmpty } from "./meaning.ts";
 import { NAMES_BYTES_MAX, NAMES_MAX, type Statement } from "./names.ts";
 import { define, newStatement } from "./statements.ts";
 import { type Traits, traitsOf } from "./traits.ts";
@@ -160,7 +160,8 @@ function judgeParse(intake: Intake, frame: Frame, name: string, text: Buffer): v
   // A name has to wait: what is under way may be about to forget all names, and not this one.
   // So does one that opens a group while the path is unknown: asked for within the group, it would make a pipeline of it.
   const needsNothing = name === "" && isEmpty(text) && intake.core.parts.path.isKnown;
-  if (!needsNothing && !hasMeaning(intake, () => judgeParse(intake, frame, name, text))) return;
+  const isReady = isEmpty(text) ? hasPath : hasMeaning;
+  if (!needsNothing && !isReady(intake, () => judgeParse(intake, frame, name, text))) return;
   const analysed = intake.core.analyse(text);
   if (analysed instanceof Promise)
     return intake.await(analysed, (request) =>
