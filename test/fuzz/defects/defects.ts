@@ -1,13 +1,17 @@
-/** Defects that a fuzzer has to find, each a small edit of one source: what a tired engineer might write. */
-export interface Defect {
+/** A fragment of one source becomes another. */
+export interface Planted {
   readonly name: string;
-  readonly what: string;
-  /** The fuzzer that has to find it. */
-  readonly by: string;
   readonly file: string;
   /** A fragment that stands there once. */
   readonly find: string;
   readonly become: string;
+}
+
+/** Defects that a fuzzer has to find, each a small edit of one source: what a tired engineer might write. */
+export interface Defect extends Planted {
+  readonly what: string;
+  /** The fuzzer that has to find it. */
+  readonly by: string;
 }
 
 const ENGINE = "sidecar/protocols/postgres";
