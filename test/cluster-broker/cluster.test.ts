@@ -12,6 +12,7 @@ import { replicaCases } from "./live/replicas.ts";
 import { revocationCases } from "./live/revocations.ts";
 import { secretCases } from "./live/secrets.ts";
 import { sharedCases } from "./live/shared.ts";
+import { trailCases } from "./live/trail.ts";
 import { type World, startWorld } from "./support/world.ts";
 
 describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
@@ -30,5 +31,6 @@ describe("the broker in a cluster", { skip: skipWithoutApiTier() }, () => {
   lineageCases(() => world);
   revocationCases(() => world);
   podCases(() => world);
+  trailCases(() => world);
   denialCases(() => world);
 });

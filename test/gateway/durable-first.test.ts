@@ -1,35 +1,15 @@
 /** Reads that wait for their record where the Connection says so, and run ahead of it where it does not. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Disk } from "#broker/trail/disk.ts";
-import { realDisk } from "#broker/trail/real-disk.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { connect } from "#tools/postgres/client.ts";
 import { connected, refusedWith, rows } from "./support/clients.ts";
-import { Door } from "./support/door.ts";
+import { Door, diskBehind } from "./support/door.ts";
 import { type Rig, startRig, until } from "./support/in-process.ts";
 import { connection } from "./support/kinds.ts";
 
 const real = { skip: skipWithoutPostgres(18) };
 const DURABLE_FIRST = { trail: { reads: "durableFirst" } };
-
-function behind(door: Door): Disk {
-  return {
-    ...realDisk,
-    create: async (path, mode) => {
-      const file = await realDisk.create(path, mode);
-      return {
-        write: async (bytes, offset) => {
-          await door.pass();
-          await file.write(bytes, offset);
-        },
-        sync: () => file.sync(),
-        truncate: (lengthBytes) => file.truncate(lengthBytes),
-        [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
-      };
-    },
-  };
-}
 
 const isSeven = ([row]: readonly Record<string, unknown>[]): boolean => row?.["id"] === 7;
 
@@ -44,7 +24,7 @@ interface DoorRig extends Rig {
 async function rigWithDoor(context: TestContext, more: object, trailWaitMs: number): Promise<DoorRig> {
   const door = new Door();
   context.after(() => door.open());
-  const rig = await startRig(context, { disk: behind(door), trailWaitMs, connection: more });
+  const rig = await startRig(context, { disk: diskBehind(door), trailWaitMs, connection: more });
   return Object.assign(rig, {
     door,
     hasHeard: async (word: string): Promise<boolean> => {

@@ -2,7 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Disk } from "#broker/trail/disk.ts";
 import { realDisk } from "#broker/trail/real-disk.ts";
+import type { Connection } from "#core/api/kinds.gen.ts";
 import type { Push } from "#core/port/port.ts";
 import { type BrokerReplica, openBrokerReplica } from "#operator/broker/replica.ts";
 import { CONFIG_MAPS, CONNECTIONS, POLICIES, SECRETS, objectKey } from "#operator/kube/resource.ts";
@@ -57,16 +59,21 @@ export interface TestReplica extends BrokerReplica {
   readonly state: string;
 }
 
-export async function startReplica(world: World, opened: AsyncDisposableStack): Promise<TestReplica> {
+export async function startReplica(
+  world: World,
+  opened: AsyncDisposableStack,
+  disk?: Disk,
+): Promise<TestReplica> {
   const state = await mkdtemp(join(tmpdir(), "sallyport-replica-"));
   opened.defer(() => rm(state, { recursive: true, force: true }));
-  return openReplica(world, state);
+  return openReplica(world, state, disk);
 }
 
 /** On a volume that is there, as after a restart. */
 export async function openReplica(
   { guarded: { api, injection } }: World,
   state: string,
+  disk: Disk = realDisk,
 ): Promise<TestReplica> {
   const replica = await openBrokerReplica({
     settings: {
@@ -75,26 +82,32 @@ export async function openReplica(
       observability: LOCAL,
       cluster: { namespace: NAMESPACE, gateways: LOCAL, requests: LOCAL, names: [SERVER_NAME], injection },
     },
-    disk: realDisk,
+    disk,
     log: openLog({ write: () => undefined, nowMs: Date.now, level: "debug" }),
     access: () => api.asServiceAccount(NAMESPACE, "sallyport-broker"),
   });
   return Object.assign(replica, { state });
 }
 
+/** The password in what `write` makes. */
+export const PASSWORD = "a-password";
+
 /** A Connection with its Secret, and a policy by which one account reaches it. */
+// oxlint-disable-next-line max-params -- the last is for the few that lead to a real database
 export async function write(
   { kube }: World,
   namespace: string,
   name: string,
   account: string,
+  more: Partial<Connection["spec"]> = {},
 ): Promise<void> {
+  const host = more.address?.host ?? HOST;
   const force = { ...call, force: true };
   await kube.apply(
     SECRETS,
     {
-      metadata: { namespace, name: `${name}-db`, annotations: { [ANNOTATIONS.usableBy]: `${name}@${HOST}` } },
-      data: { password: Buffer.from("a-password").toString("base64") },
+      metadata: { namespace, name: `${name}-db`, annotations: { [ANNOTATIONS.usableBy]: `${name}@${host}` } },
+      data: { password: Buffer.from(PASSWORD).toString("base64") },
     },
     force,
   );
@@ -104,9 +117,10 @@ export async function write(
       metadata: { namespace, name },
       spec: {
         protocol: "postgres",
-        address: { host: HOST, port: 5432 },
+        address: { host, port: 5432 },
         postgres: { user: "reader", database: "shop" },
         credential: { mode: "static", source: { secret: { name: `${name}-db`, key: "password" } } },
+        ...more,
       },
     },
     force,

@@ -1,4 +1,6 @@
 /** Holds back a trail, for as long as a test wants it to. */
+import type { Disk } from "#broker/trail/disk.ts";
+import { realDisk } from "#broker/trail/real-disk.ts";
 
 /** What is written while it is shut waits until it is opened. */
 export class Door {
@@ -20,4 +22,24 @@ export class Door {
     await this.#shut.promise;
     this.waiting -= 1;
   }
+}
+
+/** Files of the trail are written through the door; whatever else the broker keeps is not. */
+export function diskBehind(door: Door): Disk {
+  return {
+    ...realDisk,
+    create: async (path, mode) => {
+      const file = await realDisk.create(path, mode);
+      if (!path.includes("/trail/")) return file;
+      return {
+        write: async (bytes, offset) => {
+          await door.pass();
+          await file.write(bytes, offset);
+        },
+        sync: () => file.sync(),
+        truncate: (lengthBytes) => file.truncate(lengthBytes),
+        [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+      };
+    },
+  };
 }

@@ -189,7 +189,8 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   };
 }
 
-async function eventsIn(directory: string): Promise<readonly EventFields[]> {
+/** All that is in that trail, in its order. */
+export async function eventsIn(directory: string): Promise<readonly EventFields[]> {
   const events: EventFields[] = [];
   for await (const row of rowsOf(startReading(directory, undefined)))
     if ("event" in row) events.push(row.event);
