@@ -4,7 +4,6 @@ import type { PostgresRequest, StatementFacts } from "#core/statements/postgres/
 import type { ParseOutcome } from "#core/statements/postgres/parser.ts";
 import { PRESCAN_LIMITS, prescan } from "#core/statements/postgres/prescan.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
-import { type Shape, shapeOf } from "#core/statements/postgres/shape.ts";
 import type { AsideLimits } from "./aside.ts";
 import { CACHED_TEXT_BYTES_MAX, type FactsCache, GENERATION_BYTES_MAX, factsCache } from "./cache.ts";
 import { openParser, type ParserStats } from "./parser.ts";
@@ -50,14 +49,12 @@ export function openAnalyst(options: AnalystOptions = {}): Analyst {
         return refused("NOT_UTF8", "holds half of a surrogate pair", Buffer.byteLength(text));
       }
       const bytes = typeof text === "string" ? Buffer.from(text, "utf8") : bufferOver(text);
+      const isShort = bytes.length <= Math.min(limits.textBytesMax, CACHED_TEXT_BYTES_MAX);
+      // What has a shape hardly ever comes twice as it is.
+      const alike = isShort ? memory.shapes.get(bytes, context) : undefined;
+      if (alike !== undefined) return alike;
       // One character for each byte: unlike UTF-8 decoding it keeps different bytes different.
       const key = bytes.length > CACHED_TEXT_BYTES_MAX ? undefined : bytes.toString("latin1");
-      const isShort = bytes.length <= limits.textBytesMax;
-      // What has a shape hardly ever comes twice as it is.
-      const shape = key === undefined || !isShort ? undefined : shapeOf(key);
-      const alike =
-        key === undefined || shape === undefined ? undefined : memory.shapes.get(key, shape, context);
-      if (alike !== undefined) return alike;
       const known = key === undefined ? undefined : memory.texts.get(key, context);
       if (known !== undefined) return known;
       const scan = prescan(bytes, limits);
@@ -65,7 +62,7 @@ export function openAnalyst(options: AnalystOptions = {}): Analyst {
       // The package answers an empty text with an error of its own.
       if (bytes.length === 0) return { protocol: "postgres", statements: [] };
       const outcome = parser.parse(bytes, scan.verdict === "aside");
-      const parsed: Parsed = { source: bytes.toString("utf8"), key, shape };
+      const parsed: Parsed = { source: bytes.toString("utf8"), key, mayHaveShape: isShort };
       if (!(outcome instanceof Promise)) return concluded(outcome, parsed, context, memory);
       return outcome.then((later) => concluded(later, parsed, context, memory));
     },
@@ -80,7 +77,7 @@ const bufferOver = (bytes: Uint8Array): Buffer =>
 interface Parsed {
   readonly source: string;
   readonly key: string | undefined;
-  readonly shape: Shape | undefined;
+  readonly mayHaveShape: boolean;
 }
 
 interface Memory {
@@ -90,7 +87,7 @@ interface Memory {
 
 function concluded(
   outcome: ParseOutcome,
-  { source, key, shape }: Parsed,
+  { source, key, mayHaveShape }: Parsed,
   context: SessionContext,
   { texts, shapes }: Memory,
 ): PostgresRequest {
@@ -104,7 +101,8 @@ function concluded(
   const { tree } = outcome;
   const request = analyse(tree, source, watched.context);
   if (watched.asked() || key === undefined) return request;
-  const shared = shape && shapes.set(key, shape, context, { tree, request });
+  const bytes = Buffer.from(key, "latin1");
+  const shared = mayHaveShape ? shapes.set(bytes, context, { tree, request }) : undefined;
   if (shared === undefined) texts.set(key, context, request);
   return shared ?? request;
 }

@@ -26,15 +26,16 @@ export function factsCache(generationBytesMax = GENERATION_BYTES_MAX): FactsCach
   let young = new Map<string, Shelf>();
   let old = new Map<string, Shelf>();
   let youngBytes = 0;
-  // Most requests come in the context of the one before.
-  let last: { context: SessionContext; name: string } | undefined;
+  // Sessions take turns, and each comes with the same context as before.
+  const shelves = new WeakMap<SessionContext, string>();
 
   const shelfName = (context: SessionContext): string => {
-    if (last !== undefined && isSame(last.context, context)) return last.name;
+    const known = shelves.get(context);
+    if (known !== undefined) return known;
     let catalog = names.get(context.catalog);
     if (catalog === undefined) names.set(context.catalog, (catalog = ++catalogs));
     const name = JSON.stringify([catalog, context.searchPath, context.searchPathAfterTransaction]);
-    last = { context, name };
+    shelves.set(context, name);
     return name;
   };
 
@@ -65,8 +66,3 @@ export function factsCache(generationBytesMax = GENERATION_BYTES_MAX): FactsCach
     },
   };
 }
-
-const isSame = (one: SessionContext, other: SessionContext): boolean =>
-  one.catalog === other.catalog &&
-  one.searchPath === other.searchPath &&
-  one.searchPathAfterTransaction === other.searchPathAfterTransaction;

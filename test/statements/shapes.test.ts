@@ -11,7 +11,8 @@ import { wasRead } from "#core/statements/postgres/constants.ts";
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { prescan } from "#core/statements/postgres/prescan.ts";
 import { withoutPlaces } from "#core/statements/postgres/shape-literals.ts";
-import { type Shape, shapeOf } from "#core/statements/postgres/shape.ts";
+import { type Shape, shapeOf as shapeOfBytes } from "#core/statements/postgres/known-shape.ts";
+import { ShapeReader } from "#core/statements/postgres/shape.ts";
 import type { ParseTree } from "#core/statements/postgres/tree.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import { openParser } from "#sidecar/statements/parser.ts";
@@ -27,6 +28,9 @@ after(async () => {
   for (const each of [learnt, parser]) await each[Symbol.asyncDispose]();
 });
 const context = session();
+const reader = new ShapeReader(0);
+
+const shapeOf = (text: string): Shape | undefined => shapeOfBytes(Buffer.from(text), reader);
 
 /** Where things stand in the text is not told of a shape. */
 const places = (request: PostgresRequest): PostgresRequest => withoutPlaces(request);
@@ -189,6 +193,32 @@ test("whatever stands in the place of literals, the facts are those of the text 
   );
   t.diagnostic(`figure statements.alike=${alike}`);
   assert.ok(alike > 0, "some were of a shape that was known");
+});
+
+/** What is looked up is a hash, and hashes can be alike: the bytes decide. */
+test("a text is taken for one of a known shape where the two have the same key, and nowhere else", () => {
+  const isOf = (shape: Shape, text: string): boolean => {
+    const bytes = Buffer.from(text);
+    return reader.read(bytes) && shape.isOf(bytes, reader);
+  };
+  const hashes = new Map(SHAPED.map(({ shape }) => [shape.key, shape.hash]));
+  assert.equal(new Set(hashes.values()).size, hashes.size, "each has a hash of its own");
+  for (const { shape } of SHAPED)
+    for (const { text, shape: other } of SHAPED)
+      assert.equal(isOf(shape, text), shape.key === other.key, text);
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...SHAPED),
+      fc.array(fc.option(replacement, { nil: undefined }), { maxLength: 6 }),
+      ({ text, shape }, values) => {
+        const other = replaced(text, shape, values);
+        const found = shapeOf(other);
+        assert.equal(isOf(shape, other), found?.key === shape.key, other);
+        if (found?.key === shape.key) assert.equal(found.hash, shape.hash, other);
+      },
+    ),
+    { numRuns: fuzzRuns(2_000), ...fuzzSeed() },
+  );
 });
 
 describe("texts of one shape", () => {

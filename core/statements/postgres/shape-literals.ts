@@ -1,7 +1,8 @@
 /** Which literals of a shaped text analysis did not look at, so that other values in their place would have come to the same. */
 import { wasRead } from "./constants.ts";
 import type { PostgresRequest, StatementFacts } from "./facts.ts";
-import { type Shape, isSpace } from "./shape.ts";
+import { isSpace } from "./quoting.ts";
+import type { Shape } from "./known-shape.ts";
 import type { Fields, ParseTree } from "./tree.ts";
 
 type Constants = Map<number, Fields<"A_Const">[]>;
@@ -43,7 +44,7 @@ function isPlain({ calls, doubts, defines, movesSearchPath }: StatementFacts): b
 
 function signBefore(text: string, start: number): number {
   let at = start - 1;
-  while (isSpace(text, at)) at -= 1;
+  while (isSpace(text.charCodeAt(at))) at -= 1;
   return text[at] === "-" ? at : -1;
 }
 

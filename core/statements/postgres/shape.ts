@@ -5,142 +5,186 @@
  *
  * Whatever this does not know for certain has no shape, and is analysed by itself.
  */
-import { mentionsPath } from "./path-words.ts";
+import { isSpace } from "./quoting.ts";
 
 /** Longer texts are hardly ever written by programs that write them a second time. */
 export const SHAPED_TEXT_BYTES_MAX: number = 4 * 1024;
 
-export interface ShapedLiteral {
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface Shape {
-  /** The text with a sign of its kind for each literal. */
-  readonly key: string;
-  readonly literals: readonly ShapedLiteral[];
-}
-
-/** Of the text's bytes as Latin-1: outside ASCII nothing has a shape. */
-export function shapeOf(text: string): Shape | undefined {
-  if (text.length > SHAPED_TEXT_BYTES_MAX || !LITERAL.test(text)) return undefined;
-  if (!PLAIN.test(text) || mentionsPath(text)) return undefined;
-  const literals: ShapedLiteral[] = [];
-  let key = "";
-  let copied = 0;
-  for (let at = 0; at < text.length; ) {
-    const kind = KINDS[text.charCodeAt(at)] ?? "sign";
-    if (kind === "sign") {
-      at += 1;
-      continue;
-    }
-    const end = ENDS[kind](text, at);
-    if (end === undefined) return undefined;
-    const sign = kind === "number" ? numberSign(text, at, end) : kind === "quote" ? STRING : undefined;
-    if (sign !== undefined) {
-      key += text.slice(copied, at) + sign;
-      literals.push({ start: at, end });
-      copied = end;
-    }
-    at = end;
-  }
-  return literals.length === 0 ? undefined : { key: key + text.slice(copied), literals };
-}
-
-/** Printable ASCII and white space, without the backslash. */
-const PLAIN = /^[\t\n\v\f\r -[\]-~]*$/;
-
-/** Without any of these there is nothing that could differ. */
-const LITERAL = /['\d]/;
-
-/** Control characters, which no shaped text holds. The grammar tells these three apart, and no more. */
-const STRING = "\u0001";
-const INTEGER = "\u0002";
-const DECIMAL = "\u0003";
+/** What stands for a literal: control characters, which no shaped text holds. The grammar tells these three apart, and no more. */
+export const STRING = 1;
+const INTEGER = 2;
+const DECIMAL = 3;
 const INTEGER_MAX = 2_147_483_647;
 
-/** `sign`: one byte that stands for itself, white space too. */
-type Kind = "sign" | "word" | "number" | "quote" | "name" | "parameter" | "point" | "minus" | "slash";
+/** What begins with a byte. `sign`: one byte that stands for itself, white space too. `strange`: not in a shaped text. */
+const SIGN = 0;
+const WORD = 1;
+const NUMBER = 2;
+const QUOTE = 3;
+const NAME = 4;
+const PARAMETER = 5;
+const POINT = 6;
+const MINUS = 7;
+const SLASH = 8;
+const STRANGE = 9;
 
-const KINDS: readonly Kind[] = Array.from({ length: 128 }, (_, unit) => {
-  const sign = String.fromCharCode(unit);
-  if (/[a-zA-Z_]/.test(sign)) return "word";
-  if (/[0-9]/.test(sign)) return "number";
-  const known: Readonly<Record<string, Kind>> = {
-    "'": "quote",
-    '"': "name",
-    $: "parameter",
-    ".": "point",
-    "-": "minus",
-    "/": "slash",
+const code = (sign: string): number => sign.charCodeAt(0);
+const QUOTE_CODE = code("'");
+const NAME_CODE = code('"');
+const POINT_CODE = code(".");
+
+const KINDS: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const sign = String.fromCharCode(byte);
+  // Printable ASCII and white space, without the backslash.
+  if (!/[\t\n\v\f\r -[\]-~]/.test(sign)) return STRANGE;
+  if (/[a-zA-Z_]/.test(sign)) return WORD;
+  if (/[0-9]/.test(sign)) return NUMBER;
+  const kinds: Readonly<Record<string, number>> = {
+    "'": QUOTE,
+    '"': NAME,
+    $: PARAMETER,
+    ".": POINT,
+    "-": MINUS,
+    "/": SLASH,
   };
-  return known[sign] ?? "sign";
+  return kinds[sign] ?? SIGN;
 });
 
-/** Where what begins there ends; undefined where that is not certain. */
-const ENDS: Readonly<Record<Exclude<Kind, "sign">, (text: string, at: number) => number | undefined>> = {
-  word: endOfWord,
-  number: endOfNumber,
-  quote: endOfString,
-  name: (text, at) => endOfQuoted(text, at, '"'),
-  parameter: (text, at) => endBefore(/\d+/y, text, at + 1),
-  // `.5` is a number as well, and not worth the trouble.
-  point: (text, at) => (isDigit(text, at + 1) ? undefined : at + 1),
-  minus: (text, at) => (text[at + 1] === "-" ? undefined : at + 1),
-  slash: (text, at) => (text[at + 1] === "*" ? undefined : at + 1),
-};
+/** What belongs to the word or number before it. */
+const WORD_PARTS: Uint8Array = KINDS.map((kind) => Number([WORD, NUMBER, PARAMETER].includes(kind)));
+
+/** Reads one text after the other, and holds what it found until the next. Nothing is made for a text whose shape is known. */
+export class ShapeReader {
+  /** Of the shape: the same for the same, and hardly ever for another. */
+  hash = 0;
+  literalCount = 0;
+  /** Where each literal begins and ends, and the sign of its kind. */
+  readonly starts: Uint16Array = new Uint16Array(SHAPED_TEXT_BYTES_MAX);
+  readonly ends: Uint16Array = new Uint16Array(SHAPED_TEXT_BYTES_MAX);
+  readonly signs: Uint8Array = new Uint8Array(SHAPED_TEXT_BYTES_MAX);
+  readonly #seed: number;
+  /** Of the literal read last. */
+  #sign = 0;
+
+  /** `seed`: one that nobody knows who writes texts, so that none can be made up to have the hash of others. */
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** False for a text of no shape. */
+  read(text: Uint8Array): boolean {
+    const { length } = text;
+    this.literalCount = 0;
+    if (length > SHAPED_TEXT_BYTES_MAX) return false;
+    let hash = this.#seed;
+    for (let at = 0; at < length; ) {
+      const kind = KINDS[text[at] ?? 0] ?? STRANGE;
+      const end = kind === SIGN ? at + 1 : this.#endOf(kind, text, at);
+      if (end === undefined) return false;
+      if (kind === NUMBER || kind === QUOTE) {
+        hash = mixed(hash, this.#sign);
+        this.#keep(at, end);
+        at = end;
+      }
+      for (; at < end; at += 1) hash = mixed(hash, text[at] ?? 0);
+    }
+    this.hash = hash;
+    return this.literalCount > 0;
+  }
+
+  #keep(start: number, end: number): void {
+    const number = this.literalCount;
+    this.starts[number] = start;
+    this.ends[number] = end;
+    this.signs[number] = this.#sign;
+    this.literalCount = number + 1;
+  }
+
+  /** Where what begins there ends; undefined where that is not certain. */
+  #endOf(kind: number, text: Uint8Array, at: number): number | undefined {
+    switch (kind) {
+      case WORD:
+        return endOfWord(text, at);
+      case NUMBER:
+        return this.#endOfNumber(text, at);
+      case QUOTE:
+        this.#sign = STRING;
+        return endOfString(text, at);
+      case NAME:
+        return endOfQuoted(text, at, NAME_CODE);
+      case PARAMETER:
+        return certainly(text, at + 1, endOfDigits(text, at + 1));
+      case POINT:
+        // `.5` is a number as well, and not worth the trouble.
+        return KINDS[text[at + 1] ?? 0] === NUMBER ? undefined : at + 1;
+      case MINUS:
+      case SLASH:
+        return beginsComment(kind, text[at + 1]) ? undefined : at + 1;
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * Plain decimal digits. What other spellings there are, and what directly behind a number is none, is the parser's. What does not
+   * fit into four bytes is to the grammar what has a point in it.
+   */
+  #endOfNumber(text: Uint8Array, start: number): number | undefined {
+    const point = endOfDigits(text, start);
+    let value = 0;
+    for (let at = start; at < point; at += 1) value = value * 10 + ((text[at] ?? 0) - code("0"));
+    const end = text[point] === POINT_CODE ? endOfDigits(text, point + 1) : point;
+    this.#sign = end === point && value <= INTEGER_MAX ? INTEGER : DECIMAL;
+    return end === point + 1 ? undefined : certainly(text, start, end);
+  }
+}
+
+/** FNV-1a. */
+const mixed = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01_00_01_93);
 
 /** A word right before a quote says how the string is read: E'…', B'…', X'…', N'…', U&'…', U&"…". */
-function endOfWord(text: string, start: number): number | undefined {
+function endOfWord(text: Uint8Array, start: number): number | undefined {
   let at = start + 1;
   while (isWordPart(text, at)) at += 1;
-  const next = text[at] === "&" ? text[at + 1] : text[at];
-  return next === "'" || (next === '"' && text[at] === "&") ? undefined : at;
+  const isEscaped = text[at] === code("&");
+  const next = text[isEscaped ? at + 1 : at];
+  return next === QUOTE_CODE || (isEscaped && next === NAME_CODE) ? undefined : at;
 }
 
-/** Plain decimal digits. What other spellings there are, and what directly behind a number is none, is the parser's. */
-function endOfNumber(text: string, start: number): number | undefined {
-  return endBefore(/\d+(?:\.\d+)?/y, text, start);
+function endOfDigits(text: Uint8Array, start: number): number {
+  let at = start;
+  while (at < text.length && KINDS[text[at] ?? 0] === NUMBER) at += 1;
+  return at;
 }
 
-function endBefore(pattern: RegExp, text: string, start: number): number | undefined {
-  pattern.lastIndex = start;
-  if (!pattern.test(text)) return undefined;
-  const end = pattern.lastIndex;
-  return isWordPart(text, end) || text[end] === "." ? undefined : end;
+/** The end of digits, where there are any and nothing behind them belongs to them. */
+function certainly(text: Uint8Array, start: number, end: number): number | undefined {
+  return end === start || isWordPart(text, end) || text[end] === POINT_CODE ? undefined : end;
 }
 
 /** A second quote behind it would, after a line's end, be the same string going on. */
-function endOfString(text: string, start: number): number | undefined {
-  const end = endOfQuoted(text, start, "'");
+function endOfString(text: Uint8Array, start: number): number | undefined {
+  const end = endOfQuoted(text, start, QUOTE_CODE);
   if (end === undefined) return undefined;
   let next = end;
-  while (isSpace(text, next)) next += 1;
-  return text[next] === "'" ? undefined : end;
+  while (isSpace(text[next])) next += 1;
+  return text[next] === QUOTE_CODE ? undefined : end;
 }
 
-function endOfQuoted(text: string, start: number, quote: string): number | undefined {
-  let at = text.indexOf(quote, start + 1);
-  while (at >= 0 && text[at + 1] === quote) at = text.indexOf(quote, at + 2);
-  return at < 0 ? undefined : at + 1;
+function endOfQuoted(text: Uint8Array, start: number, quote: number): number | undefined {
+  for (let at = start + 1; at < text.length; at += 1) {
+    const byte = text[at] ?? 0;
+    if (byte === quote) {
+      if (text[at + 1] !== quote) return at + 1;
+      at += 1;
+    } else if (KINDS[byte] === STRANGE) return undefined;
+  }
+  return undefined;
 }
 
-/** What does not fit into four bytes is to the grammar what has a point in it. */
-function numberSign(text: string, start: number, end: number): string {
-  const number = text.slice(start, end);
-  return Number(number) <= INTEGER_MAX && !number.includes(".") ? INTEGER : DECIMAL;
+function beginsComment(kind: number, next: number | undefined): boolean {
+  return next === code(kind === MINUS ? "-" : "*");
 }
 
-const isDigit = (text: string, at: number): boolean => KINDS[text.charCodeAt(at)] === "number";
-
-export function isSpace(text: string, at: number): boolean {
-  const unit = text.charCodeAt(at);
-  return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d);
-}
-
-/** What would belong to the word or number before it. */
-function isWordPart(text: string, at: number): boolean {
-  return WORD_PARTS[text.charCodeAt(at)] === 1;
-}
-
-const WORD_PARTS = Uint8Array.from(KINDS, (kind) => Number(["word", "number", "parameter"].includes(kind)));
+const isWordPart = (text: Uint8Array, at: number): boolean =>
+  at < text.length && WORD_PARTS[text[at] ?? 0] === 1;
