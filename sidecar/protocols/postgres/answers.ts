@@ -152,7 +152,7 @@ function statementEnd(backend: Backend, frame: Frame): void {
     slot.description = undefined;
     return;
   }
-  core.isCommitted = slot.moves && core.expected.length === 1 && isCommit(frame);
+  core.isCommitted = slot.moves && isCommit(frame) && isFollowedByNothing(core);
   result(core, slot, undefined);
   core.keep(slot);
   finish(backend, slot);
@@ -176,6 +176,15 @@ const COMMITS: ReadonlySet<string> = new Set([
   "DROP TABLESPACE",
   "ALTER SYSTEM",
 ]);
+
+/** What is asked behind it already leaves nothing that a Sync would end. */
+function isFollowedByNothing({ expected }: SessionCore): boolean {
+  for (let index = 1; index < expected.length; index += 1) {
+    const asked = expected.at(index)?.asked;
+    if (asked !== "describe" && asked !== "close") return false;
+  }
+  return true;
+}
 
 const isCommit = ({ bytes, start, end }: Frame): boolean =>
   bytes[start] === 0x43 && COMMITS.has(readCommandTag(bytes, start, end));

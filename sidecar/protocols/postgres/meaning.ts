@@ -54,8 +54,20 @@ function askPath(intake: Intake, then: () => void): void {
     () => core.expected.readies === 0 || intake.skipping,
     () => {
       if (path.isKnown || intake.skipping || isAborted(intake)) return then();
-      core.askPath(!intake.groupOpen || core.isCommitted);
-      intake.waitUntil(() => intake.skipping || core.expected.length === 0 || path.isKnown, then);
+      if (!intake.groupOpen) return askAt(intake, "boundary", then);
+      if (!core.isCommitted) return askAt(intake, "group", then);
+      // What fails before a Sync of ours would be skipped up to that one, and not up to the client's.
+      intake.demandAnswers();
+      intake.waitUntil(
+        () => core.expected.length === 0 || intake.skipping,
+        () => (intake.skipping ? then() : askAt(intake, "boundary", then)),
+      );
     },
   );
+}
+
+function askAt(intake: Intake, where: "boundary" | "group", then: () => void): void {
+  const { core } = intake;
+  core.askPath(where === "boundary");
+  intake.waitUntil(() => intake.skipping || core.expected.length === 0 || core.parts.path.isKnown, then);
 }

@@ -42,6 +42,7 @@ export const STOCK: SessionContext = {
   cursor: () => undefined,
   catalog: stockCatalog(18),
 };
+const NO_NAME = "S(application_name\\u0000\\u0000)";
 const NAMES = ["", "a", "b", "sp", "p", "c"];
 
 export class MirrorPlay {
@@ -58,6 +59,8 @@ export class MirrorPlay {
   #heard: string[] = [];
   #unaskedSent: string[] = [];
   #fault: string | undefined;
+  /** As the client was told last, by the gateway and by the reference. */
+  #setting = { told: NO_NAME, expected: NO_NAME };
 
   constructor(each: MirrorCase, modules: EngineModules, analyse: Analyse) {
     this.#case = each;
@@ -201,17 +204,30 @@ export class MirrorPlay {
     if (unasked.join() !== sent.join())
       return `unasked messages: sent ${sent.join()}, heard ${unasked.join()}`;
     const all = this.#heard.filter((word) => !isUnasked(word));
-    // A setting is told whenever the server is ready, and it may be so for the gateway's sake as well.
-    const [told, settings] = apart(all);
-    const [heard, expected] = [told, apart(awaited)[0]];
-    if (settings.join() !== apart(awaited)[1].join())
-      return `settings: told ${settings.join()}, and should be ${apart(awaited)[1].join()}`;
+    const [heard, told] = apart(all);
+    const [expected, settings] = apart(awaited);
+    if (!this.#isTold(told, settings))
+      return `settings: told ${told.join()}, and should be ${settings.join()}`;
     for (let index = 0; index < Math.max(heard.length, expected.length); index += 1)
       if (!isSame(heard[index], expected[index]))
         return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${heard.join(" ")}\n  expected ${expected.join(" ")}`;
     const [left, should] = [this.#upstream, this.#reference].map(leftBy);
     if (left !== should) return `what stays is ${left} and should be ${should}`;
     return undefined;
+  }
+
+  /**
+   * A setting is told whenever the server is ready, and it may be so for the gateway's sake as well: then the client hears of a
+   * value in between that it would have had nothing of. What it would have heard it must hear, and end with the same.
+   */
+  #isTold(told: readonly string[], expected: readonly string[]): boolean {
+    let at = 0;
+    for (const each of told) if (each === expected[at]) at += 1;
+    this.#setting = {
+      told: told.at(-1) ?? this.#setting.told,
+      expected: expected.at(-1) ?? this.#setting.expected,
+    };
+    return at === expected.length && this.#setting.told === this.#setting.expected;
   }
 
   /** What the engine takes for true must be so while nothing is on its way. */
