@@ -1,7 +1,11 @@
-/** Which local user is at the other end of a TCP connection from this very host, by the kernel's own tables. */
+/**
+ * Which local user is at the other end of a TCP connection from this very host. The kernel is asked for that one connection. Where it
+ * does not answer, its tables are read, which say the same and cost several milliseconds: the more, the more connections there are.
+ */
 import { readFile } from "node:fs/promises";
 import { isIPv6, type Socket } from "node:net";
 import { ipv4Bytes, ipv6Bytes } from "./address.ts";
+import { canTellOwners, peerOwner } from "./native/sockets.ts";
 
 /** Undefined when the kernel does not say, or says two things. */
 export type OwnerLookUp = (socket: Socket) => Promise<number | undefined>;
@@ -17,8 +21,14 @@ const ATTEMPTS = 3;
 /** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: a client may have said all it has to say already. */
 const OPEN_STATES: ReadonlySet<string> = new Set(["01", "04", "05", "08"]);
 
+export function ownersOfPeers(): OwnerLookUp {
+  const byTables = ownersByTables();
+  if (!canTellOwners()) return byTables;
+  return async (socket) => peerOwner(socket) ?? byTables(socket);
+}
+
 /** Many connections that arrive together are looked up in one reading, which has to begin after each of them did. */
-export function ownersOfPeers(read: (path: string) => Promise<string> = readTable): OwnerLookUp {
+export function ownersByTables(read: (path: string) => Promise<string> = readTable): OwnerLookUp {
   let reading: Promise<unknown> = Promise.resolve();
   let next: Promise<readonly string[]> | undefined;
 

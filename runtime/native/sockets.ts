@@ -18,6 +18,7 @@ export interface PeerCredentials {
 interface Addon {
   originalDestination(descriptor: number): OriginalDestination | undefined;
   peerCredentials(descriptor: number): PeerCredentials | undefined;
+  peerOwner(descriptor: number): number | undefined;
 }
 
 /** Made from `sockets.c`; in a bundle it lies beside the program as well. */
@@ -34,6 +35,24 @@ export function originalDestination(socket: Socket): OriginalDestination | undef
 export function peerCredentials(socket: Socket): PeerCredentials | undefined {
   const descriptor = descriptorOf(socket);
   return descriptor === undefined ? undefined : addon().peerCredentials(descriptor);
+}
+
+/**
+ * The local user at the other end of a TCP connection within this host, by one question for that connection alone. Undefined where the
+ * kernel does not answer it, which says nothing either way.
+ */
+export function peerOwner(socket: Socket): number | undefined {
+  const descriptor = descriptorOf(socket);
+  return descriptor === undefined ? undefined : addon().peerOwner(descriptor);
+}
+
+/** Where a program can do without: on a host whose tree has no addon, or one of before. */
+export function canTellOwners(): boolean {
+  try {
+    return typeof addon().peerOwner === "function";
+  } catch {
+    return false;
+  }
 }
 
 /** To find out at a program's start rather than at its first connection. Throws when it cannot be had. */

@@ -1,52 +1,112 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Socket, connect, createServer } from "node:net";
 import { test } from "node:test";
-import { ownersIn, ownersOfPeers } from "#runtime/local-peer.ts";
+import { type OwnerLookUp, ownersByTables, ownersIn, ownersOfPeers } from "#runtime/local-peer.ts";
+import { canTellOwners, peerOwner } from "#runtime/native/sockets.ts";
 
-async function pair(host: string, client = host): Promise<readonly [Socket, Socket]> {
+async function pair(host: string, client = host, localPort?: number): Promise<readonly [Socket, Socket]> {
   const server = createServer({ allowHalfOpen: true }).listen(0, host);
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const ours = connect({ port, host: client, allowHalfOpen: true });
+  const ours = connect({
+    port,
+    host: client,
+    allowHalfOpen: true,
+    ...(localPort === undefined ? {} : { localPort }),
+  });
   const [theirs] = (await once(server, "connection")) as [Socket];
   server.close();
   return [theirs, ours];
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 const own = process.getuid?.();
+const OTHER_USER = 64_999;
 
-test("a client of this process is found to be ours, over either family, half closed too", async () => {
-  const ownerOf = ownersOfPeers();
-  for (const [host, client] of [
-    ["127.0.0.1", "127.0.0.1"],
-    ["::1", "::1"],
-    ["::", "127.0.0.1"],
-  ] as const) {
-    const [accepted, other] = await pair(host, client);
-    assert.equal(await ownerOf(accepted), own, host);
-    other.end();
-    accepted.resume();
-    await once(accepted, "end");
-    assert.equal(await ownerOf(accepted), own, `${host}, half closed`);
-    accepted.destroy();
+/** What is answered has to be the same whoever of them answers. */
+const WAYS: readonly (readonly [string, OwnerLookUp])[] = [
+  ["as it is done", ownersOfPeers()],
+  ["by one question", async (socket) => peerOwner(socket)],
+  ["by the tables", ownersByTables()],
+];
+
+for (const [way, ownerOf] of WAYS) {
+  test(`${way}, a client of this process is found to be ours, over either family, half closed too`, async () => {
+    for (const [host, client] of [
+      ["127.0.0.1", "127.0.0.1"],
+      ["127.0.0.1", "::ffff:127.0.0.1"],
+      ["::1", "::1"],
+      ["::", "127.0.0.1"],
+      ["::", "::ffff:127.0.0.1"],
+    ] as const) {
+      const [accepted, other] = await pair(host, client);
+      assert.equal(await ownerOf(accepted), own, `${host} from ${client}`);
+      other.end();
+      accepted.resume();
+      await once(accepted, "end");
+      assert.equal(await ownerOf(accepted), own, `${host} from ${client}, half closed`);
+      accepted.destroy();
+      other.destroy();
+    }
+  });
+
+  test(`${way}, a client that is gone is nobody's, and a closed socket has no client`, async () => {
+    const [accepted, other] = await pair("127.0.0.1");
     other.destroy();
-  }
-});
+    await once(accepted.resume(), "end");
+    assert.equal(await ownerOf(accepted), undefined);
+    accepted.destroy();
+    assert.equal(await ownerOf(accepted), undefined);
+  });
 
-test("a client that is gone is nobody's", async () => {
-  const [accepted, other] = await pair("127.0.0.1");
-  other.destroy();
-  await once(accepted.resume(), "end");
-  assert.equal(await ownersOfPeers()(accepted), undefined);
-  accepted.destroy();
+  test(`${way}, what only listens at a client's address is not that client`, async () => {
+    const port = await freePort();
+    const [accepted, other] = await pair("127.0.0.1", "127.0.0.1", port);
+    assert.equal(await ownerOf(accepted), own);
+    other.destroy();
+    await once(accepted.resume(), "end");
+    const listener = createServer().listen({ port, host: "127.0.0.1" });
+    await once(listener, "listening");
+    assert.equal(await ownerOf(accepted), undefined);
+    listener.close();
+    accepted.destroy();
+  });
+
+  test(`${way}, a client of another user is that user's`, {
+    skip: own === 0 ? false : "only root can lend another user",
+  }, async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const script = `require("node:net").connect(${port}, "127.0.0.1")`;
+    const child = spawn(process.execPath, ["-e", script], { uid: OTHER_USER, cwd: "/", stdio: "inherit" });
+    const [accepted] = (await once(server, "connection")) as [Socket];
+    assert.equal(await ownerOf(accepted), OTHER_USER);
+    accepted.destroy();
+    server.close();
+    await once(child, "exit");
+  });
+}
+
+test("on this machine the kernel can be asked for one connection", () => {
+  assert.equal(canTellOwners(), true);
 });
 
 test("many that arrive together are looked up in few readings", async () => {
   let reads = 0;
   const pairs = await Promise.all(Array.from({ length: 20 }, () => pair("127.0.0.1")));
   const { readFile } = await import("node:fs/promises");
-  const ownerOf = ownersOfPeers((path) => {
+  const ownerOf = ownersByTables((path) => {
     reads += 1;
     return readFile(path, "latin1");
   });
@@ -113,8 +173,8 @@ test("two answers are none", async () => {
   const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
   const [near, far] = [hex(accepted.remotePort ?? 0), hex(accepted.localPort ?? 0)];
   const text = (uid: number): string => line(`0100007F:${near}`, `0100007F:${far}`, "01", uid);
-  assert.equal(await ownersOfPeers(async () => HEAD + text(7))(accepted), 7);
-  assert.equal(await ownersOfPeers(async () => HEAD + text(7) + text(8))(accepted), undefined);
+  assert.equal(await ownersByTables(async () => HEAD + text(7))(accepted), 7);
+  assert.equal(await ownersByTables(async () => HEAD + text(7) + text(8))(accepted), undefined);
   accepted.destroy();
   other.destroy();
 });
