@@ -12,6 +12,8 @@ import { type Selection, select } from "./selection.ts";
 import { areWholeFacts } from "./whole-facts.ts";
 
 export interface PolicySession {
+  /** What was decided of it before, while that is good. */
+  decided(request: Request, nowMs: number): Decision | undefined;
   decide(request: Request, nowMs: number): Decision;
   /** Whether the decision is the same whatever is asked. `opening`: what is asked of the session as a whole. */
   passesAll(opening: Request, nowMs: number): boolean;
@@ -56,14 +58,20 @@ export function openSession(plan: Plan, caller: Caller, connection: ConnectionRe
     return decideSelected(found, selectAt(found, nowMs), request);
   }
 
+  function decided(request: Request, nowMs: number): Decision | undefined {
+    const known = remembered.get(request);
+    return known !== undefined && isGood(known, nowMs) ? known.value : undefined;
+  }
+
   return {
+    decided,
     decide(request, nowMs) {
-      const known = remembered.get(request);
-      if (known !== undefined && isGood(known, nowMs)) return known.value;
+      const known = decided(request, nowMs);
+      if (known !== undefined) return known;
       const value = decideAnew(request, nowMs);
       // A refusal of facts that cannot be judged is no answer to keep.
       if (value.code === "DENY_FACTS_INVALID") return value;
-      if (known === undefined) count += 1;
+      if (!remembered.has(request)) count += 1;
       if (count > REMEMBERED_MAX) {
         remembered = new WeakMap();
         count = 1;

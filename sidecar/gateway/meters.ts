@@ -18,6 +18,18 @@ export interface Meters {
   turnedAway(listener: MeteredListener, code: RefusalCode): void;
   opened(listener: MeteredListener): void;
   ended(listener: MeteredListener, code: string): void;
-  decided(request: MeteredRequest, outcome: Outcome, code: RefusalCode, tookMs: number): void;
-  result(request: MeteredRequest, counts: ResultCounts): void;
+  /** The same for every session that asks for the same. */
+  requests(of: MeteredRequest): RequestMeter;
+}
+
+export interface RequestMeter {
+  /** Of all requests of which that was decided. Whoever decides one adds it. */
+  decided(outcome: Outcome, code: RefusalCode): Count;
+  /** How long policy took with a request that the session had not asked before. */
+  took(ms: number): void;
+  result(counts: ResultCounts): void;
+}
+
+export interface Count {
+  count: number;
 }

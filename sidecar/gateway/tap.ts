@@ -2,7 +2,7 @@
  * One session as its protocol sees it: what is asked of policy, put on record and counted. Answers are values wherever
  * nobody has to be waited for.
  */
-import { type RequestDescription, describeRequest } from "#core/audit/describe.ts";
+import { describeRequest, type RequestDescription } from "#core/audit/describe.ts";
 import type { Decided } from "#core/audit/event.ts";
 import { refuseUnsupported } from "#core/policy/decide.ts";
 import type { Decision, Limits, Obligations } from "#core/policy/decision.ts";
@@ -11,7 +11,7 @@ import { type PolicySession, openSession } from "#core/policy/session.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { ResultCounts, Tap, Verdict } from "../protocols/protocol.ts";
 import type { RecordedRequest, Recorder } from "../uplink/recorder.ts";
-import type { MeteredRequest, Meters } from "./meters.ts";
+import type { Count, Meters, RequestMeter } from "./meters.ts";
 import type { ActivePlan } from "./plans.ts";
 import { refusalOf } from "./refusing.ts";
 import { SUPPORTED } from "./supported.ts";
@@ -49,13 +49,24 @@ export function openTap(options: TapOptions): SessionTap {
   return new GatewayTap(options);
 }
 
+/** A request, what was decided of it, and all that follows from the two. */
+interface Judged {
+  readonly request: Request;
+  readonly decision: Decision;
+  readonly decided: Decided;
+  readonly readsOnly: boolean;
+  readonly counted: Count;
+}
+
 /** A class, because there is one for every session: what a session has of it is what differs between sessions. */
 class GatewayTap implements SessionTap {
   readonly totals = { requests: 0, rows: 0, bytes: 0, maskedValues: 0 };
   opening: Decision;
   /** Without the plan that it began with, which is to go when another one is in force. */
   readonly #options: Omit<TapOptions, "plan">;
-  readonly #metered: MeteredRequest;
+  readonly #meter: RequestMeter;
+  /** By what policy has decided, which it remembers for as long as it holds. */
+  readonly #judged = new WeakMap<Decision, Judged>();
   readonly #onChange: (() => void)[] = [];
   #policy: PolicySession;
   /** Nothing is forwarded before its record is durable, whatever it is. */
@@ -64,7 +75,7 @@ class GatewayTap implements SessionTap {
   constructor({ plan, ...options }: TapOptions) {
     const { caller, connection, opening } = options;
     this.#options = options;
-    this.#metered = { protocol: opening.protocol, connection };
+    this.#meter = options.meters.requests({ protocol: opening.protocol, connection });
     this.#policy = openSession(plan.plan, caller, connection);
     this.#isDurableFirst = readsDurableFirst(plan, connection);
     this.opening = this.recheck(opening);
@@ -99,23 +110,22 @@ class GatewayTap implements SessionTap {
     const { totals } = this;
     const number = totals.requests;
     totals.requests += 1;
-    const decision = this.#decide(request);
-    const description = describe(request);
-    const asked = { number, decided: say(decision)(description), text };
+    const { decision, decided, readsOnly, counted } = this.#judge(request);
+    counted.count += 1;
+    const asked = { number, decided, text };
     const statementsMax = this.obligations.limits.statements ?? Number.POSITIVE_INFINITY;
     if (decision.outcome === "deny") return this.#refuse(asked, refusalOf(decision));
     if (totals.requests > statementsMax) return this.#refuse(asked, refusal("LIMIT_STATEMENTS"));
     if (decision.outcome === "ask") return this.#ask(asked, decision);
-    if (this.#isDurableFirst || !description.readsOnly) return this.#pass(asked, decision);
+    if (this.#isDurableFirst || !readsOnly) return this.#pass(asked, decision);
     this.#options.recorder.ask(asked);
     return { pass: true, request: number, decision };
   }
 
   result(request: number, counts: ResultCounts): void {
-    const { meters, recorder } = this.#options;
     this.totals.maskedValues += counts.maskedValues;
-    meters.result(this.#metered, counts);
-    recorder.answer(request, counts);
+    this.#meter.result(counts);
+    this.#options.recorder.answer(request, counts);
   }
 
   count(rows: number, bytes: number): Refusal | undefined {
@@ -133,11 +143,29 @@ class GatewayTap implements SessionTap {
     return this.opening;
   }
 
-  #decide(request: Request): Decision {
+  #judge(request: Request): Judged {
+    const nowMs = this.#options.nowMs();
+    const found = this.#policy.decided(request, nowMs) ?? this.#decide(request, nowMs);
+    const known = this.#judged.get(found);
+    if (known?.request === request) return known;
+    const decision = carriedOut(found);
+    const description = describe(request);
+    const { outcome, code } = decision;
+    const judged = {
+      request,
+      decision,
+      decided: decidedOf(decision, description),
+      readsOnly: description.readsOnly,
+      counted: this.#meter.decided(outcome, code),
+    };
+    this.#judged.set(found, judged);
+    return judged;
+  }
+
+  #decide(request: Request, nowMs: number): Decision {
     const startMs = performance.now();
-    const decision = this.recheck(request);
-    const tookMs = performance.now() - startMs;
-    this.#options.meters.decided(this.#metered, decision.outcome, decision.code, tookMs);
+    const decision = this.#policy.decide(request, nowMs);
+    this.#meter.took(performance.now() - startMs);
     return decision;
   }
 
@@ -179,11 +207,8 @@ function remembered<Key extends object, Value extends object>(
   };
 }
 
-// A statement that runs ten thousand times is one request with one decision, and all that follows from either is found once.
+// A statement that runs ten thousand times is one request, and what follows from it is found once.
 const describe = remembered(describeRequest);
-const say = remembered((decision: Decision) =>
-  remembered((description: RequestDescription) => decidedOf(decision, description)),
-);
 const carriedOut = remembered((decision: Decision) => refuseUnsupported(decision, SUPPORTED));
 
 function decidedOf(

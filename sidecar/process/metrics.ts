@@ -4,7 +4,7 @@ import type { BrokerPort } from "#core/port/port.ts";
 import { isRefusal } from "#core/values/refusal.ts";
 import { lookedUp } from "#runtime/metrics.ts";
 import type { MeteredListener, Meters } from "../gateway/meters.ts";
-import { type Counted, type Tallies, type Tally, countDecided, openTallies } from "./tallies.ts";
+import { type Counted, type Tallies, type Tally, countOf, openTallies } from "./tallies.ts";
 
 /** What is looked up at the moment of asking. */
 export interface WorkerGauges {
@@ -99,10 +99,11 @@ function sessionMeters(registry: Registry): Meters {
     [...OF_REQUESTS, "outcome", "code"],
     ({ decided }) => decided.values(),
   );
-  const seconds = observedLater(registry, {
+  const seconds = new Histogram({
     name: "sallyport_decision_seconds",
-    help: "Time that policy takes to decide one request.",
-    buckets: DECISION_SECONDS,
+    help: "Time that policy takes to decide a request that the session has not asked before.",
+    buckets: [...DECISION_SECONDS],
+    registers,
   });
   counted("sallyport_result_rows_total", "Rows of results.", OF_REQUESTS, ({ labels, rows }) => [
     { labels, count: rows },
@@ -123,15 +124,17 @@ function sessionMeters(registry: Registry): Meters {
       open.dec(arrivedAt(listener));
       ended.inc({ ...arrivedAt(listener), code });
     },
-    decided: (request, outcome, code, tookMs) => {
-      countDecided(tallies.of(request), outcome, code);
-      seconds(tookMs / 1_000);
-    },
-    result: (request, counts) => {
-      const tally = tallies.of(request);
-      tally.rows += counts.rows;
-      tally.bytes += counts.bytes;
-      tally.maskedValues += counts.maskedValues;
+    requests: (of) => {
+      const tally = tallies.of(of);
+      return {
+        decided: (outcome, code) => countOf(tally, outcome, code),
+        took: (ms) => seconds.observe(ms / 1_000),
+        result: ({ rows, bytes, maskedValues }) => {
+          tally.rows += rows;
+          tally.bytes += bytes;
+          tally.maskedValues += maskedValues;
+        },
+      };
     },
   };
 }
@@ -152,33 +155,6 @@ function talliedCounters(registry: Registry, tallies: Tallies) {
         for (const { labels, count } of countsOf(tally)) this.inc({ ...labels }, count);
     };
     registry.registerMetric(new Counter({ name, help, labelNames, registers: [], collect }));
-  };
-}
-
-const OBSERVED_MAX = 1_024;
-
-/** A histogram that is told of what was observed when somebody looks at it, or when there is much of it. */
-function observedLater(
-  registry: Registry,
-  options: { readonly name: string; readonly help: string; readonly buckets: readonly number[] },
-): (value: number) => void {
-  const observed = new Float64Array(OBSERVED_MAX);
-  let count = 0;
-  const tell = (): void => {
-    for (const value of observed.subarray(0, count)) histogram.observe(value);
-    count = 0;
-  };
-  const histogram = new Histogram({
-    ...options,
-    buckets: [...options.buckets],
-    registers: [],
-    collect: tell,
-  });
-  registry.registerMetric(histogram);
-  return (value) => {
-    observed[count] = value;
-    count += 1;
-    if (count === OBSERVED_MAX) tell();
   };
 }
 

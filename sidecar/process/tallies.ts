@@ -2,13 +2,12 @@
  * What is counted with every statement. A metric builds a key out of its labels each time it is asked to count, so here it
  * is numbers, which a metric takes over when somebody looks.
  */
-import type { MeteredRequest } from "../gateway/meters.ts";
+import type { Count, MeteredRequest } from "../gateway/meters.ts";
 
 type RequestLabels = Record<"protocol" | "connection", string>;
 
-export interface Counted {
+export interface Counted extends Count {
   readonly labels: Readonly<Record<string, string>>;
-  count: number;
 }
 
 export interface Tally {
@@ -28,26 +27,24 @@ export interface Tallies {
 /** As many as there are Connections: sessions come and go, what was counted of them stays. */
 export function openTallies(): Tallies {
   const byName = new Map<string, Tally>();
-  const known = new WeakMap<MeteredRequest, Tally>();
   return {
-    of(request) {
-      let tally = known.get(request);
-      if (tally !== undefined) return tally;
-      const { protocol, connection } = request;
+    of({ protocol, connection }) {
       const labels = { protocol, connection: `${connection.namespace}/${connection.name}` };
       const name = `${protocol} ${labels.connection}`;
-      tally = byName.get(name) ?? { labels, decided: new Map(), rows: 0, bytes: 0, maskedValues: 0 };
-      byName.set(name, tally);
-      known.set(request, tally);
+      let tally = byName.get(name);
+      if (tally === undefined)
+        byName.set(name, (tally = { labels, decided: new Map(), rows: 0, bytes: 0, maskedValues: 0 }));
       return tally;
     },
     all: () => byName.values(),
   };
 }
 
-export function countDecided({ decided, labels }: Tally, outcome: string, code: string): void {
+/** Where requests of that outcome are counted. */
+export function countOf({ decided, labels }: Tally, outcome: string, code: string): Count {
   const name = `${outcome} ${code}`;
-  const counted = decided.get(name);
-  if (counted === undefined) decided.set(name, { labels: { ...labels, outcome, code }, count: 1 });
-  else counted.count += 1;
+  let counted = decided.get(name);
+  if (counted === undefined)
+    decided.set(name, (counted = { labels: { ...labels, outcome, code }, count: 0 }));
+  return counted;
 }

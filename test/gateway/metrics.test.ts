@@ -49,8 +49,10 @@ test("what workers count stands apart by worker, and adds up over sessions", asy
       const { registry, meters } = openWorkerMetrics(number, gauges);
       for (let session = 0; session < number; session += 1) {
         meters.opened(orders);
-        meters.decided(request, "deny", "DENY_RULE", 0.02);
-        meters.result(request, { ended: "complete", rows: 3, bytes: 10, maskedValues: 1 });
+        const requests = meters.requests(request);
+        requests.decided("deny", "DENY_RULE").count += 1;
+        requests.took(0.02);
+        requests.result({ ended: "complete", rows: 3, bytes: 10, maskedValues: 1 });
       }
       meters.ended(orders, "CLIENT_CLOSED");
       meters.turnedAway(orders, "LIMIT_GATEWAY");
@@ -63,6 +65,7 @@ test("what workers count stands apart by worker, and adds up over sessions", asy
     'sallyport_sessions_open{listener="orders",connection="shop/orders-db",worker="1"} 0',
     'sallyport_sessions_open{listener="orders",connection="shop/orders-db",worker="2"} 1',
     'sallyport_requests_total{protocol="postgres",connection="shop/orders-db",outcome="deny",code="DENY_RULE",worker="2"} 2',
+    'sallyport_decision_seconds_count{worker="2"} 2',
     'sallyport_result_rows_total{protocol="postgres",connection="shop/orders-db",worker="2"} 6',
     'sallyport_masked_values_total{protocol="postgres",connection="shop/orders-db",worker="2"} 2',
     'sallyport_sessions_ended_total{listener="orders",connection="shop/orders-db",code="CLIENT_CLOSED",worker="1"} 1',
