@@ -37,6 +37,9 @@ const HABITS = { text: realText, turnsMax: 4, stepsMax: 5, isTidy: true };
 const ENDED = "ended";
 /** Nothing here takes a second. */
 const HANG_MS = 10_000;
+/** A server that lost a process writes so as soon as it has seen it. */
+const OBITUARY_MS = 1_000;
+const POLL_MS = 20;
 
 export const differential: Fuzzer<DifferentialCase> = {
   name: "differential",
@@ -65,9 +68,9 @@ export const differential: Fuzzer<DifferentialCase> = {
         stages.set(version, stage);
         try {
           const what = await stage.play(each);
-          return stage.hasCrashed() ? undefined : what;
+          return what === undefined || (await stage.turnsOutCrashed()) ? undefined : what;
         } catch (error) {
-          if (!stage.hasCrashed()) throw error;
+          if (!(await stage.turnsOutCrashed())) throw error;
           return undefined;
         } finally {
           // A statement that kills the server, as some do in some releases, says nothing about the gateway.
@@ -82,6 +85,8 @@ export const differential: Fuzzer<DifferentialCase> = {
 interface Stage extends AsyncDisposable {
   play(each: DifferentialCase): Promise<string | undefined>;
   hasCrashed(): boolean;
+  /** Its clients know it before it has written that it has. */
+  turnsOutCrashed(): Promise<boolean>;
 }
 
 /** One server with a database for each side; in that of the server alone, people hold what masks make of them. */
@@ -118,6 +123,7 @@ async function openStage(
   const [through, direct, masked] = admins as [Session, Session, Session];
   const [plain, masking] = gateways as [Gateway, Gateway];
   const held = opening.move();
+  const hasCrashed = (): boolean => server.log().includes("was terminated by signal");
   return {
     play: (each) =>
       new Comparison(each, {
@@ -128,7 +134,12 @@ async function openStage(
         direct: each.masks ? masked : direct,
         database: each.masks ? "masked" : "direct",
       }).play(),
-    hasCrashed: () => server.log().includes("was terminated by signal"),
+    hasCrashed,
+    async turnsOutCrashed() {
+      for (const endMs = Date.now() + OBITUARY_MS; !hasCrashed() && Date.now() < endMs; )
+        await pause(POLL_MS);
+      return hasCrashed();
+    },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
 }
