@@ -3,6 +3,10 @@
 export interface Deadline extends Disposable {
   /** Aborted with the other signal's reason, or with a TimeoutError. */
   readonly signal: AbortSignal;
+  /** Counts anew from now on: so long, and no longer. */
+  again(withinMs: number): void;
+  /** It has been too long already. */
+  expire(): void;
 }
 
 /**
@@ -13,11 +17,16 @@ export function deadline(outer: AbortSignal, withinMs: number): Deadline {
   const ending = new AbortController();
   const passOn = (): void => ending.abort(outer.reason);
   const expire = (): void => ending.abort(new DOMException("it took too long", "TimeoutError"));
-  const timer = setTimeout(expire, withinMs).unref();
+  let timer = setTimeout(expire, withinMs).unref();
   outer.addEventListener("abort", passOn, { once: true });
   if (outer.aborted) passOn();
   return {
     signal: ending.signal,
+    again: (nextMs) => {
+      clearTimeout(timer);
+      timer = setTimeout(expire, nextMs).unref();
+    },
+    expire,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
       outer.removeEventListener("abort", passOn);

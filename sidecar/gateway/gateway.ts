@@ -8,6 +8,7 @@ import type { Protocol } from "../protocols/protocol.ts";
 import { type AdmissionTools, recordStranger } from "./admission.ts";
 import type { Listener } from "./listener.ts";
 import type { Meters } from "./meters.ts";
+import { openDoorway } from "./patience.ts";
 import { type ActivePlan, openPlans } from "./plans.ts";
 import { type SessionTools, refuseClient, runSession } from "./session.ts";
 import { type Sessions, openSessions } from "./sessions.ts";
@@ -56,6 +57,8 @@ export interface Gateway extends AsyncDisposable {
 }
 
 const REPORT_MS = 2_000;
+/** Clients that get no place and are told why. */
+const DOORWAY_MAX = 200;
 /** Recorded clients that nobody knows; the others are counted by the metrics only. */
 const STRANGERS_PER_SECOND = 10;
 
@@ -85,6 +88,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     plans,
     mayRecordStranger,
     openSlot: sessions.openSlot,
+    doorway: openDoorway(DOORWAY_MAX),
     lookup: options.lookup,
     onRefused: options.onRefused,
     cancel: options.passCancel,

@@ -8,12 +8,12 @@
 import type { LookupFunction, Socket } from "node:net";
 import type { BrokerPort, Challenge } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
-import { deadline } from "#runtime/deadline.ts";
 import type { Greeting, Protocol, RelayEnd } from "../protocols/protocol.ts";
 import { type AdmissionTools, type AdmittedSession, admit } from "./admission.ts";
 import { Expiry } from "./expiry.ts";
 import { keepLease } from "./lease.ts";
 import type { Listener } from "./listener.ts";
+import { type Doorway, LITTLE_PATIENCE, PATIENCE, openPatience } from "./patience.ts";
 import type { Slot } from "./sessions.ts";
 
 export interface SessionTools extends AdmissionTools {
@@ -21,14 +21,12 @@ export interface SessionTools extends AdmissionTools {
   readonly protocolOf: (listener: Listener) => Protocol;
   /** Takes a place among the sessions of this worker; undefined when there is none left. */
   readonly openSlot: () => Slot | undefined;
+  readonly doorway: Doorway;
   /** Hands a cancel key to the worker that issued it. */
   readonly cancel: (key: Uint8Array) => void;
   /** How names of upstreams become addresses; undefined: as this machine does it. */
   readonly lookup: LookupFunction | undefined;
 }
-
-/** A client that says nothing useful for that long is not waited for. */
-const GREETING_MS = 8_000;
 
 /** `stop` ends a session that has no place, as the place's own signal does; its reason is the Refusal that the client is told. */
 export async function runSession(
@@ -103,17 +101,19 @@ async function greet(
   tools: SessionTools,
   signal: AbortSignal,
 ): Promise<Greeting | Refusal | undefined> {
+  using patience = openPatience(signal, slot === undefined ? LITTLE_PATIENCE : PATIENCE);
+  using _inside = slot === undefined ? tools.doorway(patience) : undefined;
   const settings = {
     ...listener.greeting,
+    progressed: patience.progressed,
     cancel: tools.cancel,
     // Without a place the session is refused before it gets a key.
     cancelKey: (lengthBytes: number) => slot?.issueCancelKey(lengthBytes) ?? new Uint8Array(lengthBytes),
   };
-  using patience = deadline(signal, GREETING_MS);
   const greeting = await tools.protocolOf(listener).greet(client, settings, patience.signal);
   // Nobody is told, but whoever looks after the gateway hears of it.
   const isLate = greeting === undefined && patience.signal.aborted && !signal.aborted;
-  return isLate ? refusal("CLIENT_TIMEOUT") : greeting;
+  return isLate ? refusal(slot === undefined ? "LIMIT_GATEWAY" : "CLIENT_TIMEOUT") : greeting;
 }
 
 /** From a client that is known and permitted to both sides closed. */

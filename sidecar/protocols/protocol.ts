@@ -15,6 +15,8 @@ export interface GreetingSettings {
   readonly identity: "ambient" | "perClient";
   /** Offered to clients that ask for TLS; undefined: this listener has none. */
   readonly tls: SecureContext | undefined;
+  /** Told of each step that the client has completed, so that it is waited for anew. Half a step is none. */
+  readonly progressed: () => void;
   /** Where a CancelRequest goes: to the session that owns the key, in whichever worker. */
   readonly cancel: (key: Uint8Array) => void;
   /** A key for a new session that tells the receiver of a cancel which worker and session it belongs to. */

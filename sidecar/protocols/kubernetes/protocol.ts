@@ -37,10 +37,12 @@ async function greet(
     const first = await readSome(raw, signal);
     if (first === undefined) return left(raw);
     raw.unshift(first);
+    settings.progressed();
     const isTls = first[0] === TLS_HANDSHAKE_BYTE;
     if (isTls !== (settings.tls !== undefined)) return await unwelcome(raw, isTls);
     if (!isTls && settings.identity === "perClient") return await unwelcome(raw, isTls);
     if (isTls) at.socket = await securedClient(raw, { tls: settings.tls, alpn: ALPN_HTTP }, signal);
+    settings.progressed();
     const client = new Inbound(at.socket);
     const head = await client.head(readRequest, signal);
     return head === undefined ? left(at.socket) : greetingOf({ client, first: head, settings, nowMs });

@@ -108,9 +108,11 @@ async function openClient(
   for (let count = 0; count < PACKETS_MAX; count += 1) {
     const packet = await readPacket(at.socket, signal, at.socket === raw && count === 0);
     if (packet === undefined) return undefined;
+    settings.progressed();
     if (packet === "tls") {
       if (settings.tls === undefined) return undefined;
       at.socket = await secured(raw, settings, signal, true);
+      settings.progressed();
     } else if (packet.kind === "startup") return packet;
     else if (packet.kind === "cancel") {
       settings.cancel(Buffer.concat([int32(packet.processId), packet.key]));
@@ -119,6 +121,7 @@ async function openClient(
     else if (packet.kind === "ssl" && settings.tls !== undefined) {
       await write(raw, Buffer.from("S"));
       at.socket = await secured(raw, settings, signal, false);
+      settings.progressed();
     } else await write(raw, Buffer.from("N"));
   }
   throw new PeerBroke("too many packets before the startup packet");

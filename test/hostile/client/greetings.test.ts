@@ -1,11 +1,14 @@
 /** Strangers whose greeting is none: they are told, counted by what was wrong, and nobody else has anything to do with it. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { cstring, int32 } from "#core/wire/postgres/fields.ts";
-import { PROTOCOL_3_0, sslRequest, startupMessage } from "#core/wire/postgres/startup.ts";
+import { gssencRequest, PROTOCOL_3_0, sslRequest, startupMessage } from "#core/wire/postgres/startup.ts";
 import { startRig, until } from "#test/gateway/support/in-process.ts";
 import type { MetricSamples } from "#runtime/metrics.ts";
-import { errorOf, Q, rawClient, wireClient } from "#test/postgres/support/wire.ts";
+import { errorOf, overSocket, Q, rawClient, wireClient } from "#test/postgres/support/wire.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 
 const startup = (...body: readonly Buffer[]): Buffer => {
@@ -61,7 +64,9 @@ test("greetings that are none", { skip: skipWithoutPostgres(18) }, async (contex
   const late = [await rawClient(rig.port), await rawClient(rig.port)];
   late[1]?.send(int32(100));
   const left = Promise.all(late.map((client) => client.until(() => false)));
-  // The twin: whoever only looks whether somebody listens is no incident.
+  // The twin of both: slow as it is, it comes further, and takes longer than either is waited for.
+  const slow = slowly(rig.port);
+  // And whoever only looks whether somebody listens is no incident.
   (await rawClient(rig.port)).close();
 
   for (const [what, [code, bytes]] of Object.entries(GREETINGS))
@@ -73,7 +78,7 @@ test("greetings that are none", { skip: skipWithoutPostgres(18) }, async (contex
       assert.match(errorOf(heard).get("D") ?? "", new RegExp(`: ${code}\\.`));
       client.close();
       await until(async () => (await counted(code)) === before + 1);
-      await until(() => rig.plane.gateway.sessionCount <= late.length);
+      await until(() => rig.plane.gateway.sessionCount <= late.length + 1);
     });
 
   await context.test("the nearest that is honest is served", async () => {
@@ -86,6 +91,25 @@ test("greetings that are none", { skip: skipWithoutPostgres(18) }, async (contex
   await context.test("silence, and a greeting that does not go on: CLIENT_TIMEOUT", async () => {
     assert.deepEqual(await left, [[], []]);
     await until(async () => (await counted("CLIENT_TIMEOUT")) === late.length);
+    assert.equal(await slow, "T D C(SELECT 1) Z(I)");
     await until(() => rig.plane.gateway.sessionCount === 0);
   });
 });
+
+const SLOW_STEP_MS = 4_500;
+
+async function slowly(port: number): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  for (const request of [sslRequest(), gssencRequest()]) {
+    socket.write(request);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    assert.equal(answer.toString(), "N");
+    await pause(SLOW_STEP_MS);
+  }
+  const client = overSocket(socket);
+  client.send(startupMessage(PROTOCOL_3_0, { user: "agent" }));
+  await client.untilReady();
+  const heard = await client.talk(Q("select 1"));
+  client.close();
+  return heard;
+}

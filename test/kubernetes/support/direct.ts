@@ -116,7 +116,7 @@ export async function open(
     const settings = { listener: "t", identity: "ambient", tls: secure, cancel: () => undefined } as const;
     const greeting = await kubernetesProtocol(Date.now).greet(
       socket,
-      { ...settings, cancelKey: () => new Uint8Array(8) },
+      { ...settings, progressed: () => undefined, cancelKey: () => new Uint8Array(8) },
       stopping.signal,
     );
     if (greeting === undefined || isRefusal(greeting))

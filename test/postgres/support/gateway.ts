@@ -165,6 +165,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       listener: "test",
       identity: options.identity ?? "ambient",
       tls: options.tls,
+      progressed: () => undefined,
       cancel: (asked) => sessions.get(Buffer.from(asked).toString("hex"))?.cancel(),
       cancelKey: (length) => (key = randomBytes(length)),
     };
