@@ -20,7 +20,8 @@ import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import type { Recorder } from "#sidecar/uplink/recorder.ts";
 import { connect } from "#tools/postgres/client.ts";
 import { startPostgres } from "#tools/postgres/server.ts";
-import { DATABASE, POLICY, ROLE, SCHEMA } from "./schema.ts";
+import { DATABASE, ROLE } from "../accounts.ts";
+import { KINDS, SCHEMA } from "./schema.ts";
 import { MemoryPeer } from "./peers.ts";
 
 export interface PathSession extends AsyncDisposable {
@@ -40,7 +41,7 @@ export async function openPathSession(): Promise<PathSession> {
   await using root = await connect(server);
   await root.query(`create database ${DATABASE}`);
   await using owner = await connect(server, { database: DATABASE });
-  await owner.query(`${SCHEMA}; alter role ${ROLE} password '${server.password}'`);
+  await owner.query(`${SCHEMA} alter role ${ROLE} password '${server.password}'`);
   const target = targetOf(server);
   const login = async (signal: AbortSignal): Promise<UpstreamLogin> => {
     const known = await logIn(target, new Map(), signal);
@@ -105,7 +106,7 @@ const NO_RECORDER = new Proxy({ isFull: false } as Recorder, {
 });
 
 function openBenchTap() {
-  const { connections, policies } = loadKinds([{ path: "bench.yaml", text: POLICY }]);
+  const { connections, policies } = loadKinds([{ path: "bench.yaml", text: KINDS }]);
   const plan = compile({ connections, policies });
   const { meters } = openWorkerMetrics(0, {
     isConnected: () => true,

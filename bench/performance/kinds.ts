@@ -1,8 +1,8 @@
 /** The gateways that are measured, as a user would write them down. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { connectionOf, policyOf } from "../accounts.ts";
 import { gatewayKind } from "../listener.ts";
-import { DATABASE, ROLE } from "./schema.ts";
 
 export interface GatewayKind {
   /** One word. */
@@ -40,7 +40,7 @@ export async function gatewayFiles(kind: GatewayKind, config: string, around: Su
     "connection.yaml": connection(RUN_AHEAD, kind, around),
     ...(kind.alsoStrict ? { "durable-first.yaml": connection(DURABLE_FIRST, kind, around) } : {}),
     "provider.yaml": around.provider,
-    "policy.yaml": POLICY,
+    "policy.yaml": policyOf([RUN_AHEAD, DURABLE_FIRST], SESSIONS_MAX),
     "gateway.yaml": gatewayKind(around.token, connectionsOf(kind)),
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(config, name), text);
@@ -50,37 +50,16 @@ function connectionsOf({ alsoStrict }: GatewayKind): readonly string[] {
   return alsoStrict ? [RUN_AHEAD, DURABLE_FIRST] : [RUN_AHEAD];
 }
 
-const POLICY = `
-apiVersion: sallyport.dev/v1alpha1
-kind: SecretAccessPolicy
-metadata: { name: bench, namespace: bench }
-spec:
-  subjects: [{ oidc: { provider: bench } }]
-  connections: { names: [${RUN_AHEAD}, ${DURABLE_FIRST}] }
-  allow:
-    - name: work
-      postgres: { statements: [read], tables: [public.accounts, public.bulk] }
-  mask:
-    - postgres:
-        columns: [public.accounts.email, public.accounts.phone, public.bulk.email, public.bulk.phone]
-  limits: { concurrentSessions: ${SESSIONS_MAX} }
-`;
-
 function connection(
   name: string,
   { tls }: GatewayKind,
   { port, password, authorityFile }: Surroundings,
 ): string {
-  return `
-apiVersion: sallyport.dev/v1alpha1
-kind: Connection
-metadata: { name: ${name}, namespace: bench }
-spec:
-  protocol: postgres
-  address: { host: 127.0.0.1, port: ${port} }
-  tls: ${tls ? `{ mode: verify-full, ca: { file: ${authorityFile} } }` : "{ mode: disable }"}
-  credential: { mode: static, source: { file: { path: ${password} } } }
-  postgres: { database: ${DATABASE}, user: ${ROLE} }
-  trail: { reads: ${name === DURABLE_FIRST ? "durableFirst" : "runAhead"} }
-`;
+  return connectionOf({
+    name,
+    port,
+    passwordFile: password,
+    reads: name === DURABLE_FIRST ? "durableFirst" : "runAhead",
+    ...(tls ? { authorityFile } : {}),
+  });
 }

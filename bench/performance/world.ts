@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeAuthority } from "#tools/world/certificates.ts";
 import { type World, startWorld } from "#tools/world/world.ts";
+import { DATABASE, ROLE } from "../accounts.ts";
 import type { GatewayKind } from "./kinds.ts";
 import type { Endpoint, Probe, SignIn } from "./probe.ts";
-import { DATABASE, ROLE, SCHEMA } from "./schema.ts";
+import { SCHEMA } from "./schema.ts";
 import { standInFront } from "./standing.ts";
 
 export interface Target extends Endpoint {

@@ -4,8 +4,11 @@ import { Collected, type RowFigures } from "../results.ts";
 import { ONE_ROW } from "../schema.ts";
 import { figure, quantile } from "../statistics.ts";
 import type { Bench, Row, RowId } from "./row.ts";
+import { warmUp } from "./warm.ts";
 
 const ROUNDS = { long: 3_000, short: 1_000 } as const;
+/** Before anything is warm. */
+const FIRST_ROUNDS = 300;
 /** The rounds are looked at in as many parts as tell how far one differs from the next. */
 const PARTS = 5;
 
@@ -21,12 +24,21 @@ function row(id: RowId, query: Query, isStrict: boolean): Row {
         ({ name, strictOf }) => name === "direct" || (strictOf !== undefined) === isStrict,
       );
       const rounds = ROUNDS[length];
-      const times = await probe.paired(asked, query, rounds);
       const collected = new Collected(asked);
+      // What is strict has come by the same code before.
+      const first = isStrict ? undefined : await probe.paired(asked, query, FIRST_ROUNDS);
+      await warmUp(probe, asked, query);
+      const times = await probe.paired(asked, query, rounds);
       for (let part = 0; part < PARTS; part += 1) addPart(collected, times, part, rounds / PARTS);
+      if (first !== undefined) addFirst(collected, first);
       return collected.figures(figure);
     },
   };
+}
+
+function addFirst(collected: Collected, times: ReadonlyMap<string, readonly number[]>): void {
+  const direct = quantile(times.get("direct") ?? [], 0.5);
+  for (const [name, us] of times) collected.add(name, { firstAddedP50Us: quantile(us, 0.5) - direct });
 }
 
 function addPart(
