@@ -12,9 +12,11 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { Audience } from "./audience.ts";
 import type { Desk } from "./exchange/desk.ts";
 import type { Sessions } from "./exchange/sessions.ts";
+import { type KeysAhead, keysAhead } from "./keys-ahead.ts";
 import { type BrokerMeters, measuredExchange } from "./meters.ts";
 import type { IdentityFront } from "./identity/front.ts";
 import { subjectOf } from "./identity/subject.ts";
+import type { Verified } from "./identity/verifier.ts";
 import type { PodPeer } from "./pods/pods.ts";
 import type { Trail } from "./trail/trail.ts";
 import type { Worker, Workers } from "./workers.ts";
@@ -34,7 +36,7 @@ export interface PortDeps {
   readonly sessions: Sessions;
   readonly desk: Desk;
   readonly workers: Workers;
-  readonly trail: Pick<Trail, "openSession" | "append">;
+  readonly trail: Pick<Trail, "openSession" | "append" | "declareLost">;
   readonly now: () => number;
   readonly currentPlan: (peer: PodPeer | undefined) => PlanPush | undefined;
   /** The pod at the other end; undefined for data planes of this machine. */
@@ -124,28 +126,28 @@ export function dataPlanePort(deps: PortDeps): DataPlanePort {
 }
 
 async function identify(
-  { front, sessions, trail, now, sessionsMax, peer }: PortDeps,
+  deps: PortDeps,
   worker: Worker,
-  { session, listener, evidence }: IdentifyRequest,
+  request: IdentifyRequest,
   signal: AbortSignal,
 ): Promise<SessionGrant | Refusal> {
+  const { sessions, now, sessionsMax } = deps;
+  const { session } = request;
   const before = sessions.get(session);
   if (before !== undefined && before.worker !== worker)
     return refusal("IDENTITY_INVALID", "the session is known by another data plane");
   if (before === undefined && sessions.size >= sessionsMax) return refusal("LIMIT_GATEWAY");
-  const verified =
-    before === undefined
-      ? await (peer === undefined ? front.identify(listener, evidence, signal) : peer.identify(signal))
-      : undefined;
-  if (verified !== undefined && isRefusal(verified)) return verified;
-  const keys = await trail.openSession(session, signal);
+  const found = before === undefined ? await whoIsNew(deps, request, signal) : undefined;
+  if (found !== undefined && isRefusal(found)) return found;
+  const keys = await (found?.keys ?? deps.trail.openSession(session, signal));
   if (isRefusal(keys)) return keys;
   // Asked twice at once, both get what the first came to.
   const known = sessions.get(session);
   if (known !== undefined && known.worker !== worker) return refusal("IDENTITY_INVALID");
   if (known !== undefined)
     return { caller: known.caller, digestKey: keys.digestKey, expiresMs: known.exchangeUntilMs };
-  if (verified === undefined) return refusal("IDENTITY_INVALID");
+  if (found === undefined) return refusal("IDENTITY_INVALID");
+  const { verified } = found;
   const { identity, pod, ancestors = [] } = verified;
   const caller = { identity, ancestors, ...(pod === undefined ? {} : { pod }) };
   const exchangeUntilMs = Math.min(verified.expiresMs, now() + EXCHANGE_WITHIN_MS);
@@ -158,6 +160,22 @@ async function identify(
     exchange: undefined,
   });
   return { caller, digestKey: keys.digestKey, expiresMs: exchangeUntilMs };
+}
+
+/** Where the keys have been made ahead they come with it. */
+async function whoIsNew(
+  { front, trail, peer }: PortDeps,
+  { session, listener, evidence }: IdentifyRequest,
+  signal: AbortSignal,
+): Promise<{ readonly verified: Verified; readonly keys: KeysAhead["keys"] | undefined } | Refusal> {
+  const isLikely = peer === undefined && front.isLikelyKnown(listener, evidence);
+  const ahead = isLikely ? keysAhead(trail, session, signal) : undefined;
+  const verified = await (peer === undefined
+    ? front.identify(listener, evidence, signal)
+    : peer.identify(signal));
+  if (!isRefusal(verified)) return { verified, keys: ahead?.keys };
+  await ahead?.drop();
+  return verified;
 }
 
 function isName(word: string): boolean {

@@ -16,11 +16,11 @@ export interface PasswordOwner extends Proving {
 export async function answerWithPassword(
   challenge: Challenge,
   password: SecretBytes,
-  { field, user, upstream, signal }: PasswordOwner,
+  { field, user, ...proving }: PasswordOwner,
 ): Promise<Proof | undefined> {
   switch (challenge.kind) {
     case "scram-sha-256": {
-      const proof = await proveWithPassword(challenge, password, { upstream, signal });
+      const proof = await proveWithPassword(challenge, password, proving);
       return proof === undefined ? undefined : { kind: "scram-sha-256", ...proof };
     }
     case "md5":

@@ -10,6 +10,7 @@ import {
   scramProofOfSalted,
 } from "#core/wire/postgres/scram.ts";
 import { COSTLY_ITERATIONS, costlyLines } from "./costly.ts";
+import type { SaltedPasswords } from "./salted-passwords.ts";
 
 /**
  * RFC 7677 asks for at least this many. An upstream, or what poses as one, that asks for fewer wants a proof that is
@@ -26,6 +27,8 @@ export interface Proving {
   readonly upstream: string;
   /** Fires when nobody waits for the proof any more. */
   readonly signal: AbortSignal;
+  /** Absent: it is derived for this proof, and wiped after it. */
+  readonly salted?: SaltedPasswords | undefined;
 }
 
 async function saltPassword(
@@ -46,12 +49,17 @@ async function saltPassword(
 export async function proveWithPassword(
   challenge: ScramChallenge,
   password: SecretBytes,
-  { upstream, signal }: Proving,
+  { upstream, signal, salted: kept }: Proving,
 ): Promise<ScramProof | undefined> {
   const asked = parseServerFirst(challenge.serverFirst, challenge.clientFirstBare);
   if (asked === undefined || asked.iterations < SCRAM_ITERATIONS_LEAST) return undefined;
   const { salt, iterations } = asked;
-  using salted = await saltedInTurn(password, salt, iterations, { upstream, signal });
+  const derived = (): Promise<SecretBytes> => saltedInTurn(password, salt, iterations, { upstream, signal });
+  if (kept !== undefined)
+    return kept.use({ password, salt, iterations }, derived, (salted) =>
+      scramProofOfSalted(challenge, salted),
+    );
+  using salted = await derived();
   return scramProofOfSalted(challenge, salted.reveal());
 }
 

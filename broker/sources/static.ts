@@ -5,6 +5,7 @@ import { type Note, causeOf } from "../note.ts";
 import { type PasswordDeps, type PasswordPlace, passwordsOf } from "./password.ts";
 import { answerWithPassword } from "./answering.ts";
 import { lineOf } from "./costly.ts";
+import { saltedPasswords } from "./salted-passwords.ts";
 import { type Credential, type CredentialSource, NoCredential, type Upstream } from "./source.ts";
 
 export interface StaticDeps extends PasswordDeps {
@@ -18,6 +19,7 @@ const READ_MS_MAX = 5_000;
 
 export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps): CredentialSource {
   const passwords = passwordsOf(deps);
+  const salted = saltedPasswords();
   const read = (upstream: Upstream, signal: AbortSignal) => {
     const { [place]: reference } = upstream.spec.credential.source ?? {};
     return passwords.read({ reference: { [place]: reference }, field: FIELD, upstream, signal });
@@ -36,6 +38,7 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
           user: upstream.spec.postgres?.user,
           upstream: lineOf(upstream),
           signal,
+          salted,
         })) ?? badChallenge()
       );
     } catch (error) {
@@ -69,7 +72,7 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
     },
     sweep: () => undefined,
     settled: async () => undefined,
-    [Symbol.asyncDispose]: async () => undefined,
+    [Symbol.asyncDispose]: async () => salted[Symbol.dispose](),
   };
 }
 

@@ -13,6 +13,8 @@ export interface LeaseTools {
   readonly port: BrokerPort;
   readonly nowMs: () => number;
   readonly end: (why: Refusal) => void;
+  /** That there is a lease: nothing is proved before it is on record, and nothing where it cannot be put there. */
+  readonly recorded: Promise<Refusal | undefined>;
   readonly onEvent: (action: "proved" | "renewed" | "released", lease: LeaseGrant) => void;
 }
 
@@ -48,7 +50,9 @@ class Keeper implements KeptLease {
   }
 
   async prove(challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal> {
-    const { port, onEvent } = this.#tools;
+    const { port, onEvent, recorded } = this.#tools;
+    const unrecorded = await recorded;
+    if (unrecorded !== undefined) return unrecorded;
     const lease = this.#lease;
     const proof = await port.prove(lease.lease, challenge, signal);
     if (!isRefusal(proof)) onEvent("proved", this.#lease);

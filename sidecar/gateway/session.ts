@@ -137,9 +137,11 @@ async function carry(
   if (isRefusal(lease)) return refuse(greeting, lease);
   const { port, nowMs } = tools;
   const onEvent = session.credential;
-  await using kept = keepLease(lease, { port, nowMs, end: slot.end, onEvent });
-  // Before anything is done with it.
-  const unrecorded = await unlessStopped(session.leased(lease), signal);
+  const recorded = session.leased(lease);
+  await using kept = keepLease(lease, { port, nowMs, end: slot.end, onEvent, recorded });
+  // The upstream is dialled meanwhile where nothing comes of that without a proof, which waits for the record.
+  const isProved = session.connection.spec.credential !== "none";
+  const unrecorded = isProved ? undefined : await unlessStopped(recorded, signal);
   if (unrecorded !== undefined) return refuse(greeting, unrecorded);
   const { connection, id } = session;
   const target = {

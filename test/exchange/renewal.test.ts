@@ -90,6 +90,7 @@ describe("a data plane", () => {
         end: (why) => {
           ended = why;
         },
+        recorded: Promise.resolve(undefined),
         onEvent: () => undefined,
       },
     );

@@ -24,8 +24,8 @@ export class Door {
   }
 }
 
-/** Files of the trail are written through the door; whatever else the broker keeps is not. */
-export function diskBehind(door: Door): Disk {
+/** Files of the trail are written through the door, or only what of it `stops` there; whatever else the broker keeps is not. */
+export function diskBehind(door: Door, stops: (bytes: Uint8Array) => boolean = () => true): Disk {
   return {
     ...realDisk,
     create: async (path, mode) => {
@@ -33,7 +33,7 @@ export function diskBehind(door: Door): Disk {
       if (!path.includes("/trail/")) return file;
       return {
         write: async (bytes, offset) => {
-          await door.pass();
+          if (stops(bytes)) await door.pass();
           await file.write(bytes, offset);
         },
         sync: () => file.sync(),
