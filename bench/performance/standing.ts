@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { startChild } from "#tools/world/child.ts";
 import { startGateway } from "#tools/world/gateway.ts";
 import { AUDIENCE, type World, identityProvider } from "#tools/world/world.ts";
-import { type Upstream, startHaproxy, startPgbouncer, startPgbouncerTls } from "../proxies/peers.ts";
+import { type Upstream, startHaproxy, startPlainPgbouncer, startPgbouncerTls } from "../proxies/peers.ts";
 import { DURABLE_FIRST, type GatewayKind, RUN_AHEAD, SESSIONS_MAX, gatewayFiles } from "./kinds.ts";
 import type { Target } from "./world.ts";
 
@@ -31,8 +31,8 @@ export async function standInFront(
   const targets: Target[] = [];
   const versions: Record<string, string> = {};
   const starts = kinds.some(({ tls }) => tls)
-    ? [startHaproxy, startPgbouncer, startPgbouncerTls]
-    : [startHaproxy, startPgbouncer];
+    ? [startHaproxy, startPlainPgbouncer, startPgbouncerTls]
+    : [startHaproxy, startPlainPgbouncer];
   for (const start of starts) {
     const peer = await start(upstream, around.folder);
     if (peer === undefined) continue;

@@ -1,13 +1,13 @@
 /** What a user would put in front of PostgreSQL instead, started for one run of figures. */
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, writeFile } from "node:fs/promises";
+import { chown, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { freePorts } from "#tools/cluster/ports.ts";
 import { serverAccount } from "#tools/postgres/account.ts";
 import { type Child, startChild } from "#tools/world/child.ts";
+import { SBIN, startPgbouncer, versionOf } from "#tools/world/pgbouncer.ts";
 
 export interface Upstream {
   /** For those that encrypt. */
@@ -29,7 +29,6 @@ const CONNECTIONS_MAX = 9_000;
 /** Those that two thousand clients have left go soon, and one that is used now and then stays. */
 const POOLED_SECONDS = 10;
 const READY_MS_MAX = 10_000;
-const SBIN = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
 
 export async function startHaproxy(upstream: Upstream, folder: string): Promise<Peer | undefined> {
   const version = versionOf("haproxy", "-v");
@@ -50,11 +49,15 @@ listen postgres
   server one 127.0.0.1:${upstream.port}
 `,
   );
-  return started("haproxy", version, port, startChild(["haproxy", "-db", "-f", file], { environment: SBIN }));
+  await using opened = new AsyncDisposableStack();
+  const child = opened.use(startChild(["haproxy", "-db", "-f", file], { environment: SBIN }));
+  await listens(port, child);
+  opened.move();
+  return peerOf("haproxy", version, port, child);
 }
 
-/** One pooled server connection for each client: what comes nearest to a gateway that keeps sessions apart. */
-export async function startPgbouncer(upstream: Upstream, folder: string): Promise<Peer | undefined> {
+/** One pooled server connection for each client. */
+export async function startPlainPgbouncer(upstream: Upstream, folder: string): Promise<Peer | undefined> {
   return pgbouncer("pgbouncer", upstream, folder, []);
 }
 
@@ -80,45 +83,28 @@ async function pgbouncer(
   name: string,
   upstream: Upstream,
   folder: string,
-  settings: readonly string[],
+  more: readonly string[],
 ): Promise<Peer | undefined> {
   const version = versionOf("pgbouncer", "-V");
   if (version === undefined) return undefined;
-  const [port = 0] = await freePorts(1);
-  const home = join(folder, name);
-  await mkdir(home, { mode: 0o700 });
-  const users = join(home, "users.txt");
-  const file = join(home, "pgbouncer.ini");
-  await writeFile(users, `"postgres" "${upstream.password}"\n`, { mode: 0o600 });
-  await writeFile(
-    file,
-    `[databases]
-* = host=127.0.0.1 port=${upstream.port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = trust
-auth_file = ${users}
-pool_mode = session
-max_client_conn = ${CONNECTIONS_MAX}
-default_pool_size = ${CONNECTIONS_MAX}
-server_idle_timeout = ${POOLED_SECONDS}
-${settings.join("\n")}
-`,
-  );
-  const { uid, gid, borrowed } = serverAccount();
-  if (borrowed) for (const path of [home, users, file]) await chown(path, uid, gid);
-  const environment = { environment: SBIN, ...(borrowed ? { uid } : {}) };
-  return started(name, version, port, startChild(["pgbouncer", file], environment));
+  const settings = [
+    `max_client_conn = ${CONNECTIONS_MAX}`,
+    `default_pool_size = ${CONNECTIONS_MAX}`,
+    `server_idle_timeout = ${POOLED_SECONDS}`,
+    ...more,
+  ];
+  const users = `"postgres" "${upstream.password}"`;
+  const { port, child } = await startPgbouncer({
+    upstreamPort: upstream.port,
+    folder,
+    name,
+    users,
+    settings,
+  });
+  return peerOf(name, version, port, child);
 }
 
-async function started(name: string, version: string, port: number, child: Child): Promise<Peer> {
-  const deadlineMs = Date.now() + READY_MS_MAX;
-  while (!(await answers(port))) {
-    if (Date.now() > deadlineMs) throw new Error(`${name} does not listen:\n${child.output()}`);
-    await pause(20);
-  }
+function peerOf(name: string, version: string, port: number, child: Child): Peer {
   return {
     name,
     version,
@@ -128,12 +114,11 @@ async function started(name: string, version: string, port: number, child: Child
   };
 }
 
-function versionOf(program: string, flag: string): string | undefined {
-  try {
-    const text = execFileSync(program, [flag], { encoding: "utf8", env: SBIN });
-    return /\d+\.\d+[\w.+-]*/.exec(text)?.[0] ?? "?";
-  } catch {
-    return undefined;
+async function listens(port: number, child: Child): Promise<void> {
+  const deadlineMs = Date.now() + READY_MS_MAX;
+  while (!(await answers(port))) {
+    if (Date.now() > deadlineMs) throw new Error(`nothing listens:\n${child.output()}`);
+    await pause(20);
   }
 }
 

@@ -6,8 +6,8 @@
  * figures as JSON, and CONFORMANCE_FILE all of the result.
  */
 import { writeFileSync } from "node:fs";
-import { execFileSync } from "node:child_process";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
+import { versionOf } from "#tools/world/pgbouncer.ts";
 import { type Judgement, judge, readDifferences } from "./differences.ts";
 import { runExchanges } from "./exchanges.ts";
 import { releaseOfNodePostgres, runAgain, runNodePostgres } from "./node-postgres.ts";
@@ -74,7 +74,7 @@ if (process.env["CONFORMANCE_FILE"] !== undefined)
     process.env["CONFORMANCE_FILE"],
     JSON.stringify({ isGood, rows, judgements, details }, null, 2),
   );
-if (process.argv.includes("--page")) writePage(rows, listed, pgbouncerVersion());
+if (process.argv.includes("--page")) writePage(rows, listed, versionOf("pgbouncer", "-V") ?? "?");
 process.exitCode = isGood && rows.length > 0 ? 0 : 1;
 
 async function suites(stack: AsyncDisposableStack): Promise<readonly Suite[]> {
@@ -162,11 +162,4 @@ async function onceMore(suite: Suite, ...sides: readonly [Ran, Ran]): Promise<re
 function wordOf(name: string): string | undefined {
   const prefix = `--${name}=`;
   return process.argv.find((word) => word.startsWith(prefix))?.slice(prefix.length);
-}
-
-function pgbouncerVersion(): string {
-  const path = `${process.env["PATH"] ?? ""}:/usr/sbin`;
-  const program: WayName = "pgbouncer";
-  const text = execFileSync(program, ["-V"], { encoding: "utf8", env: { PATH: path } });
-  return /\d+\.\d+[\w.]*/.exec(text)?.[0] ?? "?";
 }

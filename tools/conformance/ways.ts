@@ -2,14 +2,13 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "#tools/cluster/ports.ts";
 import { startIssuer } from "#tools/oidc/issuer.ts";
 import { serverAccount } from "#tools/postgres/account.ts";
 import type { PostgresVersion } from "#tools/postgres/binaries.ts";
 import { type PostgresServer, startPostgres } from "#tools/postgres/server.ts";
 import { makeAuthority } from "#tools/world/certificates.ts";
-import { startChild } from "#tools/world/child.ts";
 import { BROKER_UID, startGateway } from "#tools/world/gateway.ts";
+import { startPgbouncer } from "#tools/world/pgbouncer.ts";
 import { connectionKind, gatewayKind, policyKind, providerKind } from "./kinds.ts";
 
 export const WAYS = ["direct", "pgbouncer", "gateway"] as const;
@@ -43,7 +42,7 @@ const FRONTS = {
     async ({ port }) =>
     () =>
       port,
-  pgbouncer: startPgbouncer,
+  pgbouncer: pooled,
   gateway: startGatewayWay,
 } satisfies Record<WayName, Front>;
 
@@ -59,46 +58,37 @@ async function trustingServer(version: PostgresVersion, folder: string): Promise
   });
 }
 
-async function startPgbouncer(
+async function pooled(
   server: PostgresServer,
   folder: string,
   opened: AsyncDisposableStack,
 ): Promise<PortFor> {
-  const [port = 0] = await freePorts(1);
-  const users = join(folder, "users.txt");
-  const file = join(folder, "pgbouncer.ini");
-  await writeOwned(users, '"postgres" ""\n');
-  // Roles that tests make are found by asking the server.
-  await writeOwned(
-    file,
-    `[databases]
-* = host=127.0.0.1 port=${server.port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = trust
-auth_file = ${users}
-auth_user = postgres
-auth_query = select usename, coalesce(passwd, '') from pg_shadow where usename = $1
-pool_mode = session
-max_client_conn = 500
-default_pool_size = 90
-server_reset_query = DISCARD ALL
-ignore_startup_parameters = extra_float_digits,options,search_path,statement_timeout,lock_timeout,idle_in_transaction_session_timeout
-`,
-  );
-  const { uid, borrowed } = serverAccount();
-  const child = opened.use(
-    startChild(["pgbouncer", file], {
-      environment: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` },
-      ...(borrowed ? { uid } : {}),
-    }),
-  );
-  // Not by connecting: pgbouncer 1.18 ends over clients that leave without a word.
-  await child.line(new RegExp(`listening on 127\\.0\\.0\\.1:${port}`));
+  const { port, child } = await startPgbouncer({
+    upstreamPort: server.port,
+    folder,
+    users: '"postgres" ""',
+    settings: [
+      // Roles that tests make are found by asking the server.
+      "auth_user = postgres",
+      "auth_query = select usename, coalesce(passwd, '') from pg_shadow where usename = $1",
+      "max_client_conn = 500",
+      "default_pool_size = 90",
+      "server_reset_query = DISCARD ALL",
+      `ignore_startup_parameters = ${IGNORED.join(",")}`,
+    ],
+  });
+  opened.use(child);
   return () => port;
 }
+
+const IGNORED = [
+  "extra_float_digits",
+  "options",
+  "search_path",
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+];
 
 async function startGatewayWay(
   server: PostgresServer,
