@@ -1,7 +1,7 @@
 # `make` lists the targets. Each does its own set-up; nothing has to be run first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: bypass drivers help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage accept-conformance
+.PHONY: bypass drivers help pictures setup native clients cluster cluster-down cluster-binaries cluster-ahead cluster-wait check fmt generate test demo fuzz bench bench-check bench-publish bench-decisions bench-path bench-admission bench-pods build images e2e clean accept-foundation accept-gateway accept-operator accept-sidecar accept-lineage accept-conformance
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 MINUTES ?= 5
@@ -94,6 +94,9 @@ bench-decisions: setup ## what a decision costs, what a pod's gateway weighs, ho
 	@node bench/sidecar.ts
 	@node bench/exchange.ts --model
 	@node bench/storm.ts
+
+bench-path: setup ## what the engine itself takes for a statement and for a row, without sockets and processes
+	@node bench/path.ts
 
 bench-admission: clients ## what admission adds to the making of a pod, at 10,000 pods and 50 a second
 	@node tools/cluster/build.ts --for='test/webhook/*.test.ts'

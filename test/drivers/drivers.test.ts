@@ -6,15 +6,15 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { agentFolder } from "#tools/drivers/folder.ts";
+import { introspectionFor } from "#tools/drivers/introspection.ts";
 import { connect } from "#tools/postgres/client.ts";
 import { makeAuthority } from "#tools/world/certificates.ts";
 import { type GatewayProcess, startGateway } from "#tools/world/gateway.ts";
 import { AUDIENCE, type World, identityProvider, mintedConnection, startWorld } from "#tools/world/world.ts";
-import { fencesOf } from "#test/docs/fences.ts";
 import { skipWithoutPostgres } from "#test/support/postgres.ts";
 import { type Driver, drivers, psql } from "./programs.ts";
 
@@ -126,7 +126,7 @@ async function startDriverWorld(version: 15 | 18): Promise<World> {
   await world.write("connection.yaml", mintedConnection(world, names));
   await world.write("provider.yaml", identityProvider(world.issuer, "world"));
   await world.write("policy.yaml", POLICY);
-  await world.write("introspection.yaml", introspection());
+  await world.write("introspection.yaml", introspectionFor("people"));
   const shown = authority.issue("127.0.0.1", "localhost");
   await world.write("gateway.yaml", await gatewayKind(world, shown));
   return world;
@@ -153,18 +153,6 @@ spec:
     - postgres: { columns: [public.people.email] }
 `;
 
-/** The rule that the documentation offers for what drivers and tools look up, as it stands there. */
-function introspection(): string {
-  const page = "docs/policy-language.md";
-  const text = readFileSync(new URL(`../../${page}`, import.meta.url), "utf8");
-  const fence = fencesOf(page, text).find((each) => each.text.includes("name: look-at-the-schema"));
-  assert.ok(fence, `${page} has the rule`);
-  return fence.text
-    .replace("namespace: shop", "namespace: test")
-    .replace(/subjects: .*/, "subjects: [{ oidc: { provider: world } }]")
-    .replace(/names: \[.*\]/, "names: [people]");
-}
-
 async function gatewayKind(
   world: World,
   { certPem, keyPem }: { readonly certPem: string; readonly keyPem: string },
@@ -189,11 +177,6 @@ spec:
       identity: { perClient: { providers: [world] } }
       tls: { certificate: ${certificate}, key: ${key} }
 `;
-}
-
-/** Closed to everyone else: whoever reaches the socket in it is the agent. */
-function agentFolder({ folder }: World): string {
-  return join(folder, "agent");
 }
 
 interface Where {

@@ -1,13 +1,12 @@
 /** The gateway's folder: where it listens, where that leads, and who may do what. */
-import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fencesOf } from "#test/docs/fences.ts";
 import { AUDIENCE, type World, identityProvider, mintedConnection } from "../world/world.ts";
+import { introspectionFor } from "./introspection.ts";
 import { POLICIES } from "./policies.ts";
 
 /** Closed to everyone else: whoever reaches the socket in it is the agent. */
-export const agentFolder = ({ folder }: World): string => join(folder, "agent");
+export const agentFolder = ({ folder }: Pick<World, "folder">): string => join(folder, "agent");
 
 export interface Beside {
   readonly readonly: World;
@@ -38,7 +37,7 @@ export async function writeFolder(
   await world.write("silent.yaml", staticConnection(world, "silent", silent, secret));
   await world.write("provider.yaml", identityProvider(world.issuer, "world"));
   await world.write("policies.yaml", POLICIES);
-  await world.write("introspection.yaml", introspection());
+  await world.write("introspection.yaml", introspectionFor("application"));
   const key = await world.writeSecret("tls.key", certificate.keyPem);
   const chain = await world.writeSecret("tls.crt", certificate.certPem);
   const token = await world.writeSecret("token", await world.issuer.issue("agent", AUDIENCE));
@@ -83,15 +82,3 @@ spec:
   credential: { mode: static, source: { file: { path: ${secret} } } }
   postgres: { database: app, user: trusted }
 `;
-
-/** The rule that the documentation offers for what drivers and tools look up, as it stands there. */
-function introspection(): string {
-  const page = "docs/policy-language.md";
-  const text = readFileSync(new URL(`../../${page}`, import.meta.url), "utf8");
-  const fence = fencesOf(page, text).find((each) => each.text.includes("name: look-at-the-schema"));
-  if (fence === undefined) throw new Error(`${page} has no rule look-at-the-schema`);
-  return fence.text
-    .replace("namespace: shop", "namespace: test")
-    .replace(/subjects: .*/, "subjects: [{ oidc: { provider: world } }]")
-    .replace(/names: \[.*\]/, "names: [application]");
-}
