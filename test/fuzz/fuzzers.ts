@@ -2,6 +2,7 @@
 import type { Fuzzer } from "./fuzzer.ts";
 import { edits } from "./edits/edits.ts";
 import { differential } from "./differential/differential.ts";
+import { logins } from "./logins/logins.ts";
 import { mirror } from "./mirror/mirror.ts";
 import { tampering } from "./tampering/tampering.ts";
 
@@ -21,5 +22,6 @@ export const FUZZERS: readonly Fuzzer<unknown>[] = [
   any(mirror),
   any(edits),
   any(tampering),
+  any(logins),
   any(differential),
 ];

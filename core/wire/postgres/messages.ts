@@ -221,9 +221,13 @@ export function readSaslMechanisms(data: Buffer): string[] {
   return mechanisms;
 }
 
-/** What NegotiateProtocolVersion answers: the newest minor version that the server speaks. */
-export function readNegotiatedMinor(bytes: Buffer, start: number, end: number): number {
-  return new BodyReader(bytes, start + HEADER_BYTES, end).int32() & 0xffff;
+/** What NegotiateProtocolVersion answers: the newest version that the server speaks. Some name the minor part of it alone. */
+export function readNegotiatedVersion(bytes: Buffer, start: number, end: number): number {
+  const reader = new BodyReader(bytes, start + HEADER_BYTES, end);
+  const newest = reader.int32();
+  if (reader.int32() !== 0) throw new MalformedMessage("an option is not known that nobody asked for");
+  reader.done();
+  return newest >>> 16 === 0 ? (3 << 16) | newest : newest;
 }
 
 /** Parse without parameter types, over bytes, so that a text in any encoding stays what it is. */

@@ -12,7 +12,7 @@ import {
   type BackendKey,
   readAuthentication,
   readBackendKeyData,
-  readNegotiatedMinor,
+  readNegotiatedVersion,
   readNoticeOrError,
   readParameterStatus,
   readSaslMechanisms,
@@ -108,8 +108,9 @@ async function signIn(
   for (let isNegotiated = false; ; isNegotiated = true) {
     const frame = await readLogin(socket, signal);
     if (frame.type === "v" && !isNegotiated) {
-      if ((readNegotiatedMinor(frame.bytes, 0, frame.bytes.length) | PROTOCOL_3_0) > PROTOCOL_3_2)
-        throw new PeerBroke("the upstream negotiates upwards");
+      const version = readNegotiatedVersion(frame.bytes, 0, frame.bytes.length);
+      if (version < PROTOCOL_3_0 || version > PROTOCOL_3_2)
+        throw new PeerBroke("the upstream negotiates for what nobody offered");
       continue;
     }
     if (frame.type === "E") return loginRefused(frame);

@@ -33,6 +33,14 @@ const at = (kind: number, change: (said: string) => Buffer): Lie => ({
 /** In the place of the server's challenge, with its own nonce in it. */
 const challenge = (change: (nonce: string) => string): Lie =>
   at(SASL.goesOn, (said) => sasl(SASL.goesOn, change(/^r=([^,]*)/.exec(said)?.[1] ?? "")));
+/** And goes on as a server does. */
+const negotiated = (version: number, ...unknown: readonly string[]): Lie =>
+  at(SASL.list, (said) =>
+    Buffer.concat([
+      message("v", int32(version), int32(unknown.length), ...unknown.map(cstring)),
+      sasl(SASL.list, said),
+    ]),
+  );
 /** Before the server's first message of this type. */
 const before = (type: string, ...messages: readonly Buffer[]): Lie => ({
   login: (each, frame) => (each === type ? Buffer.concat([...messages, frame]) : undefined),
@@ -121,6 +129,9 @@ const LIES: Readonly<Record<string, readonly [Code, Lie]>> = {
     "UPSTREAM_PROTOCOL",
     at(SASL.list, () => message("v", int32((3 << 16) | 9), int32(0))),
   ],
+  "another protocol than was asked for": ["UPSTREAM_PROTOCOL", negotiated(4 << 16)],
+  "an older protocol than there is": ["UPSTREAM_PROTOCOL", negotiated(2 << 16)],
+  "an option that nobody asked for": ["UPSTREAM_PROTOCOL", negotiated(3 << 16, "_pq_.x")],
   "notices without an end": ["UPSTREAM_PROTOCOL", flood(() => NOTICE)],
   "parameters without an end": ["UPSTREAM_PROTOCOL", flood((count) => parameterStatus(`p${count}`, "x"))],
   "short parameters without an end": ["UPSTREAM_PROTOCOL", flood(() => parameterStatus("p", ""))],
