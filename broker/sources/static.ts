@@ -1,11 +1,13 @@
-/** Sources whose password stays as it is, or is renewed by somebody else: read when it is needed, wiped after. */
+/** Sources whose password stays as it is, or is renewed by somebody else: read for each lease and each later proof, wiped after. */
 import type { Challenge, Proof } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
+import type { SecretBytes } from "#core/values/secret.ts";
 import { type Note, causeOf } from "../note.ts";
 import { type PasswordDeps, type PasswordPlace, passwordsOf } from "./password.ts";
 import { answerWithPassword } from "./answering.ts";
 import { lineOf } from "./costly.ts";
 import { saltedPasswords } from "./salted-passwords.ts";
+import { type OneUse, forOneUse } from "./one-use.ts";
 import { type Credential, type CredentialSource, NoCredential, type Upstream } from "./source.ts";
 
 export interface StaticDeps extends PasswordDeps {
@@ -16,6 +18,8 @@ const FIELD = "spec.credential.source";
 
 /** A session that has ended wants no answer; one that goes on waits no longer than that. */
 const READ_MS_MAX = 5_000;
+/** A session signs in right behind its lease, or much later. */
+const FIRST_PROOF_MS = 5_000;
 
 export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps): CredentialSource {
   const passwords = passwordsOf(deps);
@@ -25,13 +29,16 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
     return passwords.read({ reference: { [place]: reference }, field: FIELD, upstream, signal });
   };
 
+  // oxlint-disable-next-line max-params -- a challenge, and what of its lease is at hand
   async function prove(
     upstream: Upstream,
     challenge: Challenge,
     signal: AbortSignal,
+    atHand: SecretBytes | undefined,
   ): Promise<Proof | Refusal> {
     try {
-      using password = await read(upstream, AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)]));
+      using password =
+        atHand ?? (await read(upstream, AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)])));
       return (
         (await answerWithPassword(challenge, password, {
           field: FIELD,
@@ -62,13 +69,13 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
     async lease({ upstream }, signal) {
       const wrong = this.check(upstream);
       if (wrong !== undefined) return wrong;
-      // Read now so that a session is refused before its upstream is dialled; what was read is not kept.
+      // Read now so that a session is refused before its upstream is dialled; the proof that follows needs it again.
       try {
-        using _password = await read(upstream, signal);
+        const password = forOneUse(await read(upstream, signal), FIRST_PROOF_MS);
+        return credentialOf(upstream, password, prove);
       } catch (error) {
         return refusalFor(error, upstream, note);
       }
-      return credentialOf(upstream, prove);
     },
     sweep: () => undefined,
     settled: async () => undefined,
@@ -76,19 +83,24 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
   };
 }
 
-function credentialOf(
+type Prove = (
   upstream: Upstream,
-  prove: (upstream: Upstream, challenge: Challenge, signal: AbortSignal) => Promise<Proof | Refusal>,
-): Credential {
+  challenge: Challenge,
+  signal: AbortSignal,
+  atHand: SecretBytes | undefined,
+) => Promise<Proof | Refusal>;
+
+function credentialOf(upstream: Upstream, password: OneUse, prove: Prove): Credential {
   let hasEnded = false;
   return {
     user: upstream.spec.postgres?.user ?? "",
     validUntilMs: Number.POSITIVE_INFINITY,
     prove: async (challenge, signal) =>
-      hasEnded ? refusal("LEASE_ENDED") : prove(upstream, challenge, signal),
+      hasEnded ? refusal("LEASE_ENDED") : prove(upstream, challenge, signal, password.take()),
     extend: async () => (hasEnded ? refusal("LEASE_ENDED") : undefined),
     end() {
       hasEnded = true;
+      password.take()?.wipe();
     },
   };
 }
