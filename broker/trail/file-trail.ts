@@ -7,13 +7,13 @@ import type { AppendAnswer, SealedEvent, SessionId } from "#core/port/port.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { causeOf } from "../note.ts";
 import { unlessAborted } from "../waiting.ts";
-import { GROUP_BYTES_MAX } from "./groups.ts";
+import { GROUP_BYTES_MAX, GroupDraft } from "./groups.ts";
 import { Admission, type Ledger, type NewLeaf } from "./ledger.ts";
 import { groupQueue } from "./queue.ts";
-import { encodeLeaf, encodeText } from "./records.ts";
+import { LEAF_RECORD_BYTES, TEXT_RECORD_BYTES, writeLeaf, writeText } from "./records.ts";
 import { type Recovered, recover } from "./recover.ts";
-import { SegmentWriter } from "./segment-writer.ts";
-import { sealText } from "./sealing.ts";
+import { TAG_BYTES, sealText } from "./sealing.ts";
+import { type Group, SegmentWriter } from "./segment-writer.ts";
 import type { SessionKeys, Trail, TrailHealth, TrailOptions } from "./trail.ts";
 import { type Vault, openVault } from "./vault.ts";
 
@@ -153,7 +153,7 @@ class FileTrail implements Trail {
       for (const body of this.#own.unsaid) admission.say(this.#own.session, body, this.#options.nowMs());
       const texts = new Map<NewLeaf, Uint8Array>();
       const answers = jobs.map((job) => this.#admit(job, admission, texts));
-      if (admission.leaves.length > 0) await this.#writer.write(await this.#records(admission, texts));
+      if (admission.leaves.length > 0) await this.#writer.write(await this.#group(admission, texts));
       this.#own.unsaid = this.#own.unsaid.slice(unsaid);
       this.#applied(admission);
       for (const answer of answers) answer();
@@ -208,18 +208,20 @@ class FileTrail implements Trail {
     admission.say(session, { kind: "session.fork", atSeq: seq, how }, this.#options.nowMs());
   }
 
-  async #records(admission: Admission, texts: ReadonlyMap<NewLeaf, Uint8Array>): Promise<Buffer[]> {
-    const records: Buffer[] = [];
-    for (const entry of admission.leaves) {
+  async #group(admission: Admission, texts: ReadonlyMap<NewLeaf, Uint8Array>): Promise<Group> {
+    const { leaves } = admission;
+    const draft = new GroupDraft(recordsBytes(leaves, texts));
+    for (const entry of leaves) {
+      const { seq, previous, leaf } = entry;
       const session = sessionBytes(entry.session);
-      records.push(encodeLeaf({ session, seq: entry.seq, previous: entry.previous, leaf: entry.leaf }));
+      draft.add(writeLeaf, { session, seq, previous, leaf });
       const text = texts.get(entry);
       if (text === undefined) continue;
       // A key that was lost with its wrapping key is replaced here; what was sealed under the old one stays closed.
       const { dek } = this.#vault.secrets(entry.session) ?? (await this.#vault.open(entry.session));
-      records.push(encodeText({ session, seq: entry.seq, ...sealText(dek, session, entry.seq, text) }));
+      draft.add(writeText, { session, seq, ...sealText(dek, session, seq, text) });
     }
-    return records;
+    return { draft, leaves: leaves.map(({ leaf }) => leaf) };
   }
 
   #applied(admission: Admission): void {
@@ -243,4 +245,11 @@ class FileTrail implements Trail {
 /** What it takes in memory and, roughly, on disk. */
 function weightOf(batch: readonly SealedEvent[]): number {
   return batch.reduce((sum, { leaf, payload }) => sum + leaf.length + (payload?.length ?? 0) + 256, 256);
+}
+
+function recordsBytes(leaves: readonly NewLeaf[], texts: ReadonlyMap<NewLeaf, Uint8Array>): number {
+  let bytes = 0;
+  for (const { leaf } of leaves) bytes += LEAF_RECORD_BYTES + leaf.length;
+  for (const text of texts.values()) bytes += TEXT_RECORD_BYTES + text.length + TAG_BYTES;
+  return bytes;
 }

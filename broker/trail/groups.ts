@@ -2,7 +2,7 @@
  * Groups: what was written and synced together. A group marker found behind damaged bytes proves that they had been
  * synced, because no group is written before the one in front of it is durable: that tells corruption from a torn tail.
  */
-import { RECORD_HEAD_BYTES, RECORD_TYPES, decodeRecord, encodeRecord } from "./records.ts";
+import { RECORD_HEAD_BYTES, RECORD_TYPES, decodeRecord, encodeRecord, writeRecord } from "./records.ts";
 
 /** 0xff occurs in no UTF-8 text, so no leaf can hold this, and texts are ciphertext. */
 const MARK = Buffer.from([0xff, 0x53, 0x50, 0x47, 0xff, 0x0d, 0x0a, 0xff]);
@@ -21,15 +21,44 @@ export interface GroupMarker {
 }
 
 export function encodeGroup(segment: number, group: number, records: readonly Uint8Array[]): Buffer {
+  const lengthBytes = records.reduce((sum, record) => sum + record.length, 0);
+  const numbers = numbersOf({ segment, group, records: records.length, lengthBytes });
+  return Buffer.concat([encodeRecord(RECORD_TYPES.group, MARK, numbers), ...records]);
+}
+
+/** A group that is put together where it will be written from: behind the room that its marker takes. */
+export class GroupDraft {
+  readonly #bytes: Buffer;
+  #end = MARKER_BYTES;
+  #records = 0;
+
+  /** Of all records, to the byte. */
+  constructor(recordsBytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(MARKER_BYTES + recordsBytes);
+  }
+
+  /** `write` gives where the next record starts. */
+  add<Record>(write: (into: Buffer, offset: number, record: Record) => number, record: Record): void {
+    this.#end = write(this.#bytes, this.#end, record);
+    this.#records += 1;
+  }
+
+  /** The group's bytes, once it is known where it goes. */
+  closed(segment: number, group: number): Buffer {
+    const lengthBytes = this.#end - MARKER_BYTES;
+    const numbers = numbersOf({ segment, group, records: this.#records, lengthBytes });
+    writeRecord(this.#bytes, 0, RECORD_TYPES.group, [MARK, numbers]);
+    return this.#bytes.subarray(0, this.#end);
+  }
+}
+
+function numbersOf({ segment, group, records, lengthBytes }: GroupMarker): Buffer {
   const numbers = Buffer.alloc(20);
   numbers.writeBigUInt64BE(BigInt(segment), 0);
   numbers.writeUInt32BE(group, 8);
-  numbers.writeUInt32BE(records.length, 12);
-  numbers.writeUInt32BE(
-    records.reduce((sum, record) => sum + record.length, 0),
-    16,
-  );
-  return Buffer.concat([encodeRecord(RECORD_TYPES.group, MARK, numbers), ...records]);
+  numbers.writeUInt32BE(records, 12);
+  numbers.writeUInt32BE(lengthBytes, 16);
+  return numbers;
 }
 
 export type GroupRead =

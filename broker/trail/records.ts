@@ -25,15 +25,26 @@ export interface RawRecord {
 export function encodeRecord(type: number, ...parts: readonly Uint8Array[]): Buffer {
   const lengthBytes = parts.reduce((sum, part) => sum + part.length, 0);
   const record = Buffer.allocUnsafe(RECORD_HEAD_BYTES + lengthBytes);
-  record.writeUInt32BE(lengthBytes, 0);
-  record.writeUInt8(type, 8);
-  let offset = RECORD_HEAD_BYTES;
-  for (const part of parts) {
-    record.set(part, offset);
-    offset += part.length;
-  }
-  record.writeUInt32BE(crc32(record.subarray(8)), 4);
+  writeRecord(record, 0, type, parts);
   return record;
+}
+
+/** Where the next one starts. */
+export function writeRecord(
+  into: Buffer,
+  offset: number,
+  type: number,
+  parts: readonly Uint8Array[],
+): number {
+  let end = offset + RECORD_HEAD_BYTES;
+  for (const part of parts) {
+    into.set(part, end);
+    end += part.length;
+  }
+  into.writeUInt32BE(end - offset - RECORD_HEAD_BYTES, offset);
+  into.writeUInt8(type, offset + 8);
+  into.writeUInt32BE(crc32(into.subarray(offset + 8, end)), offset + 4);
+  return end;
 }
 
 /** The record at the offset, as a view; undefined when it is cut short or its checksum does not hold. */
@@ -58,8 +69,12 @@ export interface LeafRecord {
   readonly leaf: Uint8Array;
 }
 
-export function encodeLeaf(record: LeafRecord): Buffer {
-  return encodeRecord(RECORD_TYPES.leaf, record.session, u64(record.seq), record.previous, record.leaf);
+/** What a leaf's record is longer than the leaf. */
+export const LEAF_RECORD_BYTES = RECORD_HEAD_BYTES + SESSION_BYTES + 8 + HASH_BYTES;
+
+export function writeLeaf(into: Buffer, offset: number, record: LeafRecord): number {
+  const { session, seq, previous, leaf } = record;
+  return writeRecord(into, offset, RECORD_TYPES.leaf, [session, passing(seq), previous, leaf]);
 }
 
 export function decodeLeaf(body: Uint8Array): LeafRecord | undefined {
@@ -85,8 +100,18 @@ export interface TextRecord {
   readonly sealed: Uint8Array;
 }
 
-export function encodeText(record: TextRecord): Buffer {
-  return encodeRecord(RECORD_TYPES.text, record.session, u64(record.seq), record.nonce, record.sealed);
+/** The same on its way into a record. */
+interface Sealing extends Omit<TextRecord, "sealed"> {
+  readonly ciphertext: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+/** What a text's record is longer than what has been sealed. */
+export const TEXT_RECORD_BYTES = RECORD_HEAD_BYTES + SESSION_BYTES + 8 + NONCE_BYTES;
+
+export function writeText(into: Buffer, offset: number, record: Sealing): number {
+  const { session, seq, nonce, ciphertext, tag } = record;
+  return writeRecord(into, offset, RECORD_TYPES.text, [session, passing(seq), nonce, ciphertext, tag]);
 }
 
 export function decodeText(body: Uint8Array): TextRecord | undefined {
@@ -141,9 +166,17 @@ export function decodeHeads(body: Uint8Array): HeadEntry[] | undefined {
 }
 
 export function u64(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(8);
-  bytes.writeBigUInt64BE(BigInt(value));
-  return bytes;
+  return writeU64(Buffer.allocUnsafe(8), value);
+}
+
+const number = Buffer.allocUnsafeSlow(8);
+/** Of a number that is copied at once: the next one stands in the same bytes. */
+const passing = (value: number): Buffer => writeU64(number, value);
+
+function writeU64(into: Buffer, value: number): Buffer {
+  into.writeUInt32BE(Math.floor(value / 2 ** 32), 0);
+  into.writeUInt32BE(value % 2 ** 32, 4);
+  return into;
 }
 
 export function readU64(bytes: Uint8Array, offset: number): number | undefined {

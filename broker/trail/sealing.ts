@@ -1,12 +1,5 @@
 /** AES-256-GCM over session keys and texts. Every ciphertext is bound to its place, so that none can stand for another. */
-import {
-  type KeyObject,
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  randomBytes,
-  randomFillSync,
-} from "node:crypto";
+import { type KeyObject, createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
 import { NONCE_BYTES, u64 } from "./records.ts";
 import type { Kek } from "./keyring.ts";
 
@@ -34,11 +27,17 @@ export interface Sealed {
   readonly sealed: Uint8Array;
 }
 
+interface SealedParts {
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
 export function wrapSecrets(kek: Kek, session: Uint8Array, secrets: SessionSecrets): Sealed {
   const plain = Buffer.concat([secrets.dek, secrets.digestKey]);
-  const wrapped = seal(kek.key, wrapPlace(kek, session), plain);
+  const { nonce, ciphertext, tag } = seal(kek.key, wrapPlace(kek, session), plain);
   plain.fill(0);
-  return wrapped;
+  return { nonce, sealed: Buffer.concat([ciphertext, tag]) };
 }
 
 export function unwrapSecrets(kek: Kek, session: Uint8Array, wrapped: Sealed): SessionSecrets | undefined {
@@ -58,7 +57,7 @@ function wrapPlace(kek: Kek, session: Uint8Array): Uint8Array {
 /** Taking a key in costs more than sealing a statement does, so that of each session it is done once. */
 const textKeys = new WeakMap<Uint8Array, KeyObject>();
 
-export function sealText(dek: Uint8Array, session: Uint8Array, seq: number, text: Uint8Array): Sealed {
+export function sealText(dek: Uint8Array, session: Uint8Array, seq: number, text: Uint8Array): SealedParts {
   let key = textKeys.get(dek);
   if (key === undefined) textKeys.set(dek, (key = createSecretKey(dek)));
   return seal(key, textPlace(session, seq), text);
@@ -80,24 +79,27 @@ function textPlace(session: Uint8Array, seq: number): Uint8Array {
 }
 
 /** The nonce is random: an event that is sent again after a failed write must not reuse one. */
-function seal(key: Uint8Array | KeyObject, place: Uint8Array, plain: Uint8Array): Sealed {
+function seal(key: Uint8Array | KeyObject, place: Uint8Array, plain: Uint8Array): SealedParts {
   const nonce = newNonce();
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(place);
-  return { nonce, sealed: Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]) };
+  const ciphertext = cipher.update(plain);
+  // A stream cipher holds nothing back: the end gives the tag and no bytes.
+  cipher.final();
+  return { nonce, ciphertext, tag: cipher.getAuthTag() };
 }
 
-/** Drawn many at a time, handed out once each. */
-const nonces = Buffer.alloc(256 * NONCE_BYTES);
-let noncesUsed = nonces.length;
+/** Drawn many at a time, handed out once each: never written to again, since somebody may still hold one of them. */
+const NONCES = 256;
+let nonces = Buffer.alloc(0);
+let noncesUsed = 0;
 
 function newNonce(): Uint8Array {
   if (noncesUsed === nonces.length) {
-    randomFillSync(nonces);
+    nonces = randomBytes(NONCES * NONCE_BYTES);
     noncesUsed = 0;
   }
-  const nonce = Uint8Array.from(nonces.subarray(noncesUsed, noncesUsed + NONCE_BYTES));
   noncesUsed += NONCE_BYTES;
-  return nonce;
+  return nonces.subarray(noncesUsed - NONCE_BYTES, noncesUsed);
 }
 
 function open(key: Uint8Array, place: Uint8Array, { nonce, sealed }: Sealed): Buffer | undefined {

@@ -4,9 +4,9 @@
  */
 import { join } from "node:path";
 import { sessionBytes } from "#core/port/ids.ts";
-import { type Tree, leafHash, withLeaf } from "#core/audit/tree.ts";
+import { type Tree, leafHash, withLeaves } from "#core/audit/tree.ts";
 import { type AppendFile, type Disk, abandon } from "./disk.ts";
-import { encodeGroup } from "./groups.ts";
+import { type GroupDraft, encodeGroup } from "./groups.ts";
 import type { Ledger } from "./ledger.ts";
 import { RECORD_HEAD_BYTES, RECORD_TYPES, decodeLeaf, encodeHeads } from "./records.ts";
 import type { Recovered } from "./recover.ts";
@@ -17,6 +17,12 @@ export interface SegmentWriterOptions {
   readonly directory: string;
   readonly nowMs: () => number;
   readonly segmentBytesMax?: number | undefined;
+}
+
+/** What is written together, and the leaves that are in it. */
+export interface Group {
+  readonly draft: GroupDraft;
+  readonly leaves: readonly Uint8Array[];
 }
 
 interface Open {
@@ -60,26 +66,29 @@ export class SegmentWriter {
   }
 
   /** Resolves when the records are durable; rejects when they are not, and then they do not belong to the trail. */
-  async write(records: readonly Buffer[]): Promise<void> {
+  async write({ draft, leaves }: Group): Promise<void> {
     await this.ready();
     const open = this.#open;
     if (open === undefined) throw new Error("no segment is open");
-    const group = encodeGroup(open.number, open.groups, records);
+    const group = draft.closed(open.number, open.groups);
     try {
       await open.file.write(group, open.durableBytes);
     } catch (error) {
       await this.#takeBack(open);
       throw error;
     }
+    // The disk is given its work first; it takes longer than the tree.
+    const synced = open.file.sync();
+    const tree = withLeaves(this.#tree, leaves.map(leafHash));
     try {
-      await open.file.sync();
+      await synced;
     } catch (error) {
       await this.#close(open);
       throw error;
     }
     open.groups += 1;
     open.durableBytes += group.length;
-    this.#tree = treeWith(this.#tree, records);
+    this.#tree = tree;
   }
 
   async close(): Promise<void> {
@@ -137,11 +146,11 @@ export class SegmentWriter {
 }
 
 function treeWith(tree: Tree, records: readonly Buffer[]): Tree {
-  let grown = tree;
+  const hashes: Uint8Array[] = [];
   for (const record of records) {
     if (record[RECORD_HEAD_BYTES - 1] !== RECORD_TYPES.leaf) continue;
     const leaf = decodeLeaf(record.subarray(RECORD_HEAD_BYTES));
-    if (leaf !== undefined) grown = withLeaf(grown, leafHash(leaf.leaf));
+    if (leaf !== undefined) hashes.push(leafHash(leaf.leaf));
   }
-  return grown;
+  return withLeaves(tree, hashes);
 }

@@ -21,15 +21,24 @@ export function leafHash(leaf: Uint8Array): Uint8Array {
 }
 
 export function withLeaf(tree: Tree, hash: Uint8Array): Tree {
+  return withLeaves(tree, [hash]);
+}
+
+export function withLeaves(tree: Tree, hashes: readonly Uint8Array[]): Tree {
   const peaks = [...tree.peaks];
-  let peak = hash;
-  // Each trailing 1 of the old count is a full subtree of the size that the new one has grown to.
-  for (let rest = tree.leaves; rest % 2 === 1; rest = Math.floor(rest / 2)) {
-    const left = peaks.pop();
-    if (left === undefined) throw new RangeError("the tree has fewer peaks than its size needs");
-    peak = nodeHash(left, peak);
+  let { leaves } = tree;
+  for (const hash of hashes) {
+    let peak = hash;
+    // Each trailing 1 of the old count is a full subtree of the size that the new one has grown to.
+    for (let rest = leaves; rest % 2 === 1; rest = Math.floor(rest / 2)) {
+      const left = peaks.pop();
+      if (left === undefined) throw new RangeError("the tree has fewer peaks than its size needs");
+      peak = nodeHash(left, peak);
+    }
+    peaks.push(peak);
+    leaves += 1;
   }
-  return { leaves: tree.leaves + 1, peaks: [...peaks, peak] };
+  return { leaves, peaks };
 }
 
 export function treeRoot(tree: Tree): Uint8Array {

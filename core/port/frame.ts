@@ -53,11 +53,13 @@ function decodeFrame(body: Buffer): Frame {
   return { head: headOf(body.subarray(LENGTH_BYTES, headEnd)), parts };
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function headOf(bytes: Buffer): unknown {
   if (bytes.length > HEAD_BYTES_MAX)
     throw new PortViolation("frame", `a head of at most ${HEAD_BYTES_MAX} bytes`);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     throw new PortViolation("frame", "a head in JSON");
   }

@@ -95,7 +95,8 @@ export function list<Value>(item: Shape<Value>, itemsMax: number): Shape<readonl
     read: (json, parts, place) => {
       if (!Array.isArray(json) || json.length > itemsMax)
         throw new PortViolation(place, `a list of at most ${itemsMax}`);
-      return json.map((entry: unknown) => item.read(entry, parts, `${place}[]`));
+      const itemPlace = `${place}[]`;
+      return json.map((entry: unknown) => item.read(entry, parts, itemPlace));
     },
   };
 }
@@ -116,14 +117,24 @@ type Members<Value> = {
 
 /** Exactly these members, in this order of their binary parts. */
 export function record<Value extends object>(members: Members<Value>): Shape<Value> {
-  const rows = Object.entries<Shape<unknown> | Optional<unknown>>(members);
-  const names = new Set(rows.map(([name]) => name));
+  const rows = Object.entries<Shape<unknown> | Optional<unknown>>(members).map(([name, row]) => ({
+    name,
+    shape: "optional" in row ? row.optional : row,
+    isOptional: "optional" in row,
+  }));
+  const names = new Set(rows.map(({ name }) => name));
+  /** Where the members stand of a record at the place that was read last: of a list it is one for all of its items. */
+  let last: { readonly place: string; readonly places: readonly string[] } | undefined;
+  const placesAt = (place: string): readonly string[] => {
+    if (last?.place !== place) last = { place, places: rows.map(({ name }) => `${place}.${name}`) };
+    return last.places;
+  };
   return {
     write: (value, parts) => {
       const json: Record<string, unknown> = {};
-      for (const [name, row] of rows) {
+      for (const { name, shape } of rows) {
         const member = (value as Record<string, unknown>)[name];
-        if (member !== undefined) json[name] = shapeOf(row).write(member, parts);
+        if (member !== undefined) json[name] = shape.write(member, parts);
       }
       return json;
     },
@@ -131,18 +142,15 @@ export function record<Value extends object>(members: Members<Value>): Shape<Val
       const object = objectAt(json, place);
       for (const name of Object.keys(object))
         if (!names.has(name)) throw new PortViolation(place, "no member beyond those of the contract");
+      const places = placesAt(place);
       const value: Record<string, unknown> = {};
-      for (const [name, row] of rows) {
-        if ("optional" in row && object[name] === undefined) continue;
-        value[name] = shapeOf(row).read(object[name], parts, `${place}.${name}`);
+      for (const [at, { name, shape, isOptional }] of rows.entries()) {
+        if (isOptional && object[name] === undefined) continue;
+        value[name] = shape.read(object[name], parts, places[at] ?? place);
       }
       return value as Value;
     },
   };
-}
-
-function shapeOf(row: Shape<unknown> | Optional<unknown>): Shape<unknown> {
-  return "optional" in row ? row.optional : row;
 }
 
 /** Names of the other side's choosing. */

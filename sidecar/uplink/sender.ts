@@ -34,10 +34,10 @@ const BATCH_EVENTS_MAX = 256;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const BATCHES_IN_FLIGHT_MAX = 4;
 /**
- * While so many are on their way, what comes gathers for the next one, unless that is full: the broker stores one and has another at hand.
- * More of them would be smaller, and what a batch costs is paid for each.
+ * While so many are on their way, what comes gathers for the next one, unless that is full. A second one would wait in the broker for the
+ * first and hold half as much, and what a batch costs is paid for each.
  */
-const PART_BATCHES_IN_FLIGHT_MAX = 2;
+const PART_BATCHES_IN_FLIGHT_MAX = 1;
 /**
  * How long, and how many of them, requests and results wait for each other while nobody waits for them. A batch costs both processes
  * about a millisecond before its first event does, and an event of one request hardly less than one of fifty. A session that has gathered

@@ -8,7 +8,7 @@ import { canonicalText } from "#core/audit/canonical.ts";
 import { chainHash, chainSeed } from "#core/audit/chain.ts";
 import type { AuditEvent } from "#core/audit/event.ts";
 import { LEAF_BYTES_MAX, leafBytes, leafHead, parseLeaf } from "#core/audit/leaf.ts";
-import { EMPTY_TREE, isTree, leafHash, treeRoot, withLeaf } from "#core/audit/tree.ts";
+import { EMPTY_TREE, isTree, leafHash, treeRoot, withLeaf, withLeaves } from "#core/audit/tree.ts";
 import { isSessionId, newSessionId, sessionBytes, sessionId } from "#core/port/ids.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { newSession, opening, request } from "./support.ts";
@@ -81,6 +81,9 @@ test("the tree is that of RFC 6962", () => {
     roots.map((root) => Buffer.from(root).toString("hex")),
     ROOTS,
   );
+  const hashes = LEAVES.map((leaf) => leafHash(Buffer.from(leaf, "hex")));
+  for (let cut = 0; cut <= hashes.length; cut += 1)
+    assert.deepEqual(withLeaves(withLeaves(EMPTY_TREE, hashes.slice(0, cut)), hashes.slice(cut)), tree);
   assert.equal(isTree({ leaves: 7, peaks: tree.peaks }), false);
 });
 
