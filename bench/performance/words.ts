@@ -108,9 +108,15 @@ export const WORDS = {
     title: "From nothing to the first row",
     explained:
       "Connect, sign in, ask for one row. Direct, haproxy and the relay sign in with the client's own password, whose key takes the client " +
-      "a millisecond to derive; pgbouncer has a connection to the server left from before; the gateway identifies the caller, puts the opening " +
-      "on record, gets a proof from the broker and opens a connection of the session's own.",
-    limits: "The server's new process, and two records that are durable before a credential is used.",
+      "a millisecond to derive; pgbouncer has a connection to the server left from before. The gateway goes this way, and half of its time " +
+      "is the server's own: its new process, the sign-in, the first look at its catalogs. (1) The kernel says whose the connection is: no more " +
+      "than 25 µs. (2) The broker verifies the caller's token, which it reads anew, while keys of the record are made durable: about a sixth. " +
+      "(3) The opening is put on record, durable before there is a lease: a twelfth. (4) The lease, for which the password is read: a " +
+      "sixteenth. (5) The server is dialled, while the lease is put on record. (6) The proof, made by the broker once that is durable: a " +
+      "sixteenth. (7) The server is asked for its search path and its role, by which statements will be read. (8) The statement.",
+    limits:
+      "The server's new process; a record that is durable before a lease, and one before a proof; files that are read anew at each session, " +
+      "so that what was changed or taken back holds from the next one on.",
   },
   active: {
     title: "2,000 sessions, all asking",
@@ -123,6 +129,8 @@ export const WORDS = {
     explained:
       "Opened and then silent, in front of a script that signs clients in as PostgreSQL does. Memory of all processes of the target beyond " +
       "what they weighed before, divided by sessions; a session has two sockets.",
-    limits: "Sockets and their buffers in Node.js, the session's keys, policy and record.",
+    limits:
+      "Sockets and their buffers in Node.js, the session's keys, policy and record. How fast they are opened: some four milliseconds of " +
+      "processor time each, a third of it the broker's, none of which stands out.",
   },
 } as const satisfies Record<RowId, RowWords>;
