@@ -3,6 +3,7 @@ import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { BACKEND_FRAMES, FrameScanner, HEADER_BYTES } from "#core/wire/postgres/frames.ts";
 import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import { answer } from "./answers.ts";
+import { Chunks } from "./chunks.ts";
 import type { SessionCore } from "./core.ts";
 import type { Slot } from "./expected.ts";
 import { Holding } from "./holding.ts";
@@ -29,7 +30,7 @@ export class Backend {
   readonly #scanner = new FrameScanner(BACKEND_FRAMES);
   readonly #holding: Holding;
   readonly #onBug: (error: unknown) => void;
-  readonly #queue: Buffer[] = [];
+  readonly #queue = new Chunks();
   #awaiting = false;
   /** What becomes of the pieces of the message under way. */
   #streaming: "pass" | "drop" | LongRow | Buffer[] = "pass";
@@ -96,7 +97,7 @@ export class Backend {
       const step = scanner.next();
       switch (step) {
         case "more": {
-          const chunk = this.#queue.shift();
+          const chunk = this.#queue.take();
           if (chunk === undefined) return;
           scanner.push(chunk);
           if (!this.#holding.hold(scanner.heldBytes)) return this.core.fail(refusal("LIMIT_GATEWAY"));

@@ -2,6 +2,7 @@
 import { refusal } from "#core/values/refusal.ts";
 import { MalformedMessage } from "#core/wire/postgres/fields.ts";
 import { FrameScanner, FRONTEND_FRAMES } from "#core/wire/postgres/frames.ts";
+import { Chunks } from "./chunks.ts";
 import type { SessionCore } from "./core.ts";
 import { SLOTS_MAX } from "./expected.ts";
 import { Holding } from "./holding.ts";
@@ -49,8 +50,7 @@ export class Intake {
   readonly #holding: Holding;
   readonly #handlers: Handlers;
   readonly #onBug: (error: unknown) => void;
-  #queue: Buffer[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new Chunks();
   #awaiting = false;
   #isReady: (() => boolean) | undefined;
   #then: (() => void) | undefined;
@@ -70,17 +70,16 @@ export class Intake {
 
   push(chunk: Buffer): void {
     this.#queue.push(chunk);
-    this.#queuedBytes += chunk.length;
     this.run();
   }
 
   get isFull(): boolean {
-    return this.#queuedBytes >= QUEUE_BYTES_MAX;
+    return this.#queue.bytes >= QUEUE_BYTES_MAX;
   }
 
   /** Nothing is waiting here: neither bytes nor a decision. */
   get isIdle(): boolean {
-    return this.#queuedBytes === 0 && !this.#awaiting && this.#isReady === undefined;
+    return this.#queue.bytes === 0 && !this.#awaiting && this.#isReady === undefined;
   }
 
   /** Goes on as far as it can. Called whenever something it may wait for has changed. */
@@ -155,9 +154,8 @@ export class Intake {
       const step = scanner.next();
       switch (step) {
         case "more": {
-          const chunk = this.#queue.shift();
+          const chunk = this.#queue.take();
           if (chunk === undefined) return;
-          this.#queuedBytes -= chunk.length;
           scanner.push(chunk);
           if (!this.#holding.hold(scanner.heldBytes)) return this.core.fail(refusal("LIMIT_GATEWAY"));
           break;

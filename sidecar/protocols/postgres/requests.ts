@@ -40,26 +40,27 @@ function decideQuery(intake: Intake, frame: Frame, text: Buffer, request: Postgr
     );
   const { generation } = intake.core;
   const verdict = intake.core.parts.tap.decide(request, text);
-  const decided = { request, traits: traitsOf(request, text), generation };
+  const asked = { text, request, traits: traitsOf(request, text), generation };
   if (verdict instanceof Promise)
-    return intake.await(verdict, (value) => finishQuery(intake, frame, { ...decided, verdict: value }));
-  finishQuery(intake, frame, { ...decided, verdict });
+    return intake.await(verdict, (value) => finishQuery(intake, frame, asked, value));
+  finishQuery(intake, frame, asked, verdict);
 }
 
-interface Decided {
-  /** Of the policy that it was decided by. */
-  readonly generation: number;
+/** A Query that was decided. */
+interface Asked {
+  readonly text: Buffer;
   readonly request: PostgresRequest;
   readonly traits: Traits;
-  readonly verdict: Verdict;
+  /** Of the policy that it was decided by. */
+  readonly generation: number;
 }
 
-function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
+function finishQuery(intake: Intake, frame: Frame, asked: Asked, verdict: Verdict): void {
   if (intake.skipping) return;
   const { core } = intake;
-  const { request, traits, verdict } = decided;
+  const { request, traits } = asked;
   if (!verdict.pass) return void refuseQuery(intake, verdict.refusal, -1);
-  const changed = core.refusedSince(decided.generation, request);
+  const changed = core.refusedSince(asked.generation, request);
   if (changed !== undefined) {
     refuseQuery(intake, changed, verdict.request).ended = "cancelled";
     return;
@@ -67,12 +68,12 @@ function finishQuery(intake: Intake, frame: Frame, decided: Decided): void {
   if (traits.defines && !core.names.hasRoom) return void refuseQuery(intake, tooManyNames(), verdict.request);
   const needs = core.masks.length === 0 ? "nothing" : foresight(core, request, traits, frame);
   if (typeof needs === "object") return void refuseQuery(intake, needs, verdict.request);
-  if (needs === "nothing") return forwardQuery(intake, frame, request, traits, verdict.request);
+  if (needs === "nothing") return forwardQuery(intake, frame, asked, verdict.request);
   const { generation } = core;
   foretell(intake, frame, request, (answer) => {
     if (core.generation !== generation && answer !== "failed")
-      finishQuery(intake, frame, { ...decided, generation });
-    else if (answer === undefined) forwardQuery(intake, frame, request, traits, verdict.request);
+      finishQuery(intake, frame, { ...asked, generation }, verdict);
+    else if (answer === undefined) forwardQuery(intake, frame, asked, verdict.request);
     else if (answer === "failed")
       intake.core.parts.tap.result(verdict.request, { ended: "error", rows: 0, bytes: 0, maskedValues: 0 });
     else refuseQuery(intake, answer, verdict.request);
@@ -92,14 +93,8 @@ function refuseQuery(intake: Intake, why: Refusal, request: number): Slot {
   return slot;
 }
 
-// oxlint-disable-next-line max-params -- the five are what a Query that passes is
-function forwardQuery(
-  intake: Intake,
-  frame: Frame,
-  request: PostgresRequest,
-  traits: Traits,
-  number: number,
-): void {
+function forwardQuery(intake: Intake, frame: Frame, asked: Asked, number: number): void {
+  const { text, request, traits } = asked;
   const { core } = intake;
   const slot = core.expected.push("query");
   slot.names = core.names.dropUnnamed();
@@ -107,7 +102,7 @@ function forwardQuery(
   slot.facts = request;
   slot.traits = traits;
   core.parts.toUpstream.pass(frame.bytes, frame.start, frame.end);
-  takesEffect(intake, slot, request, traits, frame.bytes.subarray(frame.start + HEADER_BYTES, frame.end - 1));
+  takesEffect(intake, slot, request, traits, text);
   core.names.nextGroup();
   intake.groupOpen = false;
   intake.mayRevive = false;

@@ -119,8 +119,9 @@ export class LiveCatalog implements SessionCatalog, Knowledge {
 
   #adopt(): void {
     const { reading } = this.#shared;
+    if (reading === this.reading && this.#owed === undefined && !this.#isFollowing) return;
     const isWhole = this.#shared.isCurrent(this.#atLeast);
-    if (reading === this.reading && (this.#owed === undefined || !isWhole) && !this.#isFollowing) return;
+    if (reading === this.reading && !isWhole && !this.#isFollowing) return;
     if (isWhole || typeof reading === "string") this.#owed = undefined;
     if (reading !== this.reading) {
       this.reading = reading;
