@@ -19,6 +19,8 @@ export interface FileFacts {
   /** The permission bits. */
   readonly mode: number;
   readonly uid: number;
+  /** The same as long as it is the same file with the same content and rights; another file of that name has another. */
+  readonly version: string;
 }
 
 export interface Disk {

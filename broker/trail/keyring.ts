@@ -26,16 +26,25 @@ export interface Keyring {
   confirm(kek: Kek): Promise<void>;
 }
 
-/** In a directory of this uid alone; made when absent. */
+/** Keys by their file's version: what has been read of it holds as long as it has that. */
+type KnownKeys = Map<string, Kek>;
+
+/**
+ * In a directory of this uid alone; made when absent. It is looked at each time, and what it holds is read once: a key that was removed,
+ * replaced or opened to others is that from the next time on.
+ */
 export function directoryKeyring(disk: Disk, directory: string): Keyring {
   let isOpen = false;
+  let known: KnownKeys = new Map();
   return {
     async read() {
       if (!isOpen) await disk.makeDirectory(directory, 0o700);
       if (!isOpen && ((await disk.inspect(directory)).mode & 0o077) !== 0)
         throw new Error(`${directory} is open to others: its mode must be 0700`);
       isOpen = true;
-      return readKeyring(disk, directory);
+      const { ring, versions } = await look(disk, directory, known);
+      known = versions;
+      return ring;
     },
     add: () => addKek(disk, directory),
     confirm: () => disk.syncDirectory(directory),
@@ -44,17 +53,33 @@ export function directoryKeyring(disk: Disk, directory: string): Keyring {
 
 /** Highest number first. Throws when a key could be read by others: then it has to be taken for known. */
 export async function readKeyring(disk: Disk, directory: string): Promise<readonly Kek[]> {
+  return (await look(disk, directory, new Map())).ring;
+}
+
+async function look(
+  disk: Disk,
+  directory: string,
+  known: KnownKeys,
+): Promise<{ readonly ring: readonly Kek[]; readonly versions: KnownKeys }> {
   const numbers = (await disk.list(directory)).flatMap((name) => kekNumber(name) ?? []);
   const ring: Kek[] = [];
+  const versions: KnownKeys = new Map();
   for (const number of numbers.sort((a, b) => b - a)) {
     const path = join(directory, kekName(number));
-    const { mode, lengthBytes } = await disk.inspect(path);
+    const { mode, lengthBytes, version } = await disk.inspect(path);
     if ((mode & 0o077) !== 0) throw new Error(`${path} is open to others: its mode must be 0600`);
     if (lengthBytes !== KEK_BYTES) throw new Error(`${path} is no key: it must be ${KEK_BYTES} bytes long`);
-    const key = Buffer.from(await disk.read(path, 0, KEK_BYTES));
-    ring.push({ number, id: kekId(key), key });
+    const before = known.get(version);
+    const kek = before?.number === number ? before : await readKek(disk, path, number);
+    ring.push(kek);
+    versions.set(version, kek);
   }
-  return ring;
+  return { ring, versions };
+}
+
+async function readKek(disk: Disk, path: string, number: number): Promise<Kek> {
+  const key = Buffer.from(await disk.read(path, 0, KEK_BYTES));
+  return { number, id: kekId(key), key };
 }
 
 /**

@@ -12,8 +12,9 @@ export const realDisk: Disk = {
   },
   list: (path) => readdir(path),
   inspect: async (path) => {
-    const facts = await stat(path);
-    return { lengthBytes: facts.size, mode: facts.mode & 0o7777, uid: facts.uid };
+    const { size, mode, uid, dev, ino, ctimeNs } = await stat(path, { bigint: true });
+    const version = `${dev} ${ino} ${ctimeNs}`;
+    return { lengthBytes: Number(size), mode: Number(mode) & 0o7777, uid: Number(uid), version };
   },
   read: async (path, offset, lengthBytes) => {
     await using file = await open(path, "r");

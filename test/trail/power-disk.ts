@@ -3,7 +3,7 @@
  * made, moved or removed without a sync of their directory may come and go. Faults are told by the test.
  */
 import { dirname, basename } from "node:path";
-import type { AppendFile, Disk } from "#broker/trail/disk.ts";
+import type { AppendFile, Disk, FileFacts } from "#broker/trail/disk.ts";
 
 const BLOCK_BYTES = 64;
 
@@ -28,6 +28,8 @@ export class PowerDisk implements Disk {
   readonly #now = new Map<string, Names>();
   readonly #durable = new Map<string, Names>();
   faults: Faults = {};
+  readonly #versions = new WeakMap<Buffer, string>();
+  #lastVersion = 0;
 
   async makeDirectory(path: string): Promise<void> {
     // Directories are made before anything depends on them; losing them is not what is tested.
@@ -41,10 +43,20 @@ export class PowerDisk implements Disk {
     return [...this.#names(path).keys()];
   }
 
-  async inspect(path: string): Promise<{ lengthBytes: number; mode: number; uid: number }> {
-    if (this.#now.has(path)) return { lengthBytes: 0, mode: 0o700, uid: 0 };
+  async inspect(path: string): Promise<FileFacts> {
+    if (this.#now.has(path)) return { lengthBytes: 0, mode: 0o700, uid: 0, version: "directory" };
     const inode = this.#inode(path);
-    return { lengthBytes: inode.bytes.length, mode: inode.mode, uid: 0 };
+    return { lengthBytes: inode.bytes.length, mode: inode.mode, uid: 0, version: this.#versionOf(inode) };
+  }
+
+  /** Whatever changes a content makes it another one. */
+  #versionOf({ bytes }: Inode): string {
+    const known = this.#versions.get(bytes);
+    if (known !== undefined) return known;
+    this.#lastVersion += 1;
+    const version = String(this.#lastVersion);
+    this.#versions.set(bytes, version);
+    return version;
   }
 
   async read(path: string, offset: number, lengthBytes: number): Promise<Uint8Array> {
