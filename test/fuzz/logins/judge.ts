@@ -24,7 +24,7 @@ interface Heard {
   readonly words: string;
   /** It is in a session. */
   readonly isIn: boolean;
-  /** Of what is told before a session begins, and by errors. */
+  /** What it is told before it is in a session, where it may ask the upstream for its words. */
   readonly own: Buffer;
 }
 
@@ -45,16 +45,18 @@ function heardBy(client: PlayedClient): Heard | string {
   while (at < inClear.length && "SN".includes(String.fromCharCode(inClear[at] ?? 0)) && at < 4) at += 1;
   const [clear, secured] = [new Messages(), new Messages()];
   const messages = [...clear.add(inClear.subarray(at)), ...secured.add(inTls)];
-  if (client.wasLeft && !(clear.isBetween && secured.isBetween)) return "the last message is half a message";
   const types = messages.map(typeOf).join("");
   const ready = messages.findIndex((message) => typeOf(message) === "Z");
+  // Of a session that breaks off a row may be told in part: nothing may stand behind it then.
+  if (ready < 0 && client.wasLeft && !(clear.isBetween && secured.isBetween))
+    return "the last message is half a message";
   const early = ready < 0 ? messages : messages.slice(0, ready + 1);
   const errors = messages.filter((message) => typeOf(message) === "E");
   return {
     messages,
     words: `${inClear.toString("latin1", 0, at)} ${types} ${errors.map(sqlState).join()}`,
     isIn: ready >= 0,
-    own: Buffer.concat([...early, ...errors]),
+    own: Buffer.concat(early),
   };
 }
 
