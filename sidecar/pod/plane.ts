@@ -4,6 +4,7 @@ import type { Refusal } from "#core/values/refusal.ts";
 import type { OriginalDestination } from "#runtime/native/sockets.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
+import { sharing } from "../protocols/shared-reads.ts";
 import type { PodAuthority } from "./authority.ts";
 import type { Route } from "./capture.ts";
 import {
@@ -89,7 +90,7 @@ function go(
   switch (there.kind) {
     case "connection":
       client.setNoDelay(true).setKeepAlive(true);
-      options.gateway.take(client, listenerOf(there, options));
+      options.gateway.take(sharing(client), listenerOf(there, options));
       return { kind: "taken" };
     case "own":
       options.serveOwn(client);

@@ -8,6 +8,7 @@ import { metricsText } from "#runtime/metrics.ts";
 import { TLS_FLOOR } from "#runtime/tls-floor.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Listener } from "../gateway/listener.ts";
+import { sharing } from "../protocols/shared-reads.ts";
 import { unixCarrier } from "../uplink/carrier.ts";
 import { Uplink } from "../uplink/uplink.ts";
 import { clientCheck } from "./client-check.ts";
@@ -63,7 +64,7 @@ export function openDataPlane({ settings, passCancel, log }: DataPlaneOptions): 
     accept: (client, listener) => {
       client.setNoDelay(true);
       client.setKeepAlive(true);
-      gateway.accept(client, listener);
+      gateway.accept(sharing(client), listener);
     },
     metrics: () => metricsText(engine.registry),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),

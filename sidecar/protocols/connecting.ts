@@ -1,6 +1,7 @@
 /** Connections to upstreams, up to where a protocol begins. */
-import { type LookupFunction, type Socket, connect } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import type { ConnectionView } from "#core/port/port.ts";
+import { sharingSocket } from "./shared-reads.ts";
 
 export const CONNECT_MS_MAX = 10_000;
 const KEEPALIVE_MS = 30_000;
@@ -10,17 +11,10 @@ export function startConnection(
   { host, port }: ConnectionView["spec"]["address"],
   lookup?: LookupFunction,
 ): Socket {
-  const socket = connect({
-    host,
-    port,
-    ...(lookup === undefined ? {} : { lookup }),
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEPALIVE_MS,
-  });
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS };
+  const socket = sharingSocket({ allowHalfOpen: true, noDelay: true, ...keepAlive });
   socket.on("error", () => undefined);
-  return socket;
+  return socket.connect({ host, port, ...(lookup === undefined ? {} : { lookup }) });
 }
 
 /** Rejects with the socket's error, or with the signal's reason. */

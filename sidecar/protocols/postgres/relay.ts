@@ -5,6 +5,7 @@ import { type Refusal, isRefusal, refusal } from "#core/values/refusal.ts";
 import type { RelayEnd, Tap } from "../protocol.ts";
 import { errorResponse } from "#core/wire/postgres/messages.ts";
 import { sayLast } from "../peer.ts";
+import { onBytes } from "../shared-reads.ts";
 import { Backend } from "./backend.ts";
 import { type Analyse, changedBy, refusalOf, SessionCore } from "./core.ts";
 import { frontend } from "./frontend.ts";
@@ -112,11 +113,11 @@ export class Relay {
 
   #attach(): void {
     const { client, upstream } = this.#parts;
-    client.on("data", (chunk: Buffer) => {
+    onBytes(client, (chunk) => {
       this.#intake.push(chunk);
       this.#settle();
     });
-    upstream.on("data", (chunk: Buffer) => {
+    onBytes(upstream, (chunk) => {
       this.#backend.push(chunk);
       this.#intake.run();
       this.#settle();

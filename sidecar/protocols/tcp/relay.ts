@@ -4,6 +4,7 @@ import type { Request } from "#core/policy/facts.ts";
 import type { ConnectionView } from "#core/port/port.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
 import type { RelayEnd, ResultCounts, Tap } from "../protocol.ts";
+import { onBytes } from "../shared-reads.ts";
 import { readBeginning } from "./first-bytes.ts";
 
 export interface Ends {
@@ -110,7 +111,7 @@ class Flow {
     count: (bytes: number) => Refusal | undefined,
     side: "client" | "upstream",
   ): void {
-    from.on("data", (piece: Buffer) => {
+    onBytes(from, (piece) => {
       if (this.#isOver) return;
       const reached = count(piece.length);
       if (reached !== undefined) return this.end({ by: "gateway", refusal: reached });
