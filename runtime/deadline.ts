@@ -1,7 +1,7 @@
-/** A wait that ends with somebody's signal or after a time, and leaves nothing behind when it is over before either. */
+/** A wait that ends with somebody's signal, or one of several, or after a time, and leaves nothing behind when it is over before either. */
 
 export interface Deadline extends Disposable {
-  /** Aborted with the other signal's reason, or with a TimeoutError. */
+  /** Aborted with that signal's reason, or with a TimeoutError. */
   readonly signal: AbortSignal;
   /** Counts anew from now on: so long, and no longer. */
   again(withinMs: number): void;
@@ -13,13 +13,14 @@ export interface Deadline extends Disposable {
  * `AbortSignal.any` with `AbortSignal.timeout` says the same, and keeps both until the time has passed: with thousands of sessions these
  * are what is in memory.
  */
-export function deadline(outer: AbortSignal, withinMs: number): Deadline {
+export function deadline(outer: AbortSignal | readonly AbortSignal[], withinMs: number): Deadline {
+  const outers = outer instanceof AbortSignal ? [outer] : outer;
   const ending = new AbortController();
-  const passOn = (): void => ending.abort(outer.reason);
+  const passOn = (): void => ending.abort(outers.find(({ aborted }) => aborted)?.reason);
   const expire = (): void => ending.abort(new DOMException("it took too long", "TimeoutError"));
   let timer = setTimeout(expire, withinMs).unref();
-  outer.addEventListener("abort", passOn, { once: true });
-  if (outer.aborted) passOn();
+  for (const each of outers) each.addEventListener("abort", passOn, { once: true });
+  if (outers.some(({ aborted }) => aborted)) passOn();
   return {
     signal: ending.signal,
     again: (nextMs) => {
@@ -29,7 +30,7 @@ export function deadline(outer: AbortSignal, withinMs: number): Deadline {
     expire,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
-      outer.removeEventListener("abort", passOn);
+      for (const each of outers) each.removeEventListener("abort", passOn);
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Caller, ConnectionRef } from "#core/policy/facts.ts";
 import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values/refusal.ts";
+import { deadline } from "#runtime/deadline.ts";
 import { type Prepared, keyOf } from "../config.ts";
 import type { LeaseTable, Place } from "../leases/table.ts";
 import type { Upstream } from "../sources/source.ts";
@@ -84,13 +85,12 @@ async function standingOf(
   stopping: AbortSignal,
   signal: AbortSignal,
 ): Promise<Standing | Refusal> {
-  const patience = AbortSignal.timeout(STANDING_MS_MAX);
-  const limit = AbortSignal.any([signal, stopping, patience]);
+  using limit = deadline([signal, stopping], STANDING_MS_MAX);
   try {
-    return await unlessAborted(asker.standing(limit), limit);
+    return await unlessAborted(asker.standing(limit.signal), limit.signal);
   } catch (error) {
     if (stopping.aborted) return refusal("SHUTTING_DOWN");
-    if (patience.aborted && !signal.aborted) return refusal("POD_UNCHECKED");
+    if (limit.signal.aborted && !signal.aborted) return refusal("POD_UNCHECKED");
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import type { Challenge, Proof } from "#core/port/port.ts";
 import { type Refusal, refusal } from "#core/values/refusal.ts";
 import type { SecretBytes } from "#core/values/secret.ts";
+import { deadline } from "#runtime/deadline.ts";
 import { type Note, causeOf } from "../note.ts";
 import { type PasswordDeps, type PasswordPlace, passwordsOf } from "./password.ts";
 import { answerWithPassword } from "./answering.ts";
@@ -37,8 +38,8 @@ export function staticSource(place: PasswordPlace, { note, ...deps }: StaticDeps
     atHand: SecretBytes | undefined,
   ): Promise<Proof | Refusal> {
     try {
-      using password =
-        atHand ?? (await read(upstream, AbortSignal.any([signal, AbortSignal.timeout(READ_MS_MAX)])));
+      using patience = deadline(signal, READ_MS_MAX);
+      using password = atHand ?? (await read(upstream, patience.signal));
       return (
         (await answerWithPassword(challenge, password, {
           field: FIELD,

@@ -4,6 +4,7 @@
  */
 import type { BrokerPort, Challenge, LeaseGrant, Proof } from "#core/port/port.ts";
 import { type Refusal, type RefusalCode, isRefusal, refusal } from "#core/values/refusal.ts";
+import { deadline } from "#runtime/deadline.ts";
 
 export interface KeptLease extends AsyncDisposable {
   prove(challenge: Challenge, signal: AbortSignal): Promise<Proof | Refusal>;
@@ -106,10 +107,10 @@ function renew(keeper: Keeper): void {
 
 /** What cannot be given back ends by itself: the broker hears of a session's end in other ways too. */
 async function release(port: BrokerPort, { lease }: LeaseGrant): Promise<void> {
-  const patience = AbortSignal.timeout(RELEASE_MS);
+  using patience = deadline([], RELEASE_MS);
   try {
-    await port.release(lease, patience);
+    await port.release(lease, patience.signal);
   } catch (error) {
-    if (!patience.aborted) throw error;
+    if (!patience.signal.aborted) throw error;
   }
 }

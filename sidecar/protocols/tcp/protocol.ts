@@ -1,6 +1,7 @@
 /** An opaque relay: who may connect is decided, what is said is passed on as it is, how much it was is put on record. */
 import type { Socket } from "node:net";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
+import { deadline } from "#runtime/deadline.ts";
 import { CONNECT_MS_MAX, event, startConnection } from "../connecting.ts";
 import type { Greeting, Protocol, Session, UpstreamTarget } from "../protocol.ts";
 import { relay } from "./relay.ts";
@@ -37,8 +38,9 @@ async function connect(
   signal: AbortSignal,
 ): Promise<Session | Refusal> {
   const upstream = startConnection(connection.spec.address, lookup);
+  using bounded = deadline(signal, CONNECT_MS_MAX);
   try {
-    await event(upstream, "connect", AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]));
+    await event(upstream, "connect", bounded.signal);
   } catch (error) {
     upstream.destroy();
     if (!signal.aborted) return refusal("UPSTREAM_UNREACHABLE");
