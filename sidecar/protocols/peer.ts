@@ -8,6 +8,9 @@ export class PeerBroke extends Error {
   override readonly name = "PeerBroke";
 }
 
+/** Of a socket, or of what lies under it. */
+export const isSystemError = (error: unknown): boolean => error instanceof Error && "code" in error;
+
 /** Resolves when the bytes have left for the kernel; rejects when they cannot. */
 export function write(socket: Socket, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {

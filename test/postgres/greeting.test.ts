@@ -1,14 +1,16 @@
 /** How clients are let in, and what strangers try at the door. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { connect as connectTls, createSecureContext, type TLSSocket } from "node:tls";
 import { setTimeout as pause } from "node:timers/promises";
 import { serialize } from "pg-protocol";
 import { refusal } from "#core/values/refusal.ts";
 import { readAuthentication } from "#core/wire/postgres/messages.ts";
+import { greetClient } from "#sidecar/protocols/postgres/greeting.ts";
 import {
+  cancelRequest,
   gssencRequest,
   PROTOCOL_3_0,
   PROTOCOL_3_2,
@@ -269,4 +271,30 @@ describe("the door", { skip: skipWithoutPostgres(18) }, () => {
       client.close();
     }
   });
+});
+
+test("what fails in the gateway itself is thrown, and not taken for something that a client did", async () => {
+  for (const fails of [true, false]) {
+    const listener = createServer().listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const socket = connectTcp((listener.address() as AddressInfo).port, "127.0.0.1");
+    const [door] = (await once(listener, "connection")) as [Socket];
+    const settings = {
+      listener: "test",
+      identity: "ambient",
+      tls: undefined,
+      progressed: () => undefined,
+      cancel: () => {
+        if (fails) throw new RangeError("of our own");
+      },
+      cancelKey: (length: number) => new Uint8Array(length),
+    } as const;
+    const connect = (): never => assert.fail("nobody is to be connected");
+    const greeted = greetClient(door, settings, new AbortController().signal, connect);
+    socket.write(cancelRequest(1, Buffer.alloc(4)));
+    if (fails) await assert.rejects(greeted, /of our own/);
+    else assert.equal(await greeted, undefined);
+    await once(socket.resume(), "close");
+    listener.close();
+  }
 });

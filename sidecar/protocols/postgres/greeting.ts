@@ -20,7 +20,7 @@ import {
 import type { Greeting, GreetingSettings, Session, UpstreamTarget } from "../protocol.ts";
 import { readSome } from "../reading.ts";
 import { securedClient } from "../tls.ts";
-import { PeerBroke, PeerLeft, sayLast, write } from "../peer.ts";
+import { isSystemError, PeerBroke, PeerLeft, sayLast, write } from "../peer.ts";
 import { readFrame } from "./handshake.ts";
 import { refusalFatal } from "./refusals.ts";
 import { unsuited } from "./start-up.ts";
@@ -54,15 +54,16 @@ export async function greetClient(
   raw.on("error", () => undefined);
   // The one that speaks for the client now: itself, or TLS over it.
   const at = { socket: raw };
-  return attempt(at, async () => {
+  return attempt(at, signal, async () => {
     const packet = await openClient(at, settings, signal);
     return packet === undefined ? undefined : identify(at.socket, packet, settings, signal, connect);
   });
 }
 
-/** Whatever a stranger does wrong ends its connection, and only that. */
+/** Whatever a stranger does wrong ends its connection, and only that. What is thrown is no stranger's doing. */
 async function attempt<Value>(
   at: { readonly socket: Socket },
+  signal: AbortSignal,
   step: () => Promise<Value | undefined>,
 ): Promise<Value | Refusal | undefined> {
   try {
@@ -71,9 +72,13 @@ async function attempt<Value>(
     return value;
   } catch (error) {
     const why = refusalOf(error);
-    // Left, reset, timed out, or failed the TLS handshake: there is nobody to tell.
-    if (why === undefined) at.socket.destroy();
-    else await sayLast(at.socket, refusalFatal(why));
+    if (why === undefined) {
+      at.socket.destroy();
+      // Left, reset, timed out, or failed the TLS handshake: there is nobody to tell.
+      if (error instanceof PeerLeft || isSystemError(error) || signal.aborted) return undefined;
+      throw error;
+    }
+    await sayLast(at.socket, refusalFatal(why));
     return why;
   }
 }

@@ -33,7 +33,7 @@ import {
   startupMessage,
 } from "#core/wire/postgres/startup.ts";
 import type { UpstreamTarget } from "../protocol.ts";
-import { PeerBroke, PeerLeft, write } from "../peer.ts";
+import { isSystemError, PeerBroke, PeerLeft, write } from "../peer.ts";
 import { certificateHash } from "./certificate-hash.ts";
 import { dial } from "./dial.ts";
 import { type Frame, readFrame } from "./handshake.ts";
@@ -81,8 +81,6 @@ export function upstreamFault(error: unknown): Refusal | undefined {
   if (error instanceof PeerBroke || error instanceof MalformedMessage) return refusal("UPSTREAM_PROTOCOL");
   return error instanceof PeerLeft || isSystemError(error) ? refusal("UPSTREAM_UNREACHABLE") : undefined;
 }
-
-const isSystemError = (error: unknown): boolean => error instanceof Error && "code" in error;
 
 /** The next message of an upstream that has not said too much yet. */
 export function readLogin(socket: Socket, signal: AbortSignal): Promise<Frame> {
