@@ -1,6 +1,6 @@
 /** A client that says what its case tells it to, each thing when the one before has had its effect, and keeps what it hears. */
 import type { Socket } from "node:net";
-import { type TLSSocket, connect as connectTls } from "node:tls";
+import { type SecureContext, type TLSSocket, connect as connectTls } from "node:tls";
 import { serialize } from "pg-protocol";
 import { cstring, int32 } from "#core/wire/postgres/fields.ts";
 import { cancelRequest, gssencRequest, sslRequest } from "#core/wire/postgres/startup.ts";
@@ -16,7 +16,8 @@ export interface ClientParts {
   readonly case: LoginsCase;
   readonly random: Random;
   readonly stillness: Stillness;
-  readonly caPem: string;
+  /** Whom it trusts. */
+  readonly trust: SecureContext;
 }
 
 const S = 0x53;
@@ -111,11 +112,11 @@ export class PlayedClient {
   }
 
   #secure(protocols: string[] | undefined): void {
-    const { stillness, caPem } = this.#parts;
+    const { stillness, trust } = this.#parts;
     this.#raw.removeAllListeners("data");
     const socket = connectTls({
       socket: this.#raw,
-      ca: caPem,
+      secureContext: trust,
       servername: "localhost",
       ...(protocols === undefined ? {} : { ALPNProtocols: protocols }),
     });

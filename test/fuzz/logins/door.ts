@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { answerWithPassword } from "#broker/sources/answering.ts";
-import type { Challenge, Proof } from "#core/port/port.ts";
+import type { Challenge, ConnectionView, Proof } from "#core/port/port.ts";
 import { isRefusal, type Refusal, refusal } from "#core/values/refusal.ts";
 import { SecretBytes } from "#core/values/secret.ts";
 import type { postgresProtocol } from "#sidecar/protocols/postgres/protocol.ts";
@@ -21,7 +21,8 @@ export interface DoorParts {
   /** Of the listener. */
   readonly tls: SecureContext;
   readonly upstreamPort: number;
-  readonly caPem: string;
+  /** Of the Connection, with and without. */
+  readonly upstreamTls: Readonly<Record<"on" | "off", ConnectionView["spec"]["tls"]>>;
 }
 
 /** What has come of it, as far as the gateway knows. */
@@ -79,10 +80,7 @@ export async function carry(
   if (why !== undefined) outcome.refusals.push(why);
 }
 
-function targetOf({ case: { connection }, upstreamPort, caPem, stillness }: DoorParts) {
-  const tls = connection.tls
-    ? ({ mode: "verify-full", caPem, serverName: "localhost" } as const)
-    : ({ mode: "disable" } as const);
+function targetOf({ case: { connection }, upstreamPort, upstreamTls, stillness }: DoorParts) {
   const owner = { field: "test", user: LEASED_USER, upstream: "test" };
   return {
     connection: {
@@ -90,7 +88,7 @@ function targetOf({ case: { connection }, upstreamPort, caPem, stillness }: Door
       spec: {
         protocol: "postgres",
         address: { host: "127.0.0.1", port: upstreamPort },
-        tls,
+        tls: upstreamTls[connection.tls ? "on" : "off"],
         postgres: { database: DATABASE, weakAuthentication: connection.weak },
       },
     },

@@ -10,7 +10,7 @@ import { planted } from "../defects/plant.ts";
 import type { Fuzzer, Player } from "../fuzzer.ts";
 import { Random } from "../random.ts";
 import { type LoginsCase, loginsCase } from "./case.ts";
-import { PlayedClient } from "./client.ts";
+import { type ClientParts, PlayedClient } from "./client.ts";
 import { carry, type DoorParts, type Outcome } from "./door.ts";
 import { judge } from "./judge.ts";
 import { Stillness } from "./stillness.ts";
@@ -36,15 +36,22 @@ export const logins: Fuzzer<LoginsCase> = {
   },
 };
 
-let trust: { caPem: string; certPem: string; context: ReturnType<typeof createSecureContext> } | undefined;
+type Trust = Pick<DoorParts, "tls" | "upstreamTls"> &
+  Pick<ClientParts, "trust"> & { readonly certPem: string };
+let made: Trust | undefined;
 
-/** One certificate for both doors. */
-function trusted() {
-  if (trust !== undefined) return trust;
-  const authority = makeAuthority();
-  const { certPem, keyPem } = authority.issue("DNS:localhost", "IP:127.0.0.1");
-  trust = { caPem: authority.certPem, certPem, context: createSecureContext({ cert: certPem, key: keyPem }) };
-  return trust;
+/** One certificate for both doors, and whoever trusts it read once: by themselves they would be most of what a case costs. */
+function trusted(): Trust {
+  if (made !== undefined) return made;
+  const { certPem: caPem, issue } = makeAuthority();
+  const { certPem, keyPem } = issue("DNS:localhost", "IP:127.0.0.1");
+  made = {
+    certPem,
+    tls: createSecureContext({ cert: certPem, key: keyPem }),
+    trust: createSecureContext({ ca: caPem }),
+    upstreamTls: { on: { mode: "verify-full", caPem, serverName: "localhost" }, off: { mode: "disable" } },
+  };
+  return made;
 }
 
 interface Stage extends AsyncDisposable {
@@ -104,7 +111,7 @@ class LoginsPlay {
   #given = 0;
 
   constructor(each: LoginsCase, protocol: DoorParts["protocol"], upstreamPort: number) {
-    const { caPem, context } = trusted();
+    const { tls, upstreamTls } = trusted();
     const held = memoryBudget(1024 * 1024);
     this.#case = each;
     this.#random = new Random(each.chance);
@@ -112,9 +119,9 @@ class LoginsPlay {
       case: each,
       protocol,
       stillness: this.#stillness,
-      tls: context,
+      tls,
       upstreamPort,
-      caPem,
+      upstreamTls,
       budget: {
         take: (bytes) => held.take(bytes) && (this.#given += bytes) >= 0,
         give: (bytes) => {
@@ -141,13 +148,13 @@ class LoginsPlay {
   }
 
   dialled(socket: Socket): void {
-    const { context, certPem } = trusted();
+    const { tls, certPem } = trusted();
     this.#stillness.moved();
     const parts = {
       case: this.#case,
       random: this.#random,
       stillness: this.#stillness,
-      tls: context,
+      tls,
       certPem,
     };
     this.#upstreams.push(new PlayedUpstream(socket, parts));
@@ -156,12 +163,11 @@ class LoginsPlay {
   async play(port: number): Promise<string | undefined> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await once(socket, "connect");
-    const { caPem } = trusted();
     const client = new PlayedClient(socket, {
       case: this.#case,
       random: this.#random,
       stillness: this.#stillness,
-      caPem,
+      trust: trusted().trust,
     });
     const endMs = Date.now() + HANG_MS;
     try {
