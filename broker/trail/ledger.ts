@@ -11,6 +11,8 @@ import { kindRow } from "#core/audit/kinds.ts";
 import { type LeafHead, leafBytes, leafHead } from "#core/audit/leaf.ts";
 import { sessionBytes } from "#core/port/ids.ts";
 import type { SealedEvent, SessionId } from "#core/port/port.ts";
+import { ownBytes } from "#core/values/own-bytes.ts";
+import { RecentHashes } from "./recent-hashes.ts";
 
 export interface SessionState {
   /** The last event's; -1 before the first. */
@@ -41,15 +43,22 @@ export type Verdict =
   | { readonly kind: "fork"; readonly how: SessionFork["how"] };
 
 interface Kept {
-  state: SessionState;
-  /** Of the last events, the newest last. */
-  readonly recent: Uint8Array[];
+  readonly state: SessionState;
+  readonly recent: RecentHashes;
 }
+
+interface Admitted {
+  readonly state: SessionState;
+  /** Of its events in this group, and of none before them. */
+  readonly hashes: Uint8Array[];
+}
+
+const NOTHING_ADMITTED: Admitted = { state: { seq: -1, head: new Uint8Array(), ended: false }, hashes: [] };
 
 /** What a group that is not durable yet would change. */
 export class Admission {
   readonly leaves: NewLeaf[] = [];
-  readonly #states = new Map<SessionId, Kept>();
+  readonly #states = new Map<SessionId, Admitted>();
   readonly #ledger: Ledger;
 
   constructor(ledger: Ledger) {
@@ -99,9 +108,9 @@ export class Admission {
 
   #add(leaf: NewLeaf, arrives = false): NewLeaf {
     this.leaves.push(leaf);
-    const recent = arrives ? [] : (this.#states.get(leaf.session)?.recent ?? []);
-    recent.push(leaf.hash);
-    this.#states.set(leaf.session, { state: stateAfter(leaf), recent });
+    const hashes = arrives ? [] : (this.#states.get(leaf.session)?.hashes ?? []);
+    hashes.push(leaf.hash);
+    this.#states.set(leaf.session, { state: stateAfter(leaf), hashes });
     return leaf;
   }
 
@@ -116,7 +125,8 @@ export class Admission {
   }
 
   #stored({ session, seq }: SealedEvent): Uint8Array | undefined {
-    return hashAt(this.#states.get(session), seq) ?? this.#ledger.hash(session, seq);
+    const { state, hashes } = this.#states.get(session) ?? NOTHING_ADMITTED;
+    return hashes[hashes.length - 1 - (state.seq - seq)] ?? this.#ledger.hash(session, seq);
   }
 }
 
@@ -135,7 +145,8 @@ export class Ledger {
 
   /** The hash of a stored event; undefined when it is not stored or too long ago. */
   hash(session: SessionId, seq: number): Uint8Array | undefined {
-    return hashAt(this.#kept(session), seq);
+    const kept = this.#kept(session);
+    return kept?.recent.at(kept.state.seq - seq);
   }
 
   unfinished(): readonly SessionId[] {
@@ -150,18 +161,20 @@ export class Ledger {
   /** Takes what has become durable. After damage there may be a gap in front of it: then only this hash is known. */
   apply(leaf: Pick<NewLeaf, "session" | "seq" | "hash" | "ends">): void {
     const kept = this.#kept(leaf.session);
-    const recent = kept !== undefined && kept.state.seq === leaf.seq - 1 ? kept.recent : [];
+    const follows = kept !== undefined && kept.state.seq === leaf.seq - 1;
+    // Of a session that has ended the last one will do: nothing can go on from a story that is told of those before.
+    const recent = follows && !leaf.ends ? kept.recent : new RecentHashes(RECENT_HASHES_MAX);
+    recent.push(leaf.hash);
     // A copy: the event's own bytes are a view of the whole frame it came in.
-    const hash = new Uint8Array(leaf.hash);
-    recent.push(hash);
-    if (recent.length > 2 * RECENT_HASHES_MAX) recent.splice(0, RECENT_HASHES_MAX);
-    this.#keep(leaf.session, { state: { ...stateAfter(leaf), head: hash }, recent });
+    this.#keep(leaf.session, { state: { ...stateAfter(leaf), head: ownBytes(leaf.hash) }, recent });
   }
 
   /** From a segment's snapshot: of the hashes only the last is known. */
   restore(session: SessionId, state: SessionState): void {
-    const head = new Uint8Array(state.head);
-    if (this.#kept(session) === undefined) this.#keep(session, { state: { ...state, head }, recent: [head] });
+    if (this.#kept(session) !== undefined) return;
+    const recent = new RecentHashes(RECENT_HASHES_MAX);
+    recent.push(state.head);
+    this.#keep(session, { state: { ...state, head: ownBytes(state.head) }, recent });
   }
 
   #kept(session: SessionId): Kept | undefined {
@@ -179,10 +192,6 @@ export class Ledger {
 
 function stateAfter(leaf: Pick<NewLeaf, "seq" | "hash" | "ends">): SessionState {
   return { seq: leaf.seq, head: leaf.hash, ended: leaf.ends };
-}
-
-function hashAt(kept: Kept | undefined, seq: number): Uint8Array | undefined {
-  return kept === undefined ? undefined : kept.recent[kept.recent.length - 1 - (kept.state.seq - seq)];
 }
 
 /** Why the event cannot follow the head. */
