@@ -41,6 +41,7 @@ export const edits: Fuzzer<EditsCase> = {
       steps,
       edits: random.once(4) ? [] : random.many(3, () => policy(random)),
     })),
+    isWide: random.once(8),
   }),
   async open(defect): Promise<Player<EditsCase>> {
     const modules = await loadModules(defect);

@@ -26,6 +26,8 @@ export interface EditsCase {
   readonly late: boolean;
   /** How often the client cancels, at most. */
   readonly cancels: number;
+  /** People have much to say: each row of them is longer than what is had whole. */
+  readonly isWide: boolean;
   readonly turns: readonly { readonly steps: readonly Step[]; readonly edits: readonly Policy[] }[];
 }
 
@@ -38,6 +40,8 @@ const OPEN: Policy = { refuses: [], masks: [], rowsMax: 0 };
 const ENDS: ReadonlySet<string> = new Set(["DENY_RULE", "POLICY_CHANGED", "LIMIT_ROWS"]);
 const KEPT = "select n from kept order by n";
 const IDLE_TURNS = 4;
+const LONG_BYTES = 64 * 1024;
+const WORDS_BYTES_MAX = 200;
 
 export class EditsPlay {
   readonly #case: EditsCase;
@@ -72,7 +76,7 @@ export class EditsPlay {
     this.#random = new Random(each.chance);
     const isLate = (): boolean => each.late && this.#random.once(2);
     this.#tap = new EditedTap(isLate);
-    this.#upstream = new BusyUpstream((text, { refuses }) => {
+    this.#upstream = new BusyUpstream(each.isWide, (text, { refuses }) => {
       if (!this.#tap.isLost && isRefusedBy(refuses, text))
         this.#wrong(`it ran although it was refused: ${text}`);
     });
@@ -164,9 +168,16 @@ export class EditsPlay {
 
   /** Some pieces of what the upstream has said: everything else may come between them and the next. */
   #arrive(said: Buffer[]): void {
-    if (said.length > 0) this.#arriving.push(...this.#random.cut(Buffer.concat(said.splice(0))));
+    if (said.length > 0) this.#arriving.push(...this.#cut(Buffer.concat(said.splice(0))));
     const count = 1 + this.#random.below(this.#arriving.length);
     for (const piece of this.#arriving.splice(0, count)) this.#server.say(piece);
+  }
+
+  /** What is long, in a few pieces. */
+  #cut(bytes: Buffer): Buffer[] {
+    if (bytes.length < LONG_BYTES) return this.#random.cut(bytes);
+    const ends = this.#random.many(4, () => this.#random.below(bytes.length)).toSorted((a, b) => a - b);
+    return [...ends, bytes.length].map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
   }
 
   #edit(policy: Policy): void {
@@ -210,7 +221,7 @@ export class EditsPlay {
     if (this.#toClient.isBetween) this.#before = policy;
     for (const message of this.#toClient.add(bytes)) {
       const type = typeOf(message);
-      this.#heard.push(inWords(message));
+      this.#heard.push(inWords(message.subarray(0, WORDS_BYTES_MAX)));
       if (!"ANS".includes(type)) this.#last = type;
       if (type === "Z") {
         this.#told += 1;

@@ -1,7 +1,8 @@
 /** A model of PostgreSQL that works through what it was sent one by one, so that a cancel may find it at something. */
 import { SqlError } from "../model/database.ts";
 import { CANCELLED, ModelServer } from "../model/server.ts";
-import { Messages } from "../wire.ts";
+import { LONG_ROW_BYTES } from "#sidecar/protocols/postgres/rows.ts";
+import { Messages, typeOf } from "../wire.ts";
 
 export interface Order {
   readonly message: Buffer;
@@ -17,9 +18,11 @@ export class BusyUpstream {
   readonly said: Buffer[] = [];
   readonly #messages = new Messages();
   #doing: Order | undefined;
+  readonly #isWide: boolean;
   #isCancelled = false;
 
-  constructor(onRun: (text: string, order: Order) => void) {
+  constructor(isWide: boolean, onRun: (text: string, order: Order) => void) {
+    this.#isWide = isWide;
     this.model = new ModelServer({
       refuses: undefined,
       masks: false,
@@ -42,7 +45,8 @@ export class BusyUpstream {
   work(): void {
     this.#doing = this.orders.shift();
     if (this.#doing === undefined) return;
-    this.said.push(...this.model.take(this.#doing.message));
+    const said = this.model.take(this.#doing.message);
+    this.said.push(...(this.#isWide ? said.map(widened) : said));
     // A cancel that has found something without an end of its own is forgotten with it.
     this.#isCancelled = false;
   }
@@ -56,4 +60,19 @@ export class BusyUpstream {
   get isIdle(): boolean {
     return this.orders.length === 0 && this.said.length === 0;
   }
+}
+
+const PADDING = Buffer.alloc(LONG_ROW_BYTES, 0x78);
+
+/** A row of people whose text is longer than what the gateway has whole. */
+function widened(message: Buffer): Buffer {
+  if (typeOf(message) !== "D" || message.readInt16BE(5) !== 3) return message;
+  const at = 7 + 4 + message.readInt32BE(7);
+  const length = message.readInt32BE(at);
+  if (length < 0) return message;
+  const end = at + 4 + length;
+  const wide = Buffer.concat([message.subarray(0, end), PADDING, message.subarray(end)]);
+  wide.writeInt32BE(wide.length - 1, 1);
+  wide.writeInt32BE(length + PADDING.length, at);
+  return wide;
 }
