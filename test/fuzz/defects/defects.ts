@@ -302,8 +302,9 @@ export const DEFECTS: readonly Defect[] = [
     what: "a client whose greeting is none is hung up on without a word",
     by: "logins",
     file: `${ENGINE}/greeting.ts`,
-    find: "if (why === undefined) at.socket.destroy();",
-    become: 'if (why === undefined || why.code === "CLIENT_PROTOCOL") at.socket.destroy();',
+    find: "await sayLast(at.socket, refusalFatal(why));",
+    become:
+      'if (why.code !== "CLIENT_PROTOCOL") await sayLast(at.socket, refusalFatal(why)); else at.socket.destroy();',
   },
   {
     name: "forwarded-settings",
