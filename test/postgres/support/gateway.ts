@@ -14,6 +14,7 @@ import { type DatabaseCatalogs, databaseCatalogs } from "#sidecar/protocols/post
 import { memoryBudget } from "#sidecar/protocols/postgres/long-row.ts";
 import { postgresProtocol } from "#sidecar/protocols/postgres/protocol.ts";
 import type { GreetingSettings, RelayEnd, ResultCounts, Tap, Verdict } from "#sidecar/protocols/protocol.ts";
+import { sharing } from "#sidecar/protocols/shared-reads.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import type { PostgresServer } from "#tools/postgres/server.ts";
 
@@ -203,7 +204,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   };
 
-  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (accepted) => {
+    const client = sharing(accepted);
     sockets.add(client);
     client.on("close", () => sockets.delete(client));
     const run = carried(client).finally(() => {
