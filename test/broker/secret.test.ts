@@ -83,5 +83,7 @@ test("secrets are revealed where bytes must be had, and nowhere else", () => {
     // Derive keys and proofs.
     "broker/sources/postgres-role/key.ts",
     "broker/sources/proving.ts",
+    // Finds by a MAC of the password what it came to lately, and hands that to the proof.
+    "broker/sources/salted-passwords.ts",
   ]);
 });
