@@ -176,8 +176,7 @@ export class Backend {
   #longRow(row: LongRow, piece: Buffer, isLast: boolean): void {
     const slot = this.core.expected.head;
     if (slot === undefined) return;
-    if (!row.hasBegun && (slot.stop !== undefined || this.#needsMask(slot)))
-      return this.#judgeAgain(row, slot);
+    if (!row.hasBegun && (this.#isStopped(slot) || this.#needsMask(slot))) return this.#judgeAgain(row, slot);
     if (row.feed(piece, this.core.parts.toClient)) {
       if (isLast) slot.maskedValues += row.maskedValues;
       return;
@@ -198,7 +197,18 @@ export class Backend {
       slot.bytes -= this.#scanner.frameBytes;
     };
     if (slot.stop !== undefined) return drop();
-    this.#findMask(slot, () => (slot.stop === undefined ? this.#goOn(row, slot) : drop()), drop);
+    this.#findMask(slot, () => (this.#isStopped(slot) ? drop() : this.#goOn(row, slot)), drop);
+  }
+
+  /** Limits may be others than when the row was counted. It is the last that was: beyond them, if anything is. */
+  #isStopped(slot: Slot): boolean {
+    const { core } = this;
+    if (slot.stop !== undefined) return true;
+    if (core.rows <= core.rowsMax && core.bytes <= core.bytesMax) return false;
+    this.#tellCounts();
+    const refused = core.parts.tap.count(0, 0);
+    if (refused !== undefined) core.stop(slot, refused, "limit");
+    return refused !== undefined;
   }
 
   #goOn(row: LongRow, { mask }: Slot): void {

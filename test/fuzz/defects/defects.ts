@@ -230,7 +230,7 @@ export const DEFECTS: readonly Defect[] = [
     what: "a row that was held when policy changed is told as it would have been before",
     by: "edits",
     file: `${ENGINE}/backend.ts`,
-    find: "if (!row.hasBegun && (slot.stop !== undefined || this.#needsMask(slot)))",
+    find: "if (!row.hasBegun && (this.#isStopped(slot) || this.#needsMask(slot)))",
     become: "if (row.maskedValues < 0)",
   },
   {

@@ -7,6 +7,7 @@ import { turns } from "../generate.ts";
 import { loadEngine } from "../mirror/engine.ts";
 import { STOCK } from "../mirror/play.ts";
 import type { Random } from "../random.ts";
+import type { Step } from "../steps.ts";
 import { modelledText, PEOPLE_READ, refusedWords } from "../texts.ts";
 import { type EditsCase, EditsPlay, type Modules } from "./play.ts";
 import type { Policy } from "./tap.ts";
@@ -15,6 +16,15 @@ import type { Policy } from "./tap.ts";
 const text = (random: Random): string => (random.once(3) ? PEOPLE_READ : modelledText(random));
 
 const HABITS = { text, turnsMax: 3, stepsMax: 4, isTidy: false };
+
+const query = (text: string): Step => ({ say: "query", text });
+
+/** What masks are about, by names that say nothing of it. */
+const BY_NAME: readonly (readonly Step[])[] = [
+  [{ say: "parse", name: "sp", text: PEOPLE_READ }, query("execute sp")],
+  [query(`prepare sp as ${PEOPLE_READ}`), query("execute sp")],
+  [query("begin"), query(`declare c cursor for ${PEOPLE_READ}`), query("fetch 2 from c")],
+];
 
 const MASKS = [[], ["secret"], ["pin"], ["secret", "pin"]];
 
@@ -38,7 +48,7 @@ export const edits: Fuzzer<EditsCase> = {
     late: random.once(2),
     cancels: random.once(3) ? 2 : 0,
     turns: turns(random, HABITS).map(({ steps }) => ({
-      steps,
+      steps: random.once(10) ? [...random.pick(BY_NAME), ...steps] : steps,
       edits: random.once(4) ? [] : random.many(3, () => policy(random)),
     })),
     isWide: random.once(8),

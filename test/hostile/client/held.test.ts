@@ -108,6 +108,11 @@ async function halfOfARow(budget: MemoryBudget = memoryBudget(1024 * 1024)) {
       // As a session does it for whatever runs.
       runningIn(engine).masked = false;
     },
+    limit(rows: number): void {
+      tap.obligations = { ...tap.obligations, limits: { rows } };
+      tap.count = () => (rows < 1 ? refusal("LIMIT_ROWS") : undefined);
+      engine.changed();
+    },
     /** The rest of the row, and the end; what is heard of it. */
     rest(): Message[] {
       engine.fromUpstream(Buffer.concat([whole.subarray(SENT_BYTES), complete("SELECT 1"), ready("I")]));
@@ -144,6 +149,25 @@ test("it is refused by now: nothing of it is shown, and it does not count", asyn
   const heard = session.rest();
   assert.equal(brief(heard), "E(42501) Z(I)");
   assert.equal(slot.rows, 0);
+});
+
+test("it is beyond a limit by now: nothing of it is shown, and it does not count", async () => {
+  for (const looksUp of [false, true]) {
+    await using session = await halfOfARow();
+    const slot = runningIn(session.engine);
+    if (looksUp) session.mask();
+    session.lookup.takesLong = looksUp;
+    session.limit(0);
+    const heard = [...session.rest(), ...(await session.found())];
+    assert.equal(brief(heard), "E(53400) Z(I)");
+    assert.equal(slot.rows, 0);
+  }
+});
+
+test("it is the last that a limit allows by now: it shows what it showed", async () => {
+  await using session = await halfOfARow();
+  session.limit(1);
+  assert.deepEqual(shown(session.rest()), [["1", "all of it", null]]);
 });
 
 test("while its masks are looked up anew, what is held of it is taken from what the process has", async () => {
