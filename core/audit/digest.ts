@@ -44,10 +44,20 @@ export class TextDigester {
 
   /** Of a text that is never written to again. */
   digest(text: Uint8Array): string {
-    if (this.#last?.text === text) return this.#last.digest;
+    const known = this.known(text);
+    if (known !== undefined) return known;
     const digest = this.#newDigest(text);
-    this.#last = text.length > REMEMBERED_BYTES_MAX ? undefined : { text, digest };
+    this.remember(text, digest);
     return digest;
+  }
+
+  /** Of the very text that was last digested or remembered; undefined of any other. */
+  known(text: Uint8Array): string | undefined {
+    return this.#last?.text === text ? this.#last.digest : undefined;
+  }
+
+  remember(text: Uint8Array, digest: string): void {
+    this.#last = text.length > REMEMBERED_BYTES_MAX ? undefined : { text, digest };
   }
 
   wipe(): void {

@@ -131,13 +131,7 @@ export class SessionOutbox {
     if (this.#gathering?.hasRoomFor(decided, text.length) === false) this.sealGathered();
     const gathering = this.#gather();
     const bytesBefore = gathering.bytes;
-    const asked = {
-      request,
-      atMs: this.#nowMs(),
-      textDigest: this.digester.digest(text),
-      textBytes: text.length,
-    };
-    gathering.ask(asked, decided, text);
+    gathering.ask({ request, atMs: this.#nowMs() }, decided, text);
     this.bytes += gathering.bytes - bytesBefore;
     this.#breakIfOver();
   }
@@ -197,7 +191,7 @@ export class SessionOutbox {
   }
 
   #gather(): Gathering {
-    return (this.#gathering ??= new Gathering());
+    return (this.#gathering ??= new Gathering(this.digester));
   }
 
   #breakIfOver(): void {

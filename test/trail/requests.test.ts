@@ -45,11 +45,13 @@ const ways: readonly Decided[] = [
 const step = fc.oneof(
   fc.record({
     do: fc.constant("ask" as const),
+    // One text object again and again, as of a prepared statement.
+    isPrepared: fc.boolean(),
     way: fc.nat(ways.length - 1),
     text: fc.oneof(
       { weight: 20, arbitrary: fc.string({ unit: "binary", maxLength: 20 }) },
       { weight: 20, arbitrary: fc.constantFrom("select 1", "select 2", "") },
-      fc.constantFrom("x".repeat(300_000), "y".repeat(TEXT_BYTES_MAX + 5)),
+      fc.constantFrom("z".repeat(4_096), "x".repeat(300_000), "y".repeat(TEXT_BYTES_MAX + 5)),
     ),
   }),
   fc.record({
@@ -71,20 +73,23 @@ test("whatever is asked and answered is shown as it was, once, with its text, an
       const events: Gathered[] = [];
       const wanted: EventFields[] = [];
       const texts = new Map<number, Buffer>();
-      let gathering = new Gathering();
+      let gathering = new Gathering(digester);
       const next = (): void => {
         if (gathering.count > 0) events.push(gathering.gathered());
-        gathering = new Gathering();
+        gathering = new Gathering(digester);
       };
+      const prepared = new Map<string, Buffer>();
       let atMs = 0;
       let asked = 0;
       for (const one of steps) {
         atMs += 1;
         if (one.do === "ask") {
-          const [text, decided] = [Buffer.from(one.text), ways[one.way] as Decided];
-          const digest = { textDigest: digester.digest(text), textBytes: text.length };
+          const decided = ways[one.way] as Decided;
+          const text = (one.isPrepared ? prepared.get(one.text) : undefined) ?? Buffer.from(one.text);
+          prepared.set(one.text, text);
+          const digest = { textDigest: textDigest(KEY, text), textBytes: text.length };
           if (!gathering.hasRoomFor(decided, text.length)) next();
-          gathering.ask({ request: asked, atMs, ...digest }, decided, text);
+          gathering.ask({ request: asked, atMs }, decided, text);
           texts.set(asked, text.subarray(0, TEXT_BYTES_MAX));
           wanted.push({ kind: "request", request: asked, atMs, ...digest, code: decided.code });
           asked += 1;
@@ -116,16 +121,15 @@ test("whatever is asked and answered is shown as it was, once, with its text, an
 });
 
 test("a text that is asked again is sealed once, and one that is not the same is sealed too", () => {
-  const gathering = new Gathering();
-  const digester = new TextDigester(KEY);
+  const gathering = new Gathering(new TextDigester(KEY));
   for (const [number, text] of ["select 1", "select 2", "select 1", "select 1"].entries()) {
     const bytes = Buffer.from(text);
-    const asked = { request: number, atMs: 1, textDigest: digester.digest(bytes), textBytes: bytes.length };
-    gathering.ask(asked, asking(0).decided, bytes);
+    gathering.ask({ request: number, atMs: 1 }, asking(0).decided, bytes);
   }
-  const { payload } = gathering.gathered();
+  const gathered = gathering.gathered();
+  const { payload } = gathered;
   assert.equal(Buffer.from(payload ?? []).toString(), "select 1select 2");
-  const texts = textsOf(stored(gathering.gathered()), payload ?? new Uint8Array()) ?? [];
+  const texts = textsOf(stored(gathered), payload ?? new Uint8Array()) ?? [];
   assert.deepEqual(
     texts.map(({ text }) => Buffer.from(text).toString()),
     ["select 1", "select 2", "select 1", "select 1"],
