@@ -42,8 +42,9 @@ export const WORDS = {
       "target has done ten thousand such transactions before; `at first` is what the first 300 of a new process have waited, most of whose " +
       "code Node.js has not compiled yet.",
     limits:
-      "Each text is read once for its shape, by which it is known after the first, and its record sealed; with one client the batches of the " +
-      "trail are small, and what a batch costs before its first event is spread over few statements.",
+      "A read, a look at every message and a write each way, in a process whose code and objects others have pushed out of the processor's " +
+      "caches meanwhile: some 4 µs of our own where everything is hot (`make bench-path`), several times that here. The trail keeps nobody " +
+      "waiting: what was asked is digested, sealed and sent behind the answers.",
     profile: "simple",
   },
   "latency-prepared": {
@@ -51,7 +52,8 @@ export const WORDS = {
     explained:
       "The same statement prepared once and executed with another key each time: Bind, Describe, Execute, Sync, as libpq sends them.",
     limits:
-      "The decision is known; what is left is the walk over more messages, the record and the redaction.",
+      "The decision is known. What is left is the walk over more messages, since what each name stands for has to be known at every moment, " +
+      "and the redaction.",
     profile: "prepared",
   },
   "latency-strict": {
@@ -70,15 +72,16 @@ export const WORDS = {
       "gateway supervisor, broker and workers, with what they do behind the answers. Where client, server and gateway share the processors " +
       "this says more than throughput does.",
     limits:
-      "Sealing, sending and storing two events a statement: three hashes and one cipher each time, in two processes. A text of a known " +
-      "shape is not parsed, and what is decided of it is known.",
+      "Half of what is beyond the relay is evidence: each text is digested with the session's key, and what was asked and came of it is put " +
+      "together, sent, checked, encrypted and stored by another process. The rest is spread thin: the text's shape, the decision, two " +
+      "redacted values, some objects for each message. A text of a known shape is not parsed.",
     profile: "simple",
   },
   "processor-prepared": {
     title: "Processor time of a transaction, prepared",
     explained: "The same with a prepared statement, which most drivers and ORMs send.",
     limits:
-      "Two events a statement, their way to the broker, and more messages a transaction than the simple protocol has.",
+      "Evidence as before, but for a text that is digested once, and more messages a transaction than the simple protocol has.",
     profile: "prepared",
   },
   "throughput-64": {
