@@ -73,12 +73,20 @@ export function foretell(
   );
 }
 
-/** Within a group that a Sync has not ended the question must not end it either. */
-function ask({ core: { expected, parts }, groupOpen }: Intake, text: Buffer, statement: Statement): void {
+/**
+ * Within a group that a Sync has not ended the question must not end it either. The unnamed statement goes first, as it does by
+ * whatever Query.
+ */
+function ask({ core, groupOpen }: Intake, text: Buffer, statement: Statement): void {
+  const { expected, parts } = core;
+  const drop = message("C", Buffer.from("S"), cstring(""));
   const close = message("C", Buffer.from("S"), cstring(OWN_NAME));
   const describe = message("D", Buffer.from("S"), cstring(OWN_NAME));
   const end = groupOpen ? FLUSH : SYNC;
-  parts.toUpstream.put(Buffer.concat([parseMessage(OWN_NAME, text), describe, close, end]));
+  parts.toUpstream.put(Buffer.concat([drop, parseMessage(OWN_NAME, text), describe, close, end]));
+  const dropped = expected.push("close");
+  dropped.own = true;
+  dropped.names = core.names.dropUnnamed();
   expected.push("parse").own = true;
   const described = expected.push("describe");
   described.own = true;

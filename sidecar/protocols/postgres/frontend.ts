@@ -50,7 +50,9 @@ function mustWait(intake: Intake, type: number, { bytes, start, end }: Frame): b
     intake.barrier = -1;
     return false;
   }
-  if (type === TYPE.sync || type === TYPE.flush || type === TYPE.terminate) return false;
+  if (type === TYPE.flush || type === TYPE.terminate) return false;
+  // Behind a Query it is no part of it: what ends the transaction of one that is stopped could not stand before it.
+  if (type === TYPE.sync && intake.groupOpen) return false;
   intake.demandAnswers();
   intake.waitUntil(
     () => core.expected.isDone(barrier),

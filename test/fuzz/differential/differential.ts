@@ -212,7 +212,7 @@ class Comparison {
     const heard = await say(client, messages);
     if (heard === undefined) return "the gateway hangs";
     const refused = answeredWith(REFUSED, messages, heard);
-    const words = inWordsOf(heard);
+    const words = this.#case.masks ? withoutStopped(inWordsOf(heard)) : inWordsOf(heard);
     if (refused === undefined && typeOf(heard.at(-1) ?? S) === "E")
       return await this.#endsAlike(alone, messages, refuses, words);
     if (refused === undefined) return `the answers fit no messages: ${words.join(" ")}`;
@@ -250,6 +250,10 @@ class Comparison {
     return this.#case.masks || text === undefined || isRefusedBy(refuses, text);
   }
 }
+
+/** What masks stop at its description has been described; a marker is not. */
+const withoutStopped = (words: readonly string[]): string[] =>
+  words.filter((word, index) => !(word.startsWith("T(") && words[index + 1] === `E(${REFUSED})`));
 
 /** Close of what is not there is answered in any state and changes nothing. */
 const END = [...Array.from({ length: 5 }, () => C("P", "nothing of this name")), S];
