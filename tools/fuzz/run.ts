@@ -1,12 +1,14 @@
 /**
  * `make fuzz MINUTES=n`: first shows that the fuzzers can fail, on defects planted for it, then lets them and every property run on
  * seeds that nobody tried. Whatever is found is made small, kept under .cache/fuzz, and told with the line that has it again.
+ * A whole run of twenty minutes or more is written to docs/fuzzing.json, which the table in docs/fuzzing.md is made of.
  */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { huntDefects } from "./defects.ts";
 import { huntAll, replay } from "./hunting.ts";
 import { conclude, type LaneReport } from "./lane.ts";
+import { publish, TOLD_MINUTES_MIN } from "./page.ts";
 import { runProperties } from "./properties.ts";
 
 const { values } = parseArgs({
@@ -49,7 +51,10 @@ async function run(): Promise<boolean> {
     isFuzzer ? huntAll(seed, endMs, only) : [],
   ]);
   lanes.push(...fuzzers, ...(properties === undefined ? [] : [properties]));
-  return conclude(seed, (Date.now() - startMs) / 1000, lanes);
+  const seconds = (Date.now() - startMs) / 1000;
+  if (only === undefined && minutes >= TOLD_MINUTES_MIN)
+    publish({ day: new Date(startMs).toISOString().slice(0, 10), minutes, seed, seconds, lanes });
+  return conclude(seed, seconds, lanes);
 }
 
 const isWell = await run();
