@@ -13,7 +13,7 @@ import type { Disk } from "../trail/disk.ts";
 import { openTrail } from "../trail/file-trail.ts";
 import { directoryKeyring } from "../trail/keyring.ts";
 import type { Trail } from "../trail/trail.ts";
-import { type Folder, folderReader, keyOf } from "./folder.ts";
+import { type Folder, folderReader } from "./folder.ts";
 import { type GatewayPlan, gatewayPlan } from "./gateway-kind.ts";
 import type { BrokerSettings, ListenerPlan } from "./messages.ts";
 import { type BrokerMetrics, openBrokerMeters, openBrokerMetrics } from "./metrics.ts";
@@ -170,7 +170,7 @@ async function watch(
   return await watchFolder({
     folder,
     read: () => Promise.resolve(read()),
-    keyOf,
+    keyOf: ({ key }) => key,
     onChange: (content) => files.apply(content),
     onError: (error) => log.error("configuration cannot be looked at", errorFields(error)),
     signal: stop.signal,

@@ -1,5 +1,6 @@
 /** The folder of kinds as it is now: read whole, with the certificate authorities that the kinds name. */
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { CertificateAuthority } from "#core/api/kinds.gen.ts";
 import { loadKinds, type KindFile } from "#core/api/load.ts";
 import type { Loaded } from "#core/api/loaded.ts";
@@ -10,6 +11,8 @@ export interface Folder {
   readonly loaded: Loaded;
   /** PEM by path; what cannot be read is absent. */
   readonly authorities: ReadonlyMap<string, string>;
+  /** Another one whenever a byte of it is another. */
+  readonly key: string;
 }
 
 /** Kinds whose last good version stays in force while the file that holds it is broken. Policies have rules of their own. */
@@ -23,23 +26,46 @@ export interface FolderReader {
 export function folderReader(directory: string, revocations?: string): FolderReader {
   /** The last text of each file in which nothing was wrong. */
   let good: ReadonlyMap<string, string> = new Map();
+  let last: Folder | undefined;
+
+  function load(files: readonly KindFile[]): Loaded {
+    const fresh = loadKinds(files);
+    const isBroken = brokenPaths(files, fresh);
+    const kept = [...good].filter(([path]) => isBroken(path));
+    const texts = files.flatMap((file) => ("text" in file ? [[file.path, file.text] as const] : []));
+    good = new Map([...texts.filter(([path]) => !isBroken(path)), ...kept]);
+    return withLastGood(fresh, kept);
+  }
+
   return {
     read() {
       const files = [directory, ...(revocations === undefined ? [] : [revocations])].flatMap((folder) =>
         readConfigFiles(folder),
       );
-      const fresh = loadKinds(files);
-      const isBroken = brokenPaths(files, fresh);
-      const kept = [...good].filter(([path]) => isBroken(path));
-      const texts = files.flatMap((file) => ("text" in file ? [[file.path, file.text] as const] : []));
-      good = new Map([...texts.filter(([path]) => !isBroken(path)), ...kept]);
-      const loaded = withLastGood(fresh, kept);
-      return { files, loaded, authorities: readAuthorities(loaded) };
+      // It is read twice a second, and to parse hundreds of policies takes longer than all else that a broker does.
+      const before = last !== undefined && areSame(last.files, files) ? last : undefined;
+      const loaded = before?.loaded ?? load(files);
+      const authorities = readAuthorities(loaded);
+      if (before !== undefined && isDeepStrictEqual(before.authorities, authorities)) return before;
+      const folder = { files, loaded, authorities, key: keyOf(files, authorities) };
+      last = folder;
+      return folder;
     },
   };
 }
 
-export function keyOf({ files, authorities }: Folder): string {
+function areSame(before: readonly KindFile[], now: readonly KindFile[]): boolean {
+  return before.length === now.length && now.every((file, index) => isSame(before[index], file));
+}
+
+function isSame(before: KindFile | undefined, now: KindFile): boolean {
+  if (before?.path !== now.path) return false;
+  return "text" in now
+    ? "text" in before && before.text === now.text
+    : "problem" in before && before.problem === now.problem;
+}
+
+function keyOf(files: readonly KindFile[], authorities: ReadonlyMap<string, string>): string {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([files, [...authorities]]));
   return hash.digest("base64url");

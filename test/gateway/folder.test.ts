@@ -1,9 +1,9 @@
 /** What a folder of kinds comes to while people edit it. */
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { folderReader, keyOf } from "#broker/process/folder.ts";
+import { folderReader } from "#broker/process/folder.ts";
 import { gatewayPlan } from "#broker/process/gateway-kind.ts";
 import { type Folders, connection, gateway, listener, makeFolders, policy } from "./support/kinds.ts";
 
@@ -77,13 +77,36 @@ test("the key changes with every byte of a file and of the authorities that kind
   const reader = folderReader(folders.config);
   const first = reader.read();
   assert.equal(first.authorities.get(ca), "one");
-  assert.equal(keyOf(reader.read()), keyOf(first));
+  assert.equal(reader.read().key, first.key);
   writeFileSync(ca, "two");
   const second = reader.read();
-  assert.notEqual(keyOf(second), keyOf(first));
+  assert.notEqual(second.key, first.key);
   writeFileSync(join(folders.config, "policy.yaml"), "# a word\n", { flag: "a" });
-  assert.notEqual(keyOf(reader.read()), keyOf(second));
+  assert.notEqual(reader.read().key, second.key);
   chmodSync(ca, 0o600);
+});
+
+test("what has not changed is not parsed again, and what has changed is", (context) => {
+  const folders = folderWith(context);
+  const ca = join(folders.root, "ca.pem");
+  folders.write("connection.yaml", connection(5432, "/run/password", { tls: { ca: { file: ca } } }));
+  const reader = folderReader(folders.config);
+  const first = reader.read();
+  assert.equal(reader.read(), first);
+  writeFileSync(ca, "one");
+  const second = reader.read();
+  assert.equal(second.authorities.get(ca), "one");
+  assert.equal(second.loaded, first.loaded, "kinds are no others for another authority");
+  folders.write("policy.yaml", policy({}, "other"));
+  const third = reader.read();
+  assert.deepEqual(
+    third.loaded.policies.map((source) => source.state === "good" && source.policy.metadata.name),
+    ["other"],
+  );
+  folders.remove("policy.yaml");
+  assert.equal(reader.read().loaded.policies.length, 0);
+  mkdirSync(join(folders.config, "policy.yaml"));
+  assert.equal(reader.read(), reader.read());
 });
 
 test("exactly one Gateway runs, and a listener whose Connection is not there is not opened", (context) => {
