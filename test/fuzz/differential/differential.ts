@@ -296,9 +296,17 @@ function markerFor(message: Buffer): Buffer {
   return type === "P" ? markerParse(message.toString("utf8", 5, message.indexOf(0, 5))) : MARKER_PARSE;
 }
 
-function difference(heard: readonly string[], expected: readonly string[]): string | undefined {
+/** A notification comes when the server is ready, and it may be so for the gateway's sake as well: among answers it has no place. */
+function difference(all: readonly string[], awaited: readonly string[]): string | undefined {
+  const [notified, notifications] = [all, awaited].map((words) => words.filter(isNotification).join());
+  if (notified !== notifications) return `notifications: ${notified}, and should be ${notifications}`;
+  const [heard = [], expected = []] = [all, awaited].map((words) =>
+    words.filter((word) => !isNotification(word)),
+  );
   for (let index = 0; index < Math.max(heard.length, expected.length); index += 1)
     if (heard[index] !== expected[index])
-      return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${heard.join(" ")}\n  expected ${expected.join(" ")}`;
+      return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${all.join(" ")}\n  expected ${awaited.join(" ")}`;
   return undefined;
 }
+
+const isNotification = (word: string): boolean => word.startsWith("A(");

@@ -204,10 +204,12 @@ export class MirrorPlay {
     if (unasked.join() !== sent.join())
       return `unasked messages: sent ${sent.join()}, heard ${unasked.join()}`;
     const all = this.#heard.filter((word) => !isUnasked(word));
-    const [heard, told] = apart(all);
-    const [expected, settings] = apart(awaited);
+    const [heard, told, notified] = apart(all);
+    const [expected, settings, notifications] = apart(awaited);
     if (!this.#isTold(told, settings))
       return `settings: told ${told.join()}, and should be ${settings.join()}`;
+    if (notified.join() !== notifications.join())
+      return `notifications: ${notified.join()}, and should be ${notifications.join()}`;
     for (let index = 0; index < Math.max(heard.length, expected.length); index += 1)
       if (!isSame(heard[index], expected[index]))
         return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${heard.join(" ")}\n  expected ${expected.join(" ")}`;
@@ -265,10 +267,13 @@ function untilAnswered(messages: readonly Buffer[]): Buffer[][] {
   return parts.filter((part) => part.length > 0);
 }
 
-/** Answers, and settings. */
-const apart = (words: readonly string[]): [answers: string[], settings: string[]] => [
-  words.filter((word) => !word.startsWith("S(")),
+/** A notification comes when the server is ready, and it may be so for the gateway's sake as well: among answers it has no place. */
+const apart = (
+  words: readonly string[],
+): [answers: string[], settings: string[], notifications: string[]] => [
+  words.filter((word) => !word.startsWith("S(") && !word.startsWith("A(")),
   words.filter((word) => word.startsWith("S(")),
+  words.filter((word) => word.startsWith("A(")),
 ];
 
 const isUnasked = (word: string): boolean => word.includes("unasked") || word === "N(01999)";
