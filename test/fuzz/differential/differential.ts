@@ -212,7 +212,7 @@ class Comparison {
     const heard = await say(client, messages);
     if (heard === undefined) return "the gateway hangs";
     const refused = answeredWith(REFUSED, messages, heard);
-    const words = this.#case.masks ? withoutStopped(inWordsOf(heard)) : inWordsOf(heard);
+    const words = this.#wordsOf(heard);
     if (refused === undefined && typeOf(heard.at(-1) ?? S) === "E")
       return await this.#endsAlike(alone, messages, refuses, words);
     if (refused === undefined) return `the answers fit no messages: ${words.join(" ")}`;
@@ -224,7 +224,12 @@ class Comparison {
     );
     const expected = await say(alone, marked);
     if (expected === undefined) return "the server alone hangs";
-    return difference(words, inWordsOf(expected));
+    return difference(words, this.#wordsOf(expected));
+  }
+
+  #wordsOf(answers: readonly Buffer[]): readonly string[] {
+    const words = inWordsOf(answers);
+    return this.#case.masks ? withoutStopped(words) : words;
   }
 
   /** A server that ends a session by itself (15 does, of a prepared SAVEPOINT that EXECUTE runs) does so alone as well. */
@@ -240,7 +245,7 @@ class Comparison {
     );
     const expected = await say(alone, marked);
     if (expected === undefined) return "the server alone hangs";
-    return difference(words, inWordsOf(expected)) ?? ENDED;
+    return difference(words, this.#wordsOf(expected)) ?? ENDED;
   }
 
   /** Masks refuse what they cannot be laid on; a text is refused for its words; what runs by a name, for what that is. */
@@ -251,7 +256,7 @@ class Comparison {
   }
 }
 
-/** What masks stop at its description has been described; a marker is not. */
+/** What masks stop at its description has been described; a marker in its place is not, one behind a Describe of the client's own is. */
 const withoutStopped = (words: readonly string[]): string[] =>
   words.filter((word, index) => !(word.startsWith("T(") && words[index + 1] === `E(${REFUSED})`));
 
