@@ -15,6 +15,7 @@ import type * as protocolModule from "#sidecar/protocols/postgres/protocol.ts";
 import { planted } from "../defects/plant.ts";
 import type { Fuzzer, Player } from "../fuzzer.ts";
 import { turns } from "../generate.ts";
+import { isSameByName } from "../by-name.ts";
 import { REFUSED } from "../model/server.ts";
 import type { Random } from "../random.ts";
 import { messagesOf, type Turn } from "../steps.ts";
@@ -232,7 +233,10 @@ class Comparison {
     return this.#case.masks ? withoutStopped(words) : words;
   }
 
-  /** A server that ends a session by itself (15 does, of a prepared SAVEPOINT that EXECUTE runs) does so alone as well. */
+  /**
+   * A server that ends a session by itself (15 does, of a prepared SAVEPOINT that EXECUTE runs) does so alone as well. Which messages were
+   * refused before cannot be told then.
+   */
   // oxlint-disable-next-line max-params -- what was said, and what was heard of it
   async #endsAlike(
     alone: WireClient,
@@ -245,7 +249,7 @@ class Comparison {
     );
     const expected = await say(alone, marked);
     if (expected === undefined) return "the server alone hangs";
-    return difference(words, this.#wordsOf(expected)) ?? ENDED;
+    return difference(words, this.#wordsOf(expected), isSameByName) ?? ENDED;
   }
 
   /** Masks refuse what they cannot be laid on; a text is refused for its words; what runs by a name, for what that is. */
@@ -302,14 +306,18 @@ function markerFor(message: Buffer): Buffer {
 }
 
 /** A notification comes when the server is ready, and it may be so for the gateway's sake as well: among answers it has no place. */
-function difference(all: readonly string[], awaited: readonly string[]): string | undefined {
+function difference(
+  all: readonly string[],
+  awaited: readonly string[],
+  isSame: (heard: string | undefined, expected: string | undefined) => boolean = Object.is,
+): string | undefined {
   const [notified, notifications] = [all, awaited].map((words) => words.filter(isNotification).join());
   if (notified !== notifications) return `notifications: ${notified}, and should be ${notifications}`;
   const [heard = [], expected = []] = [all, awaited].map((words) =>
     words.filter((word) => !isNotification(word)),
   );
   for (let index = 0; index < Math.max(heard.length, expected.length); index += 1)
-    if (heard[index] !== expected[index])
+    if (!isSame(heard[index], expected[index]))
       return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${all.join(" ")}\n  expected ${awaited.join(" ")}`;
   return undefined;
 }

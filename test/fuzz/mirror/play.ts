@@ -6,7 +6,8 @@ import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import type { SessionContext } from "#core/statements/postgres/session.ts";
 import { stockCatalog } from "#core/statements/postgres/stock.ts";
 import { notification, warning } from "../model/answers.ts";
-import { ModelServer, REFUSED } from "../model/server.ts";
+import { isSameByName } from "../by-name.ts";
+import { ModelServer } from "../model/server.ts";
 import { Random } from "../random.ts";
 import { messagesOf, type Turn } from "../steps.ts";
 import { isRefusedBy } from "../texts.ts";
@@ -211,7 +212,7 @@ export class MirrorPlay {
     if (notified.join() !== notifications.join())
       return `notifications: ${notified.join()}, and should be ${notifications.join()}`;
     for (let index = 0; index < Math.max(heard.length, expected.length); index += 1)
-      if (!isSame(heard[index], expected[index]))
+      if (!isSameByName(heard[index], expected[index]))
         return `answer ${index + 1} is ${heard[index] ?? "missing"} and should be ${expected[index] ?? "none"}\n  heard    ${heard.join(" ")}\n  expected ${expected.join(" ")}`;
     const [left, should] = [this.#upstream, this.#reference].map(leftBy);
     if (left !== should) return `what stays is ${left} and should be ${should}`;
@@ -277,14 +278,6 @@ const apart = (
 ];
 
 const isUnasked = (word: string): boolean => word.includes("unasked") || word === "N(01999)";
-
-/** To take a name for more than the server has does no harm: what runs by it is refused, or fails. */
-const isSame = (heard: string | undefined, expected: string | undefined): boolean =>
-  heard === expected || (heard === `E(${REFUSED})` && FAILS_BY_NAME.has(expected));
-
-const FAILS_BY_NAME: ReadonlySet<string | undefined> = new Set(
-  ["26000", "34000", "55000", "0A000", "25P02"].map((code) => `E(${code})`),
-);
 
 function leftBy({ database, statements, portals }: ModelServer): string {
   const { data, status } = database;
