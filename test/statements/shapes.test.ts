@@ -7,7 +7,7 @@ import { after, describe, it, test } from "node:test";
 import fc from "fast-check";
 import { describeRequest } from "#core/audit/describe.ts";
 import { analyse, refused } from "#core/statements/postgres/analyse.ts";
-import { wasRead } from "#core/statements/postgres/constants.ts";
+import { constantOf, wasRead } from "#core/statements/postgres/constants.ts";
 import type { PostgresRequest } from "#core/statements/postgres/facts.ts";
 import { prescan } from "#core/statements/postgres/prescan.ts";
 import { withoutPlaces } from "#core/statements/postgres/shape-literals.ts";
@@ -16,6 +16,7 @@ import { ShapeReader } from "#core/statements/postgres/shape.ts";
 import type { ParseTree } from "#core/statements/postgres/tree.ts";
 import { openAnalyst } from "#sidecar/statements/analyst.ts";
 import { openParser } from "#sidecar/statements/parser.ts";
+import { shapeCache } from "#sidecar/statements/shapes.ts";
 import { traitsOf } from "#sidecar/protocols/postgres/traits.ts";
 import { fuzzRuns, fuzzSeed } from "#test/support/fuzz.ts";
 import { CASES } from "./cases/all.ts";
@@ -220,6 +221,40 @@ test("a text is taken for one of a known shape where the two have the same key, 
     { numRuns: fuzzRuns(2_000), ...fuzzSeed() },
   );
 });
+
+/** A shape is forgotten when there are too many, and learnt anew from another text: what was found before still says what it said. */
+test("what counted in a text is not taken for what counts in another place", () => {
+  const cache = shapeCache(1_000_000);
+  const learn = (text: string, read: number): PostgresRequest => {
+    const literals = ["1", "2"].map((sval) => ({ sval: { sval } }));
+    const places = [...text.matchAll(/\d+/g)].map(({ index }) => index);
+    const nodes = literals.map((literal, number) => ({
+      A_Const: { ...literal, location: places[number] ?? -1 },
+    }));
+    constantOf(nodes[read]);
+    const request: PostgresRequest = { protocol: "postgres", statements: [READ] };
+    const tree = { stmts: [{ stmt: { SelectStmt: { targetList: nodes } } }] } as unknown as ParseTree;
+    return cache.set(Buffer.from(text), context, { tree, request }) ?? assert.fail(`${text} is not shared`);
+  };
+  const first = learn("select 1, 2", 0);
+  assert.equal(cache.get(Buffer.from("select 1, 9"), context), first);
+  for (let other = 0; other < 1_100; other += 1) learn(`select 1, 2 as other${other}`, 0);
+  const second = learn("select 9, 2", 1);
+  assert.equal(cache.get(Buffer.from("select 7, 2"), context), second);
+  // By the values alone it would be the first one's.
+  assert.equal(cache.get(Buffer.from("select 9, 1"), context), undefined);
+});
+
+const READ: PostgresRequest["statements"][number] = {
+  class: "read",
+  accesses: [],
+  calls: [],
+  doubts: [],
+  columns: [],
+  literalOffsetsBytes: [],
+  startByte: 0,
+  lengthBytes: 0,
+};
 
 describe("texts of one shape", () => {
   const together: readonly (readonly [string, string])[] = [
